@@ -1,0 +1,60 @@
+/**
+ * Where everything lies under the data directory. One place, since four processes meet in these files.
+ *
+ *   journal/open/<ingest>.<epoch>/<stream>/<segment file>   being written by that ingest process and nobody else
+ *   journal/finished/<stream>/<segment file>                complete (table written); the keeper takes it from here
+ *   state/<ingest>/epoch.json                               the newest epoch of an ingest process: older ones are dead
+ *   state/<ingest>/numbers/<stream>.json                    reserved fragment number blocks
+ *   state/<ingest>/ledger/<epoch>-<n>.jsonl                 run states for the gap ledger, appended; the keeper reads
+ *   state/plan.json                                         what ingest has to do; written by serve, secrets sealed
+ *   db/catalog.sqlite, db/index.sqlite                      writers: serve, keeper
+ *   objects/                                                the directory object store
+ *   run/                                                    Unix sockets
+ *   secrets/                                                the site key; may lie elsewhere by configuration
+ */
+
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export type Paths = {
+  readonly data: string;
+  readonly journalOpen: string;
+  readonly journalFinished: string;
+  readonly state: string;
+  readonly plan: string;
+  readonly catalog: string;
+  readonly index: string;
+  readonly objects: string;
+  readonly run: string;
+  readonly secrets: string;
+  readonly tls: string;
+};
+
+export type PathOverrides = {
+  readonly journal?: string | undefined;
+  readonly objects?: string | undefined;
+  readonly secrets?: string | undefined;
+};
+
+/** Unix socket paths have 107 bytes on Linux: a deep data directory gets its sockets under the temporary directory. */
+const socketPathBytesMax = 107;
+
+export function pathsUnder(data: string, overrides: PathOverrides = {}): Paths {
+  const journal = overrides.journal ?? join(data, 'journal');
+  const run = join(data, 'run');
+  const isTooLong = Buffer.byteLength(join(run, 'ingest-99.sock')) > socketPathBytesMax;
+  return {
+    data,
+    journalOpen: join(journal, 'open'),
+    journalFinished: join(journal, 'finished'),
+    state: join(data, 'state'),
+    plan: join(data, 'state', 'plan.json'),
+    catalog: join(data, 'db', 'catalog.sqlite'),
+    index: join(data, 'db', 'index.sqlite'),
+    objects: overrides.objects ?? join(data, 'objects'),
+    run: isTooLong ? join(tmpdir(), `weir-${createHash('sha256').update(data).digest('hex').slice(0, 16)}`) : run,
+    secrets: overrides.secrets ?? join(data, 'secrets'),
+    tls: join(data, 'tls'),
+  };
+}

@@ -1,0 +1,42 @@
+/** Why runs begin and end, and why seconds are missing: closed lists, since people and programs both decide by them. */
+
+/** A run's end (and so the next one's beginning). Each is also a gap reason where time was lost. */
+export const runEndReasons = {
+  'source-closed': 'the camera closed the connection',
+  'source-silent': 'the camera stayed connected and sent nothing',
+  'source-error': 'the camera sent something that cannot be recorded',
+  'connection-lost': 'the network connection to the camera broke',
+  'tracks-changed': 'the camera changed codec, picture size or tracks',
+  'track-silent': 'one track stopped, the run goes on without it',
+  'track-returned': 'a track that had stopped came back',
+  'time-jump': "the camera's media clock jumped",
+  'clock-step': "this server's clock was set",
+  'write-failed': 'the journal could not be written',
+  'sync-failed': 'the disk did not confirm what was written',
+  'disk-stalled': 'the disk was too slow for the recorder and its buffer was full',
+  'camera-changed': 'the camera was edited',
+  'camera-removed': 'the camera was removed or disabled',
+  shutdown: 'the appliance was stopped',
+  crashed: 'the recording process ended without warning',
+} as const;
+
+export type RunEndReason = keyof typeof runEndReasons;
+
+/** Why a span was not recorded although it should have been. */
+export const gapReasons = {
+  ...runEndReasons,
+  connecting: 'the first connection to the camera was not made yet',
+  unreachable: 'the camera could not be reached',
+  refused: 'the camera refused the connection',
+  unauthorized: 'the camera refused user or password',
+  'not-found': 'the camera does not know the path of the URL',
+  'unsupported-codec': 'no track of the camera can be recorded',
+  'protocol-error': 'the camera broke the protocol',
+  'packet-loss': 'packets were lost on the way from the camera',
+  'disk-full': 'no place was left on the disk',
+  'appliance-off': 'the appliance was not running',
+  'torn-tail': 'the last fragment was incomplete after a crash or power loss',
+  'data-lost': 'stored bytes disappeared or were damaged',
+} as const;
+
+export type GapReason = keyof typeof gapReasons;
