@@ -26,15 +26,28 @@ export const limits = {
   segmentBytes: 64 * MiB,
   /** Hard bound on both time axes, so that an interval query looks back no further than this. */
   segmentDurationMsMax: 120_000,
+  /** Bounds a table at 0.6 MB: a minute of one picture a fragment at 60 pictures a second has 3,600. */
+  segmentFragmentsMax: 4_096,
+  /** Everything before the first cluster: three largest CodecPrivate, in our tracks and in the producer's header, and room. */
+  segmentHeadBytesMax: 1 * MiB,
 
   /** Written at least this often, so that memory does not grow with GOP or fragment size. */
   flushPeriodMs: 1_000,
   flushBytes: 1 * MiB,
+  /** Pending bytes are kept in pieces of this size: a second of 1 Mb/s, so that a slow camera holds little. */
+  pendingChunkBytes: 128 * KiB,
+  /** Free pieces kept for reuse: what 100 writers have in flight; more is given back after a stall. */
+  pendingFreeBytesMax: 64 * MiB,
   /** Recorders of one process share this: 100 cameras at 4 Mb/s fill 50 MB a second, a stalled disk is survived for 10 s. */
   recorderBytesMax: 512 * MiB,
 
   /** Fragment numbers are reserved on disk in blocks: at 2 s a fragment one small write every half an hour and stream. */
   numberBlock: 1_000,
+
+  /** A journal on flash: what power loss may take of pulled cameras. Spinning disks take 5,000 to 10,000. */
+  syncPeriodMs: 2_000,
+  /** A sync that takes longer counts as failed: a spinning disk with a gigabyte of dirty pages needs about 10 s. */
+  syncTimeoutMs: 60_000,
 
   /** KVS: 4009. */
   fragmentTagsMax: 10,
@@ -45,16 +58,34 @@ export const limits = {
   accessUnitBytesMax: 16 * MiB,
   /** avcC and hvcC have below 1 KB; bound for what a producer may declare. */
   codecPrivateBytesMax: 64 * KiB,
+  /** One SPS, PPS or VPS: scaling lists and VUI of the longest stay below 1 KB. */
+  parameterSetBytesMax: 4 * KiB,
+  /** What a producer sends before its first cluster: three tracks with the largest private data, and tags. */
+  matroskaHeadBytesMax: 1 * MiB,
+  /** One Tags element between clusters: KVS takes 10 tags of 384 bytes, other muxers repeat theirs per track. */
+  matroskaTagsBytesMax: 1 * MiB,
 
   /** One message on a lane socket: one access unit and its head. */
   laneMessageBytesMax: 17 * MiB,
   /** A lane's queue: two largest key frames, or about 16 s at 4 Mb/s. */
   laneBytesMax: 34 * MiB,
+  /** All lanes of one process together: eight viewers that stall at once, or hundreds that keep up. */
+  lanesBytesMax: 256 * MiB,
+  /** Control messages waiting for one slow peer: a hint has about 1 KB, so 1,000 of them; then a fresh snapshot replaces them. */
+  laneControlBytesMax: 1 * MiB,
+  /** Requests of one peer that are not answered yet. */
+  laneRequestsMax: 64,
+  /** Peers of one socket: every role's client plus one for each lane of 200 viewers. */
+  laneConnectionsMax: 256,
+  /** Bytes of an open fragment that are not in its file yet, told to a joining lane: above it the disk is stalled and the lane waits. */
+  laneTailBytesMax: 8 * MiB,
 
   /** Retention 0: what live players need and KVS documents (5 minutes or 200 MB). */
   ringDurationMs: 300_000,
   ringBytes: 200_000_000,
 
+  /** One read from an object store: a whole segment, or the largest fragment. */
+  objectRangeBytesMax: 64 * MiB,
   /** Readers in flight finish before bytes of a removed segment go. */
   garbageDelayMs: 15 * 60_000,
   /** A wall clock step above this stops age retention until a person confirms. */
@@ -62,8 +93,14 @@ export const limits = {
 } as const;
 
 assert(limits.laneBytesMax >= 2 * limits.laneMessageBytesMax, 'a lane holds two of the largest messages');
+assert(limits.lanesBytesMax >= limits.laneBytesMax, 'one lane may fill up while others are empty');
+assert(
+  limits.laneMessageBytesMax > limits.accessUnitBytesMax && limits.laneMessageBytesMax > limits.laneTailBytesMax * 1.4,
+  'a message holds the largest access unit, or the largest tail as base64',
+);
 assert(
   limits.fragmentCutBytes + limits.accessUnitBytesMax < limits.fragmentBytesMax,
   'a cut fragment stays below the largest',
 );
+assert(limits.objectRangeBytesMax >= limits.fragmentBytesMax, 'a fragment is read from the store in one piece');
 assert(2 * limits.segmentDurationMs <= limits.segmentDurationMsMax, 'a segment may wait for its last fragment');
