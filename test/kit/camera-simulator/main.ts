@@ -1,0 +1,18 @@
+/** The simulator as a process of its own, so that its work is not counted as anybody else's. Talks over IPC. */
+
+import { type ClipOptions, clipDefaults, loadClip } from './clip.ts';
+import { CameraSimulator, type SimulatorOptions } from './server.ts';
+
+const options = JSON.parse(process.argv[2] ?? '{}') as SimulatorOptions & {
+  clip?: Partial<ClipOptions>;
+  port?: number;
+};
+const clip = await loadClip({ ...clipDefaults, ...options.clip });
+const simulator = new CameraSimulator(clip, options);
+const port = await simulator.start(options.port ?? 0);
+process.send?.({ port });
+process.on('message', (message: { kind: 'stats' | 'disconnect'; camera?: number }) => {
+  if (message.kind === 'stats') process.send?.({ stats: simulator.stats() });
+  else simulator.disconnect(message.camera ?? 0);
+});
+process.on('disconnect', () => process.exit(0));
