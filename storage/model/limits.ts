@@ -60,6 +60,8 @@ export const limits = {
   codecPrivateBytesMax: 64 * KiB,
   /** One SPS, PPS or VPS: scaling lists and VUI of the longest stay below 1 KB. */
   parameterSetBytesMax: 4 * KiB,
+  /** TrackEntries that are read at all, before `tracksMax` is asked: a film has a dozen. */
+  matroskaTracksMax: 16,
   /** What a producer sends before its first cluster: three tracks with the largest private data, and tags. */
   matroskaHeadBytesMax: 1 * MiB,
   /** One Tags element between clusters: KVS takes 10 tags of 384 bytes, other muxers repeat theirs per track. */

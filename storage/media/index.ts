@@ -1,0 +1,50 @@
+/**
+ * The door of media: codecs' own descriptions, Matroska in and out, fMP4 out. Pure functions and one incremental reader;
+ * no file, no socket, no clock.
+ */
+
+export { type AudioSpecificConfig, parseAudioSpecificConfig } from './aac.ts';
+export { ElementCursor, ebmlIds } from './ebml.ts';
+export { buildWaveFormat, type G711Format, type G711Law, g711Table, parseWaveFormat } from './g711.ts';
+export { buildAvcC, h264CodecString, h264Parameters, h264PpsIds, h264SpsId, parseAvcC } from './h264.ts';
+export { buildHvcC, h265CodecString, h265Parameters, h265PpsIds, h265SpsId, h265VpsId, parseHvcC } from './h265.ts';
+export { isKeyAccessUnit } from './key-access-unit.ts';
+export { type BlockFrame, type ReadCluster, readCluster } from './matroska-block.ts';
+export { type MatroskaHead, readMatroskaHead, readTags, type TagsAt } from './matroska-head.ts';
+export type { MatroskaTrack } from './matroska-tracks.ts';
+export {
+  clusterHead,
+  clusterHeadBytes,
+  cuesElement,
+  type MatroskaTag,
+  matroskaHead,
+  segmentDataBegin,
+  simpleBlockHeadBytesMax,
+  tagsElement,
+  writeSimpleBlockHead,
+} from './matroska-writer.ts';
+export {
+  annexBToLengthPrefixed,
+  forEachNal,
+  h264NalType,
+  h264NalTypes,
+  h265NalType,
+  h265NalTypes,
+  joinNals,
+  lengthPrefixedToAnnexB,
+  nalLengthBytes,
+  withoutEmulationPrevention,
+  withoutTrailingZeros,
+} from './nal.ts';
+export { buildOpusHead, type OpusHead, opusPacketSamples, opusSamplingFrequencyHz, parseOpusHead } from './opus.ts';
+export {
+  aacTrack,
+  audioFrameDurationUs,
+  audioFrameSamples,
+  codecIds,
+  g711Track,
+  opusTrack,
+  parameterSetsOf,
+  videoTrack,
+} from './tracks.ts';
+export type { VideoParameters } from './video-parameters.ts';
