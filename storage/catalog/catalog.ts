@@ -1,0 +1,85 @@
+/** The catalog as one thing with a lifetime: its tables, and the one way to change them. */
+
+import type Database from 'better-sqlite3';
+import { assert, must } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { type Actor, type AuditNote, AuditTable } from './audit.ts';
+import { CameraTable } from './cameras.ts';
+import { openCatalog } from './database.ts';
+import { PolicyTable } from './policies.ts';
+import { SessionTable } from './sessions.ts';
+import { SettingTable } from './settings.ts';
+import { TokenTable } from './tokens.ts';
+import { UserTable } from './users.ts';
+
+export type CatalogTables = {
+  readonly cameras: CameraTable;
+  readonly users: UserTable;
+  readonly sessions: SessionTable;
+  readonly tokens: TokenTable;
+  readonly policies: PolicyTable;
+  readonly settings: SettingTable;
+  readonly audit: AuditTable;
+};
+
+export type CatalogDeps = {
+  readonly clock: Pick<Clock, 'wallMs'>;
+  /** Cryptographically random bytes: ids are not secrets, yet nobody should guess the next one. */
+  readonly random: (bytes: number) => Uint8Array;
+};
+
+export type CatalogOptions = { readonly path: string; readonly migrationsFolder?: string };
+
+export class Catalog {
+  readonly #deps: CatalogDeps;
+  readonly #options: CatalogOptions;
+  #sqlite: Database.Database | undefined;
+  #tables: CatalogTables | undefined;
+
+  constructor(deps: CatalogDeps, options: CatalogOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Opens the file, migrates it and writes the release's roles. @throws AppError  as `openCatalog` */
+  start(): void {
+    assert(this.#sqlite === undefined, 'a catalog is started once');
+    const { db, sqlite } = openCatalog(this.#options.path, this.#options.migrationsFolder);
+    this.#sqlite = sqlite;
+    this.#tables = {
+      cameras: new CameraTable(db, this.#deps.random),
+      users: new UserTable(db, this.#deps.random),
+      sessions: new SessionTable(db, this.#deps.random),
+      tokens: new TokenTable(db, this.#deps.random),
+      policies: new PolicyTable(db),
+      settings: new SettingTable(db),
+      audit: new AuditTable(db),
+    };
+    this.#tables.policies.writeBuiltIn(this.#deps.clock.wallMs());
+  }
+
+  /** For reading, and for what needs no audit row (that a session was used). */
+  get tables(): CatalogTables {
+    return must(this.#tables, 'the catalog is open');
+  }
+
+  /**
+   * Changes something: the change and its audit rows become durable together or not at all.
+   *
+   * @param body  gets the tables, the time and a function that notes what was done; must not be async. It notes nothing when
+   *              nothing changed
+   */
+  change<T>(actor: Actor, body: (change: { nowMs: number; note: (note: AuditNote) => void }) => T): T {
+    const sqlite = must(this.#sqlite, 'the catalog is open');
+    const nowMs = this.#deps.clock.wallMs();
+    const note = (entry: AuditNote) => this.tables.audit.append(actor, entry, nowMs);
+    return sqlite.transaction(() => body({ nowMs, note })).immediate();
+  }
+
+  close(): Promise<void> {
+    this.#sqlite?.close();
+    this.#sqlite = undefined;
+    this.#tables = undefined;
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,75 @@
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import { releaseMigrations } from '../../../storage/catalog/database.ts';
+import { PlanFile } from '../../../storage/catalog/index.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+import { cameraSettings, openTestCatalog } from './kit.ts';
+
+/** The release's migrations and one more, as a later release will have them. */
+async function laterMigrations(): Promise<string> {
+  const folder = join(await temporaryDirectory(), 'migrations');
+  cpSync(releaseMigrations, folder, { recursive: true });
+  const journalPath = join(folder, 'meta', '_journal.json');
+  const journal = JSON.parse(readFileSync(journalPath, 'utf8'));
+  const last = journal.entries.at(-1);
+  journal.entries.push({ ...last, idx: last.idx + 1, when: last.when + 1, tag: '9999_later' });
+  writeFileSync(journalPath, JSON.stringify(journal));
+  writeFileSync(join(folder, '9999_later.sql'), 'ALTER TABLE `cameras` ADD `place` text;');
+  return folder;
+}
+
+test('a file is made from nothing, with the schema version in it', async () => {
+  const { path } = await openTestCatalog();
+  const sqlite = new Database(path, { readonly: true });
+
+  expect(sqlite.pragma('user_version', { simple: true })).toBe(1);
+  expect(sqlite.pragma('journal_mode', { simple: true })).toBe('wal');
+
+  sqlite.close();
+});
+
+test('an older file is copied and migrated, and keeps what is in it', async () => {
+  const { catalog, path } = await openTestCatalog();
+  const camera = catalog.tables.cameras.create(cameraSettings(), 1);
+  await catalog.close();
+
+  const later = await openTestCatalog({ path, migrationsFolder: await laterMigrations() });
+
+  expect(later.catalog.tables.cameras.list()).toEqual([camera]);
+  expect(existsSync(`${path}.v1`)).toBe(true);
+  const sqlite = new Database(path, { readonly: true });
+  expect(sqlite.prepare('select place from cameras').all()).toEqual([{ place: null }]);
+  expect(sqlite.pragma('user_version', { simple: true })).toBe(2);
+  sqlite.close();
+});
+
+test('a file of a newer release is refused and not touched', async () => {
+  const later = await openTestCatalog({ migrationsFolder: await laterMigrations() });
+  await later.catalog.close();
+  const before = await stat(later.path);
+
+  await expect(openTestCatalog({ path: later.path })).rejects.toMatchObject({ code: 'failed_precondition' });
+
+  expect((await stat(later.path)).mtimeMs).toBe(before.mtimeMs);
+});
+
+test('a damaged file is named as such', async () => {
+  const path = join(await temporaryDirectory(), 'catalog.sqlite');
+  await writeFile(path, 'this is no database, and it is long enough to be read as a header of one');
+
+  await expect(openTestCatalog({ path })).rejects.toMatchObject({ code: 'data_loss', hint: expect.any(String) });
+});
+
+test('the plan file is private, and is only written when something changed', async () => {
+  const path = join(await temporaryDirectory(), 'state', 'plan.json');
+  const file = new PlanFile(path);
+
+  const wrote = await Promise.all([file.write({ version: 1, sources: [] }), file.write({ version: 1, sources: [] })]);
+
+  expect(wrote).toEqual([true, false]);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ version: 1, sources: [] });
+});
