@@ -15,6 +15,7 @@
 
 import type { ErrorCode } from '../base/errors.ts';
 import type { SourceState } from '../model/camera.ts';
+import type { Fragment } from '../model/fragment.ts';
 import type { Hint, OpenSegment } from '../model/hint.ts';
 
 export const laneProtocolVersion = 1;
@@ -31,7 +32,18 @@ export type WireTrack = {
   readonly audio?: { readonly samplingFrequencyHz: number; readonly channels: number };
 };
 
-/** What a full lane does. There is no default. */
+/** A `Hint` as JSON carries it: a committed fragment's `sha256` is base64. */
+export type WireHint =
+  | Exclude<Hint, { readonly kind: 'committed' }>
+  | (Omit<Extract<Hint, { readonly kind: 'committed' }>, 'fragment'> & {
+      readonly fragment: Omit<Fragment, 'sha256'> & { readonly sha256: string };
+    });
+
+/**
+ * What a full lane does. There is no default.
+ * `drop-to-key-frame`: everything queued is dropped and the lane goes on with the next key frame.
+ * `newest-wins`: the same, and any key frame replaces whatever is still queued before it, so that a slow reader is never late.
+ */
 export type LaneOverflow = 'drop-to-key-frame' | 'newest-wins';
 
 export type ClientMessage =
@@ -60,6 +72,7 @@ export type ServerMessage =
    * The lane is open. `from` is where its first picture lies: the open fragment's cluster in the journal file from
    * `clusterOffset` up to `joinOffset`, followed by `tail` (base64: bytes on their way to the disk). Units that follow on the
    * lane continue exactly there. Without an open fragment `from` is null and the lane begins with the next key frame.
+   * The cluster speaks in the run's media time: `sessionOffsetUs` added to it gives the session's time that units carry.
    */
   | {
       readonly type: 'joined';
@@ -71,6 +84,8 @@ export type ServerMessage =
         readonly joinOffset: number;
         readonly tail: string;
         readonly serverTimestampMs: number;
+        readonly runId: string;
+        readonly sessionOffsetUs: number;
       };
     }
   /** A new session of the source with these tracks: decoders start anew. */
@@ -79,5 +94,5 @@ export type ServerMessage =
   | { readonly type: 'dropped'; readonly laneId: number; readonly units: number }
   | { readonly type: 'closed'; readonly laneId: number; readonly reason: string }
   | { readonly type: 'snapshot'; readonly open: readonly OpenSegment[]; readonly states: readonly SourceState[] }
-  | { readonly type: 'hint'; readonly hint: Hint }
+  | { readonly type: 'hint'; readonly hint: WireHint }
   | { readonly type: 'state'; readonly state: SourceState };

@@ -1,0 +1,46 @@
+/** What a role gives to its `LaneServer`, and what the server gives to the role: the port between protocol and owner. */
+
+import type { SourceState } from '../model/camera.ts';
+import type { OpenSegment } from '../model/hint.ts';
+import type { Track } from '../model/track.ts';
+import type { LaneUnit } from './frames.ts';
+
+export type LaneSnapshot = { readonly open: readonly OpenSegment[]; readonly states: readonly SourceState[] };
+
+/** Where a lane begins. Without `from` it begins with the next key frame. */
+export type LaneJoin = {
+  readonly tracks: readonly Track[];
+  /** The open fragment's cluster: in the file from `clusterOffset` to `joinOffset`, then `tail`, borrowed until return. */
+  readonly from:
+    | undefined
+    | {
+        readonly path: string;
+        readonly clusterOffset: number;
+        readonly joinOffset: number;
+        readonly tail: Uint8Array;
+        readonly serverTimestampMs: number;
+        readonly runId: string;
+        readonly sessionOffsetUs: number;
+      };
+};
+
+/** What a stream's owner does with one subscriber's lane. Calls never block and never throw: a full lane drops. */
+export type OutgoingLane = {
+  /** First call, exactly once. */
+  joined(join: LaneJoin): void;
+  session(tracks: readonly Track[]): void;
+  /** Copies the unit's bytes, or drops it by the lane's policy. */
+  unit(unit: LaneUnit): void;
+  sessionEnded(reason: string): void;
+  /** Ends the lane from this side. */
+  closed(reason: string): void;
+};
+
+export type LaneHandlers = {
+  /** By method; what they return must be JSON. An `AppError` reaches the asker with code, message and hint. */
+  readonly requests: Readonly<Record<string, (params: unknown) => unknown>>;
+  /** What is true now, for a new watcher. Absent: this role has nothing to watch. */
+  readonly snapshot?: () => LaneSnapshot;
+  /** Opens a lane; returns how the subscriber leaves. @throws AppError not_found  no such stream: the lane is closed */
+  readonly subscribe?: (streamId: string, lane: OutgoingLane) => () => void;
+};
