@@ -86,8 +86,42 @@ export const limits = {
   ringDurationMs: 300_000,
   ringBytes: 200_000_000,
 
+  /** Rows of one answer from the index: a day of one stream has 1,440 segments; more is asked page by page. */
+  indexRowsMax: 10_000,
+  /** Days of one completeness question: a year and a bit, half a million intervals at worst. */
+  completenessDaysMax: 400,
   /** One read from an object store: a whole segment, or the largest fragment. */
   objectRangeBytesMax: 64 * MiB,
+  /** What a live HLS playlist shows: ten times what a player holds back at GOPs of 2 s, and short enough to be sent every 2 s. */
+  hlsWindowMs: 60_000,
+  /** RFC 8216bis 6.2.2: a live playlist has at least three target durations. */
+  hlsWindowFragmentsMin: 3,
+  /** Entries of one playlist or clip: 24 hours of 2 s with some more; the playlist has 7 MB then, the clip's index 600 KB. */
+  playbackFragmentsMax: 50_000,
+  /** A live session's numbers are counted anew after a restart by reading fragment tables so far back: 6 hours are 360 tables. */
+  hlsCountBackMs: 6 * 3_600_000,
+  /** Sessions whose counting is remembered: about 1 KB and a window of references each. */
+  hlsSessionsMax: 1_000,
+  /** A live playlist of a stream that has just begun waits so long for its first fragment: a GOP of 10 s. */
+  hlsFirstFragmentWaitMs: 10_000,
+  /** A stream without a fragment for so long is not live (KVS: 30 s); twice the largest fragment and its closing. */
+  liveAgeMsMax: 45_000,
+  /** Remuxed media segments that are kept: the newest fragment of 100 cameras at 4 Mb/s and 2 s GOPs. */
+  playbackCacheBytes: 128 * MiB,
+
+  /** Pictures waiting for one decoder: at 20 ms a picture the last one waits 2 s. */
+  imageQueueMax: 100,
+  /** A key frame of 8K takes 0.5 s to decode; a decoder that is silent for longer on a busy machine is stuck. */
+  imageTimeoutMs: 5_000,
+  /** Decoders running at a time (60 MB each), by codec and picture size. */
+  imageDecodersMax: 4,
+  /** A decoder that had nothing to do for so long ends. */
+  imageDecoderIdleMs: 60_000,
+  /** One JPEG: 8K at the quality used has 8 MB. */
+  imageBytesMax: 16 * MiB,
+  /** Pictures that are kept: about 300 of 1080p, or the wall of 100 cameras at 640 pixels many times. */
+  imageCacheBytes: 48 * MiB,
+
   /** Readers in flight finish before bytes of a removed segment go. */
   garbageDelayMs: 15 * 60_000,
   /** A wall clock step above this stops age retention until a person confirms. */
