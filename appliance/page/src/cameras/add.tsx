@@ -1,0 +1,184 @@
+/** Adding a camera: address, test with picture and tracks, then save. Saving without a good test is allowed and said. */
+
+import { createSignal, For, Show } from 'solid-js';
+import { type ApiFault, type Camera, type CameraInput, call, faultOf, type TestResult } from '../api.ts';
+import { Fault } from '../fault.tsx';
+
+export function AddCamera(props: { readonly onAdded: () => void }) {
+  const [name, setName] = createSignal('');
+  const [url, setUrl] = createSignal('');
+  const [username, setUsername] = createSignal('');
+  const [password, setPassword] = createSignal('');
+  const [transport, setTransport] = createSignal<'tcp' | 'udp'>('tcp');
+  const [trustsAnyCertificate, setTrustsAny] = createSignal(false);
+  const [retentionDays, setRetentionDays] = createSignal(7);
+  const [result, setResult] = createSignal<TestResult>();
+  const [fault, setFault] = createSignal<ApiFault>();
+  const [busy, setBusy] = createSignal<'test' | 'save'>();
+
+  const source = () => ({
+    kind: 'rtsp' as const,
+    url: url().trim(),
+    transport: transport(),
+    tls: trustsAnyCertificate() ? ('any' as const) : ('verify' as const),
+  });
+  const credentials = () =>
+    username() === '' && password() === '' ? {} : { credentials: { username: username(), password: password() } };
+
+  const attempt = async (what: 'test' | 'save', work: () => Promise<void>) => {
+    setBusy(what);
+    setFault(undefined);
+    try {
+      await work();
+    } catch (error) {
+      setFault(faultOf(error));
+    } finally {
+      setBusy(undefined);
+    }
+  };
+
+  const test = () =>
+    attempt('test', async () => {
+      setResult(undefined);
+      setResult(await call<TestResult>('POST', '/api/cameras/test', { source: source(), ...credentials() }));
+    });
+
+  const save = (event: Event) => {
+    event.preventDefault();
+    return attempt('save', async () => {
+      const input: CameraInput = {
+        name: name().trim(),
+        source: source(),
+        ...credentials(),
+        recording: { retentionHours: retentionDays() * 24 },
+      };
+      const camera = await call<Camera>('POST', '/api/cameras', input);
+      props.onAdded();
+      location.hash = `#/camera/${encodeURIComponent(camera.id)}`;
+    });
+  };
+
+  return (
+    <div class="columns">
+      <form class="card" onSubmit={(event) => void save(event)}>
+        <h1>Add camera</h1>
+        <label>
+          Name
+          <input
+            name="name"
+            value={name()}
+            onInput={(event) => setName(event.currentTarget.value)}
+            required
+            maxlength="64"
+            placeholder="Gate north"
+          />
+        </label>
+        <label>
+          RTSP address
+          <input
+            name="url"
+            value={url()}
+            onInput={(event) => setUrl(event.currentTarget.value)}
+            required
+            placeholder="rtsp://10.0.0.21/stream1"
+            spellcheck={false}
+          />
+        </label>
+        <div class="row">
+          <label>
+            User
+            <input
+              name="camera-user"
+              autocomplete="off"
+              value={username()}
+              onInput={(event) => setUsername(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            Password
+            <input
+              name="camera-password"
+              type="password"
+              autocomplete="off"
+              value={password()}
+              onInput={(event) => setPassword(event.currentTarget.value)}
+            />
+          </label>
+        </div>
+        <div class="row">
+          <label>
+            Transport
+            <select value={transport()} onChange={(event) => setTransport(event.currentTarget.value as 'tcp' | 'udp')}>
+              <option value="tcp">TCP (recommended)</option>
+              <option value="udp">UDP</option>
+            </select>
+          </label>
+          <label>
+            Keep for (days)
+            <input
+              type="number"
+              min="0"
+              max="3650"
+              value={retentionDays()}
+              onInput={(event) => setRetentionDays(event.currentTarget.valueAsNumber || 0)}
+            />
+          </label>
+        </div>
+        <Show when={url().startsWith('rtsps:')}>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={trustsAnyCertificate()}
+              onChange={(event) => setTrustsAny(event.currentTarget.checked)}
+            />
+            Accept the camera's self-signed certificate
+          </label>
+        </Show>
+        <Fault fault={fault()} />
+        <div class="row">
+          <button
+            type="button"
+            class="second"
+            disabled={busy() !== undefined || url() === ''}
+            onClick={() => void test()}
+          >
+            {busy() === 'test' ? 'Testing …' : 'Test'}
+          </button>
+          <button type="submit" disabled={busy() !== undefined}>
+            {busy() === 'save' ? 'Saving …' : 'Save and record'}
+          </button>
+        </div>
+      </form>
+      <section class="card">
+        <h2>Test</h2>
+        <Show
+          when={result()}
+          fallback={<p class="quiet">Connects to the camera and shows what it sends. Nothing is saved.</p>}
+        >
+          {(found) => <Found result={found()} />}
+        </Show>
+      </section>
+    </div>
+  );
+}
+
+function Found(props: { readonly result: TestResult }) {
+  return (
+    <>
+      <Show when={props.result.fault}>{(fault) => <Fault fault={{ code: fault().reason, ...fault() }} />}</Show>
+      <Show when={props.result.picture}>
+        {(picture) => <img class="found" alt="What the camera sees" src={`data:image/jpeg;base64,${picture()}`} />}
+      </Show>
+      <ul class="plainlist">
+        <For each={props.result.tracks}>
+          {(track) => (
+            <li>
+              <strong>{track.codec}</strong> {track.text ?? ''}
+            </li>
+          )}
+        </For>
+        <For each={props.result.warnings}>{(warning) => <li class="warning">{warning}</li>}</For>
+      </ul>
+    </>
+  );
+}

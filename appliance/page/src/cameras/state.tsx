@@ -1,0 +1,40 @@
+/** A camera's state in one word and one sentence. */
+
+import { Show } from 'solid-js';
+import type { Camera, SourceState } from '../api.ts';
+import { sentence } from '../fault.tsx';
+import { durationText } from '../format.ts';
+
+/** The newest state: what the WebSocket told, else what the list said. */
+export function stateOf(camera: Camera, states: Readonly<Record<string, SourceState>>): SourceState | undefined {
+  const streamId = camera.streams[0]?.id;
+  return (streamId === undefined ? undefined : states[streamId]) ?? camera.state ?? undefined;
+}
+
+export function stateWord(camera: Camera, state: SourceState | undefined): string {
+  if (!camera.isEnabled) return 'disabled';
+  if (state === undefined) return 'unknown';
+  if (state.state === 'live') return state.isRecording ? 'recording' : 'live';
+  return state.state;
+}
+
+export function StateBadge(props: { readonly camera: Camera; readonly state: SourceState | undefined }) {
+  const word = () => stateWord(props.camera, props.state);
+  return <span class={`badge ${word()}`}>{word()}</span>;
+}
+
+/** Why the camera is not well and what to do; nothing while it is. */
+export function StateReason(props: { readonly state: SourceState | undefined }) {
+  return (
+    <Show when={props.state?.message}>
+      {(message) => (
+        <p class="reason">
+          {sentence(message())} <Show when={props.state?.hint}>{(hint) => sentence(hint())}</Show>{' '}
+          <Show when={props.state?.sinceMs}>
+            {(sinceMs) => <span class="quiet">For {durationText(Math.max(0, Date.now() - sinceMs()))}.</span>}
+          </Show>
+        </p>
+      )}
+    </Show>
+  );
+}

@@ -1,0 +1,47 @@
+/** Times and amounts as people read them, in the browser's language and zone. */
+
+const clockFormat = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+const dayFormat = new Intl.DateTimeFormat(undefined, {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+});
+
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+export function clockText(atMs: number): string {
+  return clockFormat.format(atMs);
+}
+
+export function dayText(atMs: number): string {
+  return dayFormat.format(atMs);
+}
+
+/** `45 s`, `3 min`, `2 h 5 min`: two units at most. */
+export function durationText(durationMs: number): string {
+  const seconds = Math.round(durationMs / 1000);
+  if (seconds < 1) return `${Math.round(durationMs)} ms`;
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Local midnight at or before a time; `days` later if given (days of 23 and 25 hours included). */
+export function midnight(atMs: number, days = 0): number {
+  const date = new Date(atMs);
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days).getTime();
+}
+
+/** `2026-11-21`, local. */
+export function dayName(atMs: number): string {
+  const date = new Date(atMs);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}

@@ -1,0 +1,116 @@
+/** The page's frame: who is logged in, the bar on top, and the view that the address names. */
+
+import { createResource, Match, Show, Switch } from 'solid-js';
+import { render } from 'solid-js/web';
+import { Login } from './account/login.tsx';
+import { Password } from './account/password.tsx';
+import { ApiError, type Camera, call, type Session } from './api.ts';
+import { AddCamera } from './cameras/add.tsx';
+import { CameraView } from './cameras/camera.tsx';
+import { CameraList } from './cameras/list.tsx';
+import { connectEvents } from './events.ts';
+import { Fault } from './fault.tsx';
+import { createRoute } from './route.ts';
+import './style.css';
+
+async function readSession(): Promise<Session | null> {
+  try {
+    return await call<Session>('GET', '/api/session');
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+function App() {
+  const [session, { refetch }] = createResource(readSession);
+  const again = () => void refetch();
+  return (
+    <Switch fallback={<p class="quiet middle">Loading …</p>}>
+      <Match when={session.error}>{(error) => <Fault fault={(error() as ApiError).fault} />}</Match>
+      <Match when={session.state === 'ready' && session() === null}>
+        <Login onDone={again} />
+      </Match>
+      <Match when={session()?.subject.mustChangePassword}>
+        <Password isForced onDone={again} />
+      </Match>
+      <Match when={session()}>{(known) => <House session={known()} onLogout={again} />}</Match>
+    </Switch>
+  );
+}
+
+function House(props: { readonly session: Session; readonly onLogout: () => void }) {
+  const route = createRoute();
+  const [cameras, { refetch }] = createResource(
+    async () => (await call<{ cameras: Camera[] }>('GET', '/api/cameras')).cameras,
+  );
+  const events = connectEvents((what) => {
+    if (what === 'cameras') void refetch();
+  });
+  const logout = async () => {
+    await call('DELETE', '/api/session');
+    props.onLogout();
+  };
+  const camera = () => {
+    const at = route();
+    return at.at === 'camera' ? cameras.latest?.find((one) => one.id === at.cameraId) : undefined;
+  };
+  return (
+    <>
+      <header class="bar">
+        <a class="brand" href="#/">
+          <img src="/icon.svg" alt="" width="26" height="26" />
+          Weir
+        </a>
+        <nav>
+          <a href="#/" classList={{ here: route().at === 'cameras' || route().at === 'camera' }}>
+            Cameras
+          </a>
+          <a href="#/add" classList={{ here: route().at === 'add' }}>
+            Add camera
+          </a>
+        </nav>
+        <Show when={!events.isConnected()}>
+          <span class="lost" role="status">
+            Connection to the appliance lost, trying again …
+          </span>
+        </Show>
+        <span class="grow" />
+        <a href="#/account" classList={{ here: route().at === 'account' }}>
+          {props.session.subject.name}
+        </a>
+        <button type="button" class="plain" onClick={() => void logout()}>
+          Log out
+        </button>
+      </header>
+      <main>
+        <Fault fault={cameras.error instanceof ApiError ? cameras.error.fault : undefined} />
+        <Switch>
+          <Match when={route().at === 'add'}>
+            <AddCamera onAdded={() => void refetch()} />
+          </Match>
+          <Match when={route().at === 'account'}>
+            <Password
+              onDone={() => {
+                location.hash = '#/';
+              }}
+            />
+          </Match>
+          <Match when={camera()}>
+            {(found) => <CameraView camera={found()} events={events} onChanged={() => void refetch()} />}
+          </Match>
+          <Match when={route().at === 'camera' && cameras.state === 'ready'}>
+            <p class="quiet middle">
+              There is no such camera. <a href="#/">All cameras</a>
+            </p>
+          </Match>
+          <Match when={route().at === 'cameras' && cameras.latest}>
+            {(list) => <CameraList cameras={list()} events={events} />}
+          </Match>
+        </Switch>
+      </main>
+    </>
+  );
+}
+
+render(() => <App />, document.body);

@@ -1,0 +1,110 @@
+/** Plays one HLS address, live or recorded, and tells the wall time of the picture that is shown. */
+
+import type Hls from 'hls.js';
+import { createEffect, createSignal, on, onCleanup, Show } from 'solid-js';
+import { Fault } from '../fault.tsx';
+
+/** After a fatal error the player starts anew, so that a camera that comes back is seen without a click. */
+const restartDelayMs = 3_000;
+const clockPeriodMs = 500;
+
+export function Player(props: {
+  readonly url: string;
+  readonly isLive: boolean;
+  readonly onPlaying: (atMs: number | undefined) => void;
+  readonly onEnded: () => void;
+}) {
+  const [message, setMessage] = createSignal<string>();
+  const [isMuted, setMuted] = createSignal(true);
+  let video: HTMLVideoElement | undefined;
+  let player: Hls | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let generation = 0;
+
+  const stop = () => {
+    generation++;
+    clearTimeout(timer);
+    player?.destroy();
+    player = undefined;
+  };
+
+  const play = async (url: string, isLive: boolean) => {
+    stop();
+    const mine = generation;
+    setMessage(undefined);
+    // Loaded when the first picture is wanted: the list of cameras does not need it.
+    const { default: HlsPlayer } = await import('hls.js');
+    if (mine !== generation || video === undefined) return;
+    const next = new HlsPlayer({
+      liveSyncDurationCount: 2,
+      enableWorker: true,
+      backBufferLength: 60,
+      ...(isLive ? {} : { startPosition: 0 }),
+    });
+    player = next;
+    next.on(HlsPlayer.Events.ERROR, (_, data) => {
+      if (!data.fatal || mine !== generation) return;
+      if (
+        data.type === HlsPlayer.ErrorTypes.MEDIA_ERROR &&
+        data.details !== HlsPlayer.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR
+      ) {
+        next.recoverMediaError();
+        return;
+      }
+      setMessage(explain(data.details, data.response?.code));
+      timer = setTimeout(() => void play(url, isLive), restartDelayMs);
+    });
+    next.loadSource(url);
+    next.attachMedia(video);
+    video.play().catch(() => setMessage('press play to begin'));
+  };
+
+  createEffect(
+    on(
+      () => [props.url, props.isLive] as const,
+      ([url, isLive]) => void play(url, isLive),
+    ),
+  );
+  const clock = setInterval(() => {
+    const date = player?.playingDate;
+    if (date != null && video !== undefined && video.readyState >= 2) {
+      setMessage(undefined);
+      props.onPlaying(date.getTime());
+    }
+  }, clockPeriodMs);
+  onCleanup(() => {
+    clearInterval(clock);
+    stop();
+  });
+
+  return (
+    <div class="player">
+      <video
+        ref={(element) => {
+          video = element;
+        }}
+        muted={isMuted()}
+        controls={!props.isLive}
+        autoplay
+        playsinline
+        onEnded={() => props.onEnded()}
+      />
+      <Show when={props.isLive}>
+        <span class="mode">LIVE</span>
+        <button type="button" class="sound" onClick={() => setMuted(!isMuted())}>
+          {isMuted() ? 'Sound on' : 'Sound off'}
+        </button>
+      </Show>
+      <Show when={message()}>{(text) => <Fault fault={{ code: 'unavailable', message: text() }} />}</Show>
+    </div>
+  );
+}
+
+function explain(details: string, status: number | undefined): string {
+  if (status === 404) return 'nothing is recorded there';
+  if (status === 401) return 'the login has ended: load the page again';
+  if (status === 503) return 'the camera has sent no picture yet, trying again';
+  if (details === 'manifestIncompatibleCodecsError')
+    return 'this browser cannot play the codec of this camera; a clip can still be downloaded';
+  return `the picture cannot be played just now (${details}), trying again`;
+}
