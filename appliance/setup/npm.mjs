@@ -1,6 +1,7 @@
 /** How npm is called, and how its result is judged, for both folders it fills: the checkout's and the runtime's. */
 
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
@@ -27,6 +28,8 @@ export function npmEnvironment(bin) {
     if (name === 'npm_config_local_prefix' || name === 'npm_config_prefix' || name === 'INIT_CWD') continue;
     result[name] = value;
   }
+  // The machine's registry, proxy and authorities stand beside its own npm, where the one in `.runtime` would not look.
+  if (result.npm_config_globalconfig === undefined) result.npm_config_globalconfig = globalConfig();
   if (bin !== undefined) result.PATH = `${bin}:${process.env.PATH ?? ''}`;
   return result;
 }
@@ -53,4 +56,16 @@ export function packagesIn(path) {
   } catch {
     return undefined;
   }
+}
+
+/** The npm that started us, under the Node that started us: those two belong together. */
+export function machineNpm() {
+  const cli = process.env.npm_execpath;
+  return cli?.endsWith('npm-cli.js') && existsSync(cli) ? [process.execPath, cli] : ['npm'];
+}
+
+function globalConfig() {
+  const [command, ...args] = machineNpm();
+  const answer = spawnSync(command, [...args, 'config', 'get', 'globalconfig'], { encoding: 'utf8' });
+  return answer.status === 0 ? answer.stdout.trim() : undefined;
 }

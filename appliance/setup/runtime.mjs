@@ -9,7 +9,7 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { runQuietly } from './child.mjs';
-import { installArgs, isInstalled, npmEnvironment } from './npm.mjs';
+import { installArgs, isInstalled, machineNpm, npmEnvironment } from './npm.mjs';
 
 /** From here on Node strips types without a warning and has `crypto.argon2`. */
 const nodeVersionMin = [24, 12];
@@ -55,12 +55,6 @@ export function runtimeStep(root, runtime) {
       return `Node ${probe.stdout.trim()} is there`;
     },
   };
-}
-
-/** The npm that started us, under the Node that started us: those two belong together. */
-function machineNpm() {
-  const cli = process.env.npm_execpath;
-  return cli?.endsWith('npm-cli.js') && existsSync(cli) ? [process.execPath, cli] : ['npm'];
 }
 
 function isNewEnough(version) {
