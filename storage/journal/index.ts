@@ -1,0 +1,16 @@
+/** The journal: how fragments come to the disk, survive, and are found there again. See README.md. */
+
+export { ByteBudget } from './byte-budget.ts';
+export { Durability } from './durability.ts';
+export { deadOpenDirectories, type Epoch, type OpenDirectory, openDirectories, openEpoch } from './epoch.ts';
+export { type JournalFiles, systemFiles } from './journal-files.ts';
+export { NumberAllocator } from './number-allocator.ts';
+export { readSegment, type SegmentDamage, verifySegment } from './segment-read.ts';
+export { readFragmentTags, readSegmentHead, type SegmentScan, scanSegment } from './segment-scan.ts';
+export {
+  type FragmentBegin,
+  type FragmentCommit,
+  type OpenFragmentView,
+  SegmentWriter,
+  type SegmentWriterOptions,
+} from './segment-writer.ts';
