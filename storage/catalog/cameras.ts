@@ -36,8 +36,6 @@ export type CatalogStream = {
   readonly createdMs: number;
   /** When its camera was removed; undefined while it has one. */
   readonly removedMs: number | undefined;
-  /** What it keeps by now that its camera is removed; undefined while the camera tells it. */
-  readonly retention: { readonly retentionHours: number; readonly bytesMax: number | undefined } | undefined;
 };
 
 export type Camera = CameraSettings & {
@@ -153,18 +151,14 @@ export class CameraTable {
   }
 
   /**
-   * Removes a camera. Its streams stay as names of what was recorded, under the retention it had.
+   * Removes a camera. Its streams stay as names of what was recorded; the keeper remembers their retention.
    * @throws AppError not_found  no such camera
    */
   remove(cameraId: string, nowMs: number): Camera {
     const camera = this.#existing(cameraId);
     this.#db
       .update(streams)
-      .set({
-        removedMs: nowMs,
-        retentionHours: camera.recording.retentionHours,
-        bytesMax: camera.recording.bytesMax ?? null,
-      })
+      .set({ removedMs: nowMs })
       .where(and(eq(streams.cameraId, cameraId), isNull(streams.removedMs)))
       .run();
     this.#db.delete(cameras).where(eq(cameras.id, cameraId)).run();
@@ -242,9 +236,5 @@ function rowToStream(row: typeof streams.$inferSelect): CatalogStream {
     cameraId: row.cameraId,
     createdMs: row.createdMs,
     removedMs: row.removedMs ?? undefined,
-    retention:
-      row.retentionHours === null
-        ? undefined
-        : { retentionHours: row.retentionHours, bytesMax: row.bytesMax ?? undefined },
   };
 }

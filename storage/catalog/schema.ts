@@ -69,10 +69,6 @@ export const streams = sqliteTable(
     createdMs: integer('created_ms').notNull(),
     /** When its camera was removed; null while it has one. Its recordings stay under their retention. */
     removedMs: integer('removed_ms'),
-    /** The camera's last retention, copied at its removal, hours; null while the camera tells it. */
-    retentionHours: integer('retention_hours'),
-    /** The camera's last byte bound, copied at its removal; null for none, or while the camera tells it. */
-    bytesMax: integer('bytes_max'),
   },
   (table) => [uniqueIndex('streams_name').on(table.name), index('streams_camera').on(table.cameraId)],
 );

@@ -67,9 +67,7 @@ CREATE TABLE `streams` (
 	`role` text NOT NULL,
 	`camera_id` text NOT NULL,
 	`created_ms` integer NOT NULL,
-	`removed_ms` integer,
-	`retention_hours` integer,
-	`bytes_max` integer
+	`removed_ms` integer
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `streams_name` ON `streams` (`name`);--> statement-breakpoint
