@@ -1,0 +1,72 @@
+/** Media playlists as text (RFC 8216bis). Pure; which entries they have is decided in `hls.ts`. */
+
+/** One media segment of a playlist. */
+export type MediaEntry = {
+  readonly uri: string;
+  readonly durationMs: number;
+  /** Server time of its beginning, milliseconds since 1970 UTC. */
+  readonly serverTimestampMs: number;
+  readonly isDiscontinuity: boolean;
+  /** Initialization of its decoder. */
+  readonly mapUri: string;
+};
+
+export type MediaPlaylist = {
+  /** `live` slides, `event` only grows, `vod` is whole. */
+  readonly type: 'live' | 'event' | 'vod';
+  readonly targetDurationS: number;
+  /** Numbers of the first entry. */
+  readonly mediaSequence: number;
+  readonly discontinuitySequence: number;
+  /** Every entry can be decoded without an earlier one. */
+  readonly isIndependent: boolean;
+  /** Where in the playlist a player should begin, when that is not its beginning. */
+  readonly startOffsetMs?: number;
+  readonly entries: readonly MediaEntry[];
+};
+
+/** EXTINF says where the next segment lies; a wall time further off than this is said anew. */
+const wallDriftMsMax = 10;
+
+/**
+ * Writes a media playlist.
+ * EXT-X-TARGETDURATION is what the session said at its beginning. A camera that gets longer GOPs inside a session breaks
+ * either its constancy or its being an upper bound; the bound is kept, since players size their patience by it.
+ */
+export function mediaPlaylistText(playlist: MediaPlaylist): string {
+  const longestS = playlist.entries.reduce((s, entry) => Math.max(s, Math.round(entry.durationMs / 1000)), 0);
+  const lines = [
+    '#EXTM3U',
+    '#EXT-X-VERSION:7',
+    `#EXT-X-TARGETDURATION:${Math.max(playlist.targetDurationS, longestS)}`,
+    `#EXT-X-MEDIA-SEQUENCE:${playlist.mediaSequence}`,
+  ];
+  if (playlist.discontinuitySequence > 0) {
+    lines.push(`#EXT-X-DISCONTINUITY-SEQUENCE:${playlist.discontinuitySequence}`);
+  }
+  if (playlist.type !== 'live') lines.push(`#EXT-X-PLAYLIST-TYPE:${playlist.type.toUpperCase()}`);
+  if (playlist.isIndependent) lines.push('#EXT-X-INDEPENDENT-SEGMENTS');
+  if (playlist.startOffsetMs !== undefined) {
+    lines.push(`#EXT-X-START:TIME-OFFSET=${seconds(playlist.startOffsetMs)},PRECISE=YES`);
+  }
+  let mapUri: string | undefined;
+  let expectedMs = Number.NaN;
+  playlist.entries.forEach((entry, at) => {
+    // A break before the first entry belongs to the discontinuity sequence number.
+    if (entry.isDiscontinuity && at > 0) lines.push('#EXT-X-DISCONTINUITY');
+    if (entry.mapUri !== mapUri) lines.push(`#EXT-X-MAP:URI="${entry.mapUri}"`);
+    if (!(Math.abs(entry.serverTimestampMs - expectedMs) <= wallDriftMsMax)) {
+      lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(entry.serverTimestampMs).toISOString()}`);
+      expectedMs = entry.serverTimestampMs;
+    }
+    lines.push(`#EXTINF:${seconds(entry.durationMs)},`, entry.uri);
+    mapUri = entry.mapUri;
+    expectedMs += entry.durationMs;
+  });
+  if (playlist.type === 'vod') lines.push('#EXT-X-ENDLIST');
+  return `${lines.join('\n')}\n`;
+}
+
+function seconds(durationMs: number): string {
+  return (durationMs / 1000).toFixed(3);
+}

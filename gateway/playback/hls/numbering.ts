@@ -1,0 +1,77 @@
+/**
+ * Where one playlist entry stands among all of its session: media and discontinuity sequence numbers. Both count from the
+ * session's first fragment, which stands in every URI of the session, so any process at any time finds the same numbers.
+ * Pure; `live-window.ts` finds the fragments.
+ */
+
+import { fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
+import type { PlayableFragment } from '../fragment-source.ts';
+
+/** A fragment with its numbers in one playlist session. */
+export type NumberedFragment = {
+  readonly reference: PlayableFragment;
+  readonly mediaSequence: number;
+  readonly discontinuitySequence: number;
+  /** Its timestamps do not continue those of the fragment before. */
+  readonly isDiscontinuity: boolean;
+};
+
+/** Media times are rounded to milliseconds and the last duration of a track is an estimate; a missing fragment is longer. */
+const continuousMs = 250;
+
+/** True when the second does not continue the first one's media timeline: another run, or fragments missing in between. */
+export function isDiscontinuity(first: PlayableFragment, second: PlayableFragment): boolean {
+  if (first.segment.runId !== second.segment.runId) return true;
+  const expectedMs = first.fragment.mediaTimeMs + first.fragment.durationMs;
+  return Math.abs(second.fragment.mediaTimeMs - expectedMs) > continuousMs;
+}
+
+/** Numbers fragments that follow `previous`; the first of a session has no previous one and gets 0 and 0. */
+export function numberFragments(
+  previous: NumberedFragment | undefined,
+  references: readonly PlayableFragment[],
+): NumberedFragment[] {
+  const numbered: NumberedFragment[] = [];
+  let last = previous;
+  for (const reference of references) {
+    last = last === undefined ? firstOfSession(reference) : following(last, reference);
+    numbered.push(last);
+  }
+  return numbered;
+}
+
+/**
+ * Numbers the oldest known fragment of a session whose beginning is gone (retention) or too long ago to be counted.
+ * Fragment counters and seconds bound what was in between, so numbers never go back: a player sees at most a jump forward,
+ * as after a long pause.
+ *
+ * @param anchor  the session's first fragment, by what its number tells
+ */
+export function numberAfterLostBeginning(
+  anchor: { readonly counter: number; readonly serverTimestampMs: number },
+  reference: PlayableFragment,
+): NumberedFragment {
+  const { counter } = fragmentNumberParts(reference.fragment.number);
+  const sinceAnchorMs = reference.segment.runStartServerMs - anchor.serverTimestampMs;
+  return {
+    reference,
+    mediaSequence: Math.max(0, counter - anchor.counter),
+    // No run is shorter than a second for long, and a run that began before the anchor is the anchor's own.
+    discontinuitySequence: Math.max(0, Math.ceil(sinceAnchorMs / 1000)),
+    isDiscontinuity: false,
+  };
+}
+
+function firstOfSession(reference: PlayableFragment): NumberedFragment {
+  return { reference, mediaSequence: 0, discontinuitySequence: 0, isDiscontinuity: false };
+}
+
+function following(last: NumberedFragment, reference: PlayableFragment): NumberedFragment {
+  const isBreak = isDiscontinuity(last.reference, reference);
+  return {
+    reference,
+    mediaSequence: last.mediaSequence + 1,
+    discontinuitySequence: last.discontinuitySequence + (isBreak ? 1 : 0),
+    isDiscontinuity: isBreak,
+  };
+}
