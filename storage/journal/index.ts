@@ -6,6 +6,7 @@ export { deadOpenDirectories, type Epoch, type OpenDirectory, openDirectories, o
 export { type JournalFiles, systemFiles } from './journal-files.ts';
 export { NumberAllocator } from './number-allocator.ts';
 export { readSegment, type SegmentDamage, verifySegment } from './segment-read.ts';
+export { packTable, parseTable, parseTrailer, trailerBytes } from './segment-record.ts';
 export { readFragmentTags, readSegmentHead, type SegmentScan, scanSegment } from './segment-scan.ts';
 export {
   type FragmentBegin,

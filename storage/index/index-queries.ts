@@ -1,0 +1,17 @@
+/** All questions one connection can be asked: readers and the keeper's own connection share them. */
+
+import type { Database } from 'better-sqlite3';
+import { type GapQueries, gapQueries } from './gap-queries.ts';
+import { type SegmentQueries, segmentQueries } from './segment-queries.ts';
+import { type StreamQueries, streamQueries } from './stream-queries.ts';
+
+export type IndexQueries = {
+  readonly segments: SegmentQueries;
+  readonly gaps: GapQueries;
+  readonly streams: StreamQueries;
+};
+
+/** Prepares every statement on a connection. */
+export function indexQueries(database: Database): IndexQueries {
+  return { segments: segmentQueries(database), gaps: gapQueries(database), streams: streamQueries(database) };
+}

@@ -1,0 +1,25 @@
+/** The door of the index. */
+
+export type { DayCompleteness } from './completeness.ts';
+export { Calendar, type Day } from './days.ts';
+export type { IndexQueries } from './index-queries.ts';
+export { IndexReader } from './index-reader.ts';
+export { type IndexChange, type IndexStart, IndexWriter } from './index-writer.ts';
+export type { LedgerEntry } from './ledger-rows.ts';
+export type { Run } from './run-queries.ts';
+export type { TimeAxis } from './segment-queries.ts';
+export type { Garbage } from './segment-rows.ts';
+export type { StreamPolicy } from './state-rows.ts';
+export {
+  type Gap,
+  type GapOrigin,
+  type Hold,
+  type NewGap,
+  type Removal,
+  type RemovalReason,
+  removalReasons,
+  type Span,
+  type StoredSegment,
+  type StreamTotals,
+} from './stored-segment.ts';
+export { isHoldActive } from './stream-queries.ts';

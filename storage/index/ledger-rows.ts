@@ -1,0 +1,81 @@
+/**
+ * What the gap ledger remembers between two ticks of the keeper: how far each file was read, and per stream the lines that
+ * may still change a gap row. Written in the same transaction as the gap rows, so that no line counts twice or not at all.
+ */
+
+import type { Database } from 'better-sqlite3';
+import type { LedgerLine } from '../model/ledger.ts';
+
+/** A line with the process that wrote it: `<ingest>.<epoch>`. */
+export type LedgerEntry = { readonly process: string; readonly line: LedgerLine };
+
+export type LedgerStream = {
+  readonly streamKey: number;
+  readonly streamId: string;
+  /** JSON of the state at `settledMs`; undefined before the stream's first line. */
+  readonly state: string | undefined;
+  readonly settledMs: number;
+};
+
+export type LedgerRows = ReturnType<typeof ledgerRows>;
+
+export function ledgerRows(database: Database) {
+  const cursor = database.prepare('SELECT byte_offset FROM ledger_cursors WHERE file = ?').pluck();
+  const cursors = database.prepare('SELECT file FROM ledger_cursors').pluck();
+  const setCursor = database.prepare(
+    'INSERT INTO ledger_cursors (file, byte_offset) VALUES (?, ?) ON CONFLICT DO UPDATE SET byte_offset = excluded.byte_offset',
+  );
+  const dropCursor = database.prepare('DELETE FROM ledger_cursors WHERE file = ?');
+  const addLine = database.prepare('INSERT INTO ledger_lines (stream_key, at_ms, process, line) VALUES (?, ?, ?, ?)');
+  const linesOf = database.prepare(
+    'SELECT line_id, process, line FROM ledger_lines WHERE stream_key = ? ORDER BY line_id',
+  );
+  const dropLines = database.prepare('DELETE FROM ledger_lines WHERE stream_key = ? AND line_id <= ?');
+  const streams = database.prepare(
+    'SELECT stream_key, stream_id, ledger_state, ledger_settled_ms FROM streams ORDER BY stream_key',
+  );
+  const settle = database.prepare('UPDATE streams SET ledger_state = ?, ledger_settled_ms = ? WHERE stream_key = ?');
+  return {
+    /** Bytes of a ledger file that were read; 0 for a new one. */
+    cursorOf: (file: string): number => (cursor.get(file) as number | undefined) ?? 0,
+    filesWithCursor: (): string[] => cursors.all() as string[],
+    setCursor(file: string, byteOffset: number): void {
+      setCursor.run(file, byteOffset);
+    },
+    dropCursor(file: string): void {
+      dropCursor.run(file);
+    },
+    addLine(streamKey: number, entry: LedgerEntry): void {
+      const atMs = entry.line.kind === 'loss' ? entry.line.beginMs : entry.line.atMs;
+      addLine.run(streamKey, Math.floor(atMs), entry.process, JSON.stringify(entry.line));
+    },
+    linesOf: (streamKey: number): (LedgerEntry & { readonly lineId: number })[] =>
+      (linesOf.all(streamKey) as { line_id: number; process: string; line: string }[]).map((row) => ({
+        lineId: row.line_id,
+        process: row.process,
+        line: JSON.parse(row.line) as LedgerLine,
+      })),
+    /** Everything before a moment is final: its lines go, their outcome stays as a state. */
+    settle(
+      streamKey: number,
+      settled: { readonly state: string; readonly settledMs: number; readonly lineId: number },
+    ): void {
+      dropLines.run(streamKey, settled.lineId);
+      settle.run(settled.state, Math.floor(settled.settledMs), streamKey);
+    },
+    streams: (): LedgerStream[] =>
+      (
+        streams.all() as {
+          stream_key: number;
+          stream_id: string;
+          ledger_state: string | null;
+          ledger_settled_ms: number;
+        }[]
+      ).map((row) => ({
+        streamKey: row.stream_key,
+        streamId: row.stream_id,
+        state: row.ledger_state ?? undefined,
+        settledMs: row.ledger_settled_ms,
+      })),
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * Reading segments: raw prepared statements of one connection. No segment is longer than `limits.segmentDurationMsMax` on
+ * either time axis, so an interval query is one range of an index.
+ */
+
+import type { Database } from 'better-sqlite3';
+import type { Fragment } from '../model/fragment.ts';
+import { type FragmentNumber, fragmentNumberParts } from '../model/fragment-number.ts';
+import { limits } from '../model/limits.ts';
+import { unpackFragmentTable } from './fragment-table.ts';
+import { type Run, runQueries } from './run-queries.ts';
+import type { Span, StoredSegment } from './stored-segment.ts';
+
+export type TimeAxis = 'server' | 'producer';
+
+type SegmentRow = {
+  segment_id: number;
+  stream_id: string;
+  run_key: number;
+  sequence: number;
+  first_counter: number;
+  last_counter: number;
+  first_number: FragmentNumber;
+  last_number: FragmentNumber;
+  begin_server_ms: number;
+  end_server_ms: number;
+  begin_producer_ms: number;
+  end_producer_ms: number;
+  byte_length: number;
+  fragment_count: number;
+  object_key: string;
+  location: 'local' | 'stored';
+  is_local: number;
+  digest: Uint8Array;
+  previous_digest: Uint8Array;
+  recording_class: 'continuous' | 'event';
+  cipher: string | null;
+  key_id: string | null;
+};
+
+const columns = `SELECT s.segment_id, t.stream_id, s.run_key, s.sequence, s.first_counter, s.last_counter, s.first_number,
+  s.last_number, s.begin_server_ms, s.end_server_ms, s.begin_producer_ms, s.end_producer_ms, s.byte_length,
+  s.fragment_count, s.object_key, s.location, s.is_local, s.digest, s.previous_digest, s.recording_class, s.cipher, s.key_id`;
+const anywhere = `${columns} FROM segments s JOIN streams t USING (stream_key)`;
+/** The index is named: without statistics the planner would guess, and a wrong guess costs seconds at a million rows. */
+const ofStream = (index: string) =>
+  `${columns} FROM streams t CROSS JOIN segments s INDEXED BY ${index} USING (stream_key) WHERE t.stream_id = @streamId`;
+
+/** The interval query of one axis: exported so that a test can look at its plan. */
+export function intervalSql(axis: TimeAxis): string {
+  return `${ofStream(`segments_by_${axis}_time`)}
+    AND s.begin_${axis}_ms > @beginMs - ${limits.segmentDurationMsMax} AND s.begin_${axis}_ms < @endMs
+    AND s.end_${axis}_ms > @beginMs ORDER BY s.begin_${axis}_ms, s.first_counter LIMIT @limit`;
+}
+
+/** Segments whose counters reach beyond one, in order: exported so that a test can look at its plan. */
+export const afterSql = `${ofStream('segments_by_counter')}
+  AND s.last_counter > @counter ORDER BY s.last_counter, s.first_counter LIMIT @limit`;
+
+/** Oldest first from a moment on: what retention walks. */
+export const oldestSql = `${ofStream('segments_by_server_time')}
+  AND s.begin_server_ms >= @fromMs ORDER BY s.begin_server_ms LIMIT @limit`;
+
+export type SegmentQueries = ReturnType<typeof segmentQueries>;
+
+/** The statements, prepared on one connection. */
+export function segmentQueries(database: Database) {
+  const runs = runQueries(database);
+  const between = {
+    server: database.prepare(intervalSql('server')),
+    producer: database.prepare(intervalSql('producer')),
+  };
+  const after = database.prepare(afterSql);
+  const oldest = database.prepare(oldestSql);
+  const latest = database.prepare(
+    `${ofStream('segments_by_server_time')} ORDER BY s.begin_server_ms DESC, s.first_counter DESC LIMIT 1`,
+  );
+  const byId = database.prepare(`${anywhere} WHERE s.segment_id = @segmentId`);
+  const byObjectKey = database.prepare(`${anywhere} WHERE s.object_key = @objectKey`);
+  const inRun = database.prepare(
+    `${anywhere} JOIN runs r USING (run_key) WHERE r.run_id = @runId AND s.sequence = @sequence`,
+  );
+  const notStored = database.prepare(`${anywhere} WHERE s.location = 'local' ORDER BY s.begin_server_ms LIMIT @limit`);
+  const keptLocal = database.prepare(`${anywhere} WHERE s.is_local = 1 ORDER BY s.begin_server_ms LIMIT @limit`);
+  const pageOfAll = database.prepare(`${anywhere} WHERE s.segment_id > @segmentId ORDER BY s.segment_id LIMIT @limit`);
+  const packed = database.prepare('SELECT packed FROM fragment_tables WHERE segment_id = ?').pluck();
+  const counts = database.prepare(
+    `SELECT count(*) segments, coalesce(sum(byte_length), 0) bytes FROM segments WHERE location = 'local'`,
+  );
+  const localCounts = database.prepare(
+    'SELECT count(*) segments, coalesce(sum(byte_length), 0) bytes FROM segments WHERE is_local = 1',
+  );
+  const newest = database.prepare(
+    'SELECT max((SELECT max(begin_server_ms) FROM segments s WHERE s.stream_key = t.stream_key)) FROM streams t',
+  );
+
+  const toSegment = (row: unknown) => rowToSegment(row as SegmentRow, runs.byKey);
+  const one = (row: unknown) => (row === undefined ? undefined : toSegment(row));
+  return {
+    /** Segments that overlap the span, by begin; at most `limit`. */
+    between: (streamId: string, span: Span, axis: TimeAxis, limit: number): StoredSegment[] =>
+      between[axis].all({ streamId, ...span, limit }).map(toSegment),
+    /** Segments that hold a number above the given one, or all of them, by their last number; at most `limit`. */
+    after: (streamId: string, number: FragmentNumber | undefined, limit: number): StoredSegment[] =>
+      after
+        .all({ streamId, counter: number === undefined ? -1 : fragmentNumberParts(number).counter, limit })
+        .map(toSegment),
+    /** Segments that begin at or after a moment, oldest first; at most `limit`. */
+    oldestFrom: (streamId: string, fromMs: number, limit: number): StoredSegment[] =>
+      oldest.all({ streamId, fromMs, limit }).map(toSegment),
+    latest: (streamId: string): StoredSegment | undefined => one(latest.get({ streamId })),
+    byId: (segmentId: number): StoredSegment | undefined => one(byId.get({ segmentId })),
+    byObjectKey: (objectKey: string): StoredSegment | undefined => one(byObjectKey.get({ objectKey })),
+    inRun: (runId: string, sequence: number): StoredSegment | undefined => one(inRun.get({ runId, sequence })),
+    /** Taken in and not yet stored, oldest first. */
+    notStored: (limit: number): StoredSegment[] => notStored.all({ limit }).map(toSegment),
+    /** Whose journal file is still kept, oldest first. */
+    keptLocal: (limit: number): StoredSegment[] => keptLocal.all({ limit }).map(toSegment),
+    /** Page by page through all rows, in no order of time. */
+    pageOfAll: (afterSegmentId: number, limit: number): StoredSegment[] =>
+      pageOfAll.all({ segmentId: afterSegmentId, limit }).map(toSegment),
+    /** Undefined when there is no such segment. @throws AppError data_loss  the packed table is damaged */
+    fragmentsOf: (segmentId: number): readonly Fragment[] | undefined => {
+      const bytes = packed.get(segmentId) as Uint8Array | undefined;
+      return bytes === undefined ? undefined : unpackFragmentTable(bytes).fragments;
+    },
+    backlog: (): { segments: number; bytes: number } => counts.get() as { segments: number; bytes: number },
+    localFiles: (): { segments: number; bytes: number } => localCounts.get() as { segments: number; bytes: number },
+    /** Begin of the newest segment of any stream, server time. */
+    newestMs: (): number | undefined => (newest.pluck().get() as number | null) ?? undefined,
+    run: (runId: string): Run | undefined => runs.byId(runId),
+  };
+}
+
+function rowToSegment(row: SegmentRow, runOf: (runKey: number) => Run): StoredSegment {
+  const run = runOf(row.run_key);
+  return {
+    segmentId: row.segment_id,
+    streamId: row.stream_id,
+    runId: run.runId,
+    sequence: row.sequence,
+    firstNumber: row.first_number,
+    lastNumber: row.last_number,
+    firstCounter: row.first_counter,
+    lastCounter: row.last_counter,
+    beginServerMs: row.begin_server_ms,
+    endServerMs: row.end_server_ms,
+    beginProducerMs: row.begin_producer_ms,
+    endProducerMs: row.end_producer_ms,
+    byteLength: row.byte_length,
+    fragmentCount: row.fragment_count,
+    objectKey: row.object_key,
+    location: row.location,
+    isLocal: row.is_local === 1,
+    digest: row.digest,
+    previousDigest: row.previous_digest,
+    recordingClass: row.recording_class,
+    cipher: row.cipher ?? undefined,
+    keyId: row.key_id ?? undefined,
+    runReason: run.reason,
+    runStartServerMs: run.startServerMs,
+    timecodeScaleNs: run.timecodeScaleNs,
+    tracks: run.tracks,
+  };
+}

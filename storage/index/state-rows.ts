@@ -1,0 +1,69 @@
+/** Small facts the keeper must find again, and the policies of the newest plan. */
+
+import type { Database } from 'better-sqlite3';
+
+/** Names of facts and what their JSON is. */
+export type KeeperFacts = {
+  /** Identity of the object store that holds the objects of the rows. */
+  readonly 'store-id': string;
+  /** Wall time at which the keeper was last known to be alive. */
+  readonly 'alive-ms': number;
+  /** Why age retention stands still; null when the clock is trusted. */
+  readonly 'clock-doubt': { readonly reason: string; readonly sinceMs: number; readonly stepMs: number } | null;
+};
+
+/** How long and how much a stream may hold, as the newest plan said. */
+export type StreamPolicy = {
+  readonly streamId: string;
+  readonly cameraId: string | undefined;
+  /** Undefined: no plan named the stream yet, so nothing of it is removed by age. 0: a ring for live players, no rows. */
+  readonly retentionHours: number | undefined;
+  readonly cameraBytesMax: number | undefined;
+};
+
+type PolicyRow = {
+  stream_id: string;
+  camera_id: string | null;
+  retention_hours: number | null;
+  camera_bytes_max: number | null;
+};
+
+export type StateRows = ReturnType<typeof stateRows>;
+
+export function stateRows(database: Database) {
+  const read = database.prepare('SELECT value FROM keeper_state WHERE name = ?').pluck();
+  const write = database.prepare(
+    'INSERT INTO keeper_state (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  );
+  const policies = database.prepare('SELECT stream_id, camera_id, retention_hours, camera_bytes_max FROM streams');
+  const setPolicy = database.prepare(
+    `INSERT INTO streams (stream_id, camera_id, retention_hours, camera_bytes_max)
+      VALUES (@streamId, @cameraId, @retentionHours, @cameraBytesMax) ON CONFLICT (stream_id) DO UPDATE SET
+      camera_id = excluded.camera_id, retention_hours = excluded.retention_hours, camera_bytes_max = excluded.camera_bytes_max`,
+  );
+  return {
+    get<Name extends keyof KeeperFacts>(name: Name): KeeperFacts[Name] | undefined {
+      const value = read.get(name) as string | undefined;
+      return value === undefined ? undefined : (JSON.parse(value) as KeeperFacts[Name]);
+    },
+    set<Name extends keyof KeeperFacts>(name: Name, value: KeeperFacts[Name]): void {
+      write.run(name, JSON.stringify(value));
+    },
+    /** Policies of all streams, those of removed cameras as they last were. */
+    policies: (): StreamPolicy[] =>
+      (policies.all() as PolicyRow[]).map((row) => ({
+        streamId: row.stream_id,
+        cameraId: row.camera_id ?? undefined,
+        retentionHours: row.retention_hours ?? undefined,
+        cameraBytesMax: row.camera_bytes_max ?? undefined,
+      })),
+    setPolicy(policy: StreamPolicy): void {
+      setPolicy.run({
+        streamId: policy.streamId,
+        cameraId: policy.cameraId ?? null,
+        retentionHours: policy.retentionHours ?? null,
+        cameraBytesMax: policy.cameraBytesMax ?? null,
+      });
+    },
+  };
+}

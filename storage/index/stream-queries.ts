@@ -1,0 +1,95 @@
+/** Reading what is asked for seldom: totals, holds, removals. */
+
+import type { Database } from 'better-sqlite3';
+import { and, asc, eq, gt, isNull, lt, or } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { holds, removals } from './schema.ts';
+import type { Hold, Removal, RemovalReason, Span, StreamTotals } from './stored-segment.ts';
+
+const totalsSql = `SELECT stream_id, camera_id, segments, bytes, duration_ms,
+    (SELECT min(begin_server_ms) FROM segments s WHERE s.stream_key = t.stream_key) oldest,
+    (SELECT end_server_ms FROM segments s WHERE s.stream_key = t.stream_key ORDER BY begin_server_ms DESC LIMIT 1) newest
+  FROM streams t`;
+
+type TotalsRow = {
+  stream_id: string;
+  camera_id: string | null;
+  segments: number;
+  bytes: number;
+  duration_ms: number;
+  oldest: number | null;
+  newest: number | null;
+};
+
+export type StreamQueries = ReturnType<typeof streamQueries>;
+
+export function streamQueries(database: Database) {
+  const orm = drizzle(database);
+  const totalsOfAll = database.prepare(`${totalsSql} ORDER BY stream_id`);
+  const totals = database.prepare(`${totalsSql} WHERE stream_id = ?`);
+  const intervals = database
+    .prepare(
+      `SELECT s.begin_server_ms, s.end_server_ms FROM streams t
+        CROSS JOIN segments s INDEXED BY segments_by_server_time USING (stream_key)
+        WHERE t.stream_id = @streamId AND s.begin_server_ms > @beginMs - @lookBackMs AND s.begin_server_ms < @endMs
+          AND s.end_server_ms > @beginMs ORDER BY s.begin_server_ms`,
+    )
+    .raw();
+  return {
+    totalsOf: (streamId: string): StreamTotals | undefined => {
+      const row = totals.get(streamId) as TotalsRow | undefined;
+      return row === undefined ? undefined : rowToTotals(row);
+    },
+    totalsOfAll: (): StreamTotals[] => (totalsOfAll.all() as TotalsRow[]).map(rowToTotals),
+    /** Begin and end of every segment that overlaps the span, by begin: walked without reading a segment's row. */
+    intervals: (streamId: string, span: Span, lookBackMs: number): IterableIterator<[number, number]> =>
+      intervals.iterate({ streamId, ...span, lookBackMs }) as IterableIterator<[number, number]>,
+    /** Holds that cover the stream, or all of them, released ones included, by when they were ordered. */
+    holds: (streamId: string | undefined): Hold[] =>
+      orm
+        .select()
+        .from(holds)
+        .where(streamId === undefined ? undefined : or(eq(holds.streamId, streamId), isNull(holds.streamId)))
+        .orderBy(asc(holds.createdMs), asc(holds.holdId))
+        .all()
+        .map(({ streamId, endMs, untilMs, releasedMs, releasedBy, ...rest }) => ({
+          ...rest,
+          streamId: streamId ?? undefined,
+          endMs: endMs ?? undefined,
+          untilMs: untilMs ?? undefined,
+          releasedMs: releasedMs ?? undefined,
+          releasedBy: releasedBy ?? undefined,
+        })),
+    /** What was removed within the span, by begin; at most `limit`. */
+    removals: (streamId: string, span: Span, limit: number): Removal[] =>
+      orm
+        .select()
+        .from(removals)
+        .where(and(eq(removals.streamId, streamId), lt(removals.beginMs, span.endMs), gt(removals.endMs, span.beginMs)))
+        .orderBy(asc(removals.beginMs))
+        .limit(limit)
+        .all()
+        .map(({ removalId: _, reason, who, ...rest }) => ({
+          ...rest,
+          reason: reason as RemovalReason,
+          who: who ?? undefined,
+        })),
+  };
+}
+
+/** True while the hold protects its footage. */
+export function isHoldActive(hold: Hold, nowMs: number): boolean {
+  return hold.releasedMs === undefined && (hold.untilMs === undefined || hold.untilMs > nowMs);
+}
+
+function rowToTotals(row: TotalsRow): StreamTotals {
+  return {
+    streamId: row.stream_id,
+    cameraId: row.camera_id ?? undefined,
+    segments: row.segments,
+    bytes: row.bytes,
+    durationMs: row.duration_ms,
+    oldestMs: row.oldest ?? undefined,
+    newestMs: row.newest ?? undefined,
+  };
+}
