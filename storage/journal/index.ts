@@ -5,6 +5,7 @@ export { Durability } from './durability.ts';
 export { deadOpenDirectories, type Epoch, type OpenDirectory, openDirectories, openEpoch } from './epoch.ts';
 export { type JournalFiles, systemFiles } from './journal-files.ts';
 export { NumberAllocator } from './number-allocator.ts';
+export { type RecoveredFile, type RecoverOptions, recoverOpenDirectory } from './recovery.ts';
 export { readSegment, type SegmentDamage, verifySegment } from './segment-read.ts';
 export { packTable, parseTable, parseTrailer, trailerBytes } from './segment-record.ts';
 export { readFragmentTags, readSegmentHead, type SegmentScan, scanSegment } from './segment-scan.ts';

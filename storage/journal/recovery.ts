@@ -1,0 +1,293 @@
+/**
+ * Finishes what a dead writer left: walks each open file, keeps every fragment that has a valid commit record, cuts off the
+ * torn tail, appends cues and table, and moves the file to the finished ones. Each step may be interrupted and done again:
+ * a half-written table is a torn tail like any other, and a whole one only needs its rename.
+ */
+
+import { type FileHandle, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
+import { syncDirectory } from '../base/files.ts';
+import type { Log } from '../base/log.ts';
+import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
+import type { FragmentNumber } from '../model/fragment-number.ts';
+import { limits } from '../model/limits.ts';
+import { FileWindow } from './ebml.ts';
+import { isOwnerFile } from './epoch.ts';
+import { abandonedSuffix, endBytes } from './segment-file.ts';
+import { isClusterIntact, readTable } from './segment-read.ts';
+import { segmentDigest } from './segment-record.ts';
+import { readFragmentAt, readHeadBytes, type SegmentHeadBytes, tagNames } from './segment-scan.ts';
+
+export type RecoverOptions = {
+  /** `journal/open/<ingest>.<epoch>`. */
+  readonly directory: string;
+  /** `journal/finished`. */
+  readonly finishedDirectory: string;
+  /** `all` only when the writer is dead; `abandoned`: what a living one gave up after a failure. */
+  readonly files: 'all' | 'abandoned';
+  /** So many of the last clusters are compared with their hashes; all of abandoned files. Default 2: what one sync period holds. */
+  readonly verifyLast?: number;
+};
+
+/** What became of one file. */
+export type RecoveredFile = {
+  readonly path: string;
+  readonly streamId: string;
+  /** `finished`: at `finishedPath`. `removed`: it held nothing. `damaged`: unreadable head, kept beside as `<file>.damaged`. */
+  readonly outcome: 'finished' | 'removed' | 'damaged';
+  readonly finishedPath: string | undefined;
+  readonly runId: string | undefined;
+  readonly fragments: number;
+  readonly lastNumber: FragmentNumber | undefined;
+  /** Bytes behind the last commit record, and bytes of damaged fragments before it. */
+  readonly bytesCut: number;
+  readonly bytesDamaged: number;
+  /** Server time from which footage of this file is missing, up to the file's last change; undefined when nothing was cut. */
+  readonly torn: { readonly beginMs: number; readonly endMs: number } | undefined;
+};
+
+/** Behind the name of a file whose head cannot be read although it may hold fragments: for a person. */
+export const damagedSuffix = '.damaged';
+
+const segmentSuffix = '.mkv';
+const searchBytes = 1024 * 1024;
+const clusterId = Uint8Array.of(0x1f, 0x43, 0xb6, 0x75);
+
+/**
+ * Recovers the files of one directory of open files. May be interrupted anywhere and called again.
+ *
+ * @throws AppError  the first file that could not be recovered, after all were tried: full or read-only file system
+ */
+export async function recoverOpenDirectory(deps: { log: Log }, options: RecoverOptions): Promise<RecoveredFile[]> {
+  const recovered: RecoveredFile[] = [];
+  let failure: unknown;
+  for (const path of await recoverableFiles(options)) {
+    try {
+      const report = await recoverFile(path, options);
+      recovered.push(report);
+      const { log } = deps;
+      if (report.outcome === 'damaged') log.error('segment file with a damaged head was put aside', report);
+      else log.info('open segment file recovered', report);
+    } catch (error) {
+      if (!isAppError(error, 'not_found')) failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw toAppError(failure);
+  if (options.files === 'all') await removeIfEmpty(options.directory);
+  return recovered;
+}
+
+async function recoverFile(path: string, options: RecoverOptions): Promise<RecoveredFile> {
+  const file = await openForUpdate(path);
+  try {
+    const streamId = basename(dirname(path));
+    const { size, mtimeMs } = await file.stat();
+    const head = await readHeadBytes(file).catch(undefinedIfDamaged);
+    if (head === undefined) {
+      const nothing = { finishedPath: undefined, runId: undefined, fragments: 0, lastNumber: undefined };
+      const outcome = await putAside(file, path);
+      return { path, streamId, outcome, ...nothing, bytesCut: size, bytesDamaged: 0, torn: undefined };
+    }
+
+    const verifyLast = path.endsWith(abandonedSuffix) ? Number.POSITIVE_INFINITY : (options.verifyLast ?? 2);
+    const found = await findFragments(file, head, { size, verifyLast });
+    const last = found.fragments.at(-1);
+    const report = {
+      path,
+      streamId,
+      runId: head.head.runId,
+      fragments: found.fragments.length,
+      lastNumber: last?.number,
+      bytesCut: size - found.goodBytes,
+      bytesDamaged: found.bytesDamaged,
+      torn: tornSpan(last, { runStartServerMs: head.head.runStartServerMs, mtimeMs, isTorn: size > found.goodBytes }),
+    };
+    if (last === undefined) {
+      await unlink(path);
+      return { ...report, outcome: 'removed', finishedPath: undefined };
+    }
+    await finish(file, head, found);
+    const finishedPath = await moveToFinished(path, join(options.finishedDirectory, streamId));
+    return { ...report, outcome: 'finished', finishedPath };
+  } finally {
+    await file.close();
+  }
+}
+
+/** From the end of the last good fragment to the file's last change, as far as a segment may reach. */
+function tornSpan(
+  last: Fragment | undefined,
+  file: { readonly runStartServerMs: number; readonly mtimeMs: number; readonly isTorn: boolean },
+): RecoveredFile['torn'] {
+  if (!file.isTorn) return undefined;
+  const beginMs = last === undefined ? file.runStartServerMs : fragmentEndMs(last);
+  const endMs = Math.min(Math.max(beginMs, Math.round(file.mtimeMs)), beginMs + limits.segmentDurationMsMax);
+  return { beginMs, endMs };
+}
+
+type Found = {
+  readonly fragments: readonly Fragment[];
+  /** Where the file is to be cut. */
+  readonly goodBytes: number;
+  readonly bytesDamaged: number;
+  readonly isFinished: boolean;
+};
+
+type FragmentAt = { readonly fragment: Fragment; readonly end: number };
+
+async function findFragments(
+  file: FileHandle,
+  head: SegmentHeadBytes,
+  limitsOf: { readonly size: number; readonly verifyLast: number },
+): Promise<Found> {
+  const { size, verifyLast } = limitsOf;
+  const table = await readTable(file).catch(undefinedIfDamaged);
+  if (table !== undefined && (await areLastIntact(file, table.fragments, verifyLast))) {
+    return { fragments: table.fragments, goodBytes: size, bytesDamaged: 0, isFinished: true };
+  }
+  const headBytes = head.bytes.byteLength;
+  const good = await withoutDamaged(file, await walk(file, headBytes, size), verifyLast);
+  const goodBytes = good.at(-1)?.end ?? headBytes;
+  const bytesUsed = good.reduce((sum, { fragment, end }) => sum + end - fragment.offset, 0);
+  const fragments = good.map(({ fragment }) => fragment);
+  return { fragments, goodBytes, bytesDamaged: goodBytes - headBytes - bytesUsed, isFinished: false };
+}
+
+/** Every committed fragment of a file, also behind bytes that cannot be walked: what was committed there is footage. */
+async function walk(file: FileHandle, begin: number, size: number): Promise<FragmentAt[]> {
+  const window = new FileWindow(file, size);
+  const found: FragmentAt[] = [];
+  for (let at = begin; found.length < limits.segmentFragmentsMax; ) {
+    const next = (await readFragmentAt(window, at)) ?? (await findFragmentBehind(file, window, at + 1));
+    if (next === undefined) break;
+    found.push(next);
+    at = next.end;
+  }
+  return found;
+}
+
+/** The next place that looks like a cluster and has a commit record that says so. */
+async function findFragmentBehind(file: FileHandle, window: FileWindow, from: number): Promise<FragmentAt | undefined> {
+  for await (const at of occurrences(file, clusterId, from)) {
+    const found = await readFragmentAt(window, at);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Drops fragments whose cluster is not what was hashed: before a power loss the last ones may reach the disk in any order. */
+async function withoutDamaged(
+  file: FileHandle,
+  found: readonly FragmentAt[],
+  verifyLast: number,
+): Promise<FragmentAt[]> {
+  const good: FragmentAt[] = [];
+  for (const each of found.toReversed()) {
+    if (good.length >= verifyLast || (await isClusterIntact(file, each.fragment))) good.push(each);
+  }
+  return good.reverse();
+}
+
+async function areLastIntact(file: FileHandle, fragments: readonly Fragment[], verifyLast: number): Promise<boolean> {
+  for (const fragment of fragments.slice(-Math.min(verifyLast, fragments.length))) {
+    if (!(await isClusterIntact(file, fragment))) return false;
+  }
+  return true;
+}
+
+/** Cuts the file behind its last good fragment and gives it cues and table, if it has none, and makes it durable. */
+async function finish(file: FileHandle, head: SegmentHeadBytes, found: Found): Promise<void> {
+  if (!found.isFinished) {
+    const { fragments, goodBytes } = found;
+    await file.truncate(goodBytes);
+    const digest = segmentDigest(head.bytes, fragments);
+    const end = Buffer.concat(endBytes({ fragments, digest, timecodeScaleNs: head.head.timecodeScaleNs }));
+    for (let done = 0; done < end.byteLength; ) {
+      const { bytesWritten } = await file.write(end, done, end.byteLength - done, goodBytes + done);
+      if (bytesWritten === 0) throw appError('unavailable', 'file took no bytes', { at: goodBytes + done });
+      done += bytesWritten;
+    }
+  }
+  await file.datasync();
+}
+
+async function moveToFinished(path: string, finishedDirectory: string): Promise<string> {
+  const name = path.endsWith(abandonedSuffix) ? path.slice(0, -abandonedSuffix.length) : path;
+  const finishedPath = join(finishedDirectory, basename(name));
+  await mkdir(finishedDirectory, { recursive: true });
+  await rename(path, finishedPath);
+  await syncDirectory(finishedDirectory);
+  await syncDirectory(dirname(path));
+  return finishedPath;
+}
+
+/** A file whose head cannot be read: nothing can be played from it, but a commit record in it is a reason to keep it. */
+async function putAside(file: FileHandle, path: string): Promise<'removed' | 'damaged'> {
+  for await (const _ of occurrences(file, Buffer.from(tagNames.commit, 'latin1'), 0)) {
+    await rename(path, path + damagedSuffix);
+    return 'damaged';
+  }
+  await unlink(path);
+  return 'removed';
+}
+
+async function* occurrences(file: FileHandle, wanted: Uint8Array, from: number): AsyncGenerator<number> {
+  const buffer = Buffer.allocUnsafe(searchBytes);
+  for (let at = from; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, searchBytes, at);
+    const view = buffer.subarray(0, bytesRead);
+    for (let hit = view.indexOf(wanted); hit !== -1; hit = view.indexOf(wanted, hit + 1)) yield at + hit;
+    if (bytesRead < wanted.byteLength) return;
+    // What is wanted may lie across two reads.
+    at += bytesRead - wanted.byteLength + 1;
+  }
+}
+
+async function recoverableFiles({ directory, files }: RecoverOptions): Promise<string[]> {
+  const found: string[] = [];
+  for (const stream of await readdir(directory, { withFileTypes: true })) {
+    if (!stream.isDirectory()) continue;
+    for (const name of await readdir(join(directory, stream.name))) {
+      const isWanted = name.endsWith(abandonedSuffix) || (files === 'all' && name.endsWith(segmentSuffix));
+      if (isWanted) found.push(join(directory, stream.name, name));
+    }
+  }
+  return found.sort();
+}
+
+/** Removes what is left of a dead epoch; damaged files keep theirs. */
+async function removeIfEmpty(directory: string): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  let isEmpty = true;
+  for (const entry of entries) {
+    if (entry.isDirectory()) isEmpty = (await removeDirectory(join(directory, entry.name))) && isEmpty;
+    else if (!isOwnerFile(entry.name)) isEmpty = false;
+  }
+  if (!isEmpty) return;
+  for (const entry of entries) if (isOwnerFile(entry.name)) await unlink(join(directory, entry.name));
+  await removeDirectory(directory);
+}
+
+async function removeDirectory(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTEMPTY') return false;
+    throw error;
+  }
+}
+
+async function openForUpdate(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+');
+  } catch (cause) {
+    throw toAppError(cause);
+  }
+}
+
+function undefinedIfDamaged(error: unknown): undefined {
+  if (isAppError(error, 'data_loss')) return undefined;
+  throw error;
+}

@@ -1,0 +1,158 @@
+import { appendFile, copyFile, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { silentLog } from '../../../storage/base/log.ts';
+import {
+  type RecoverOptions,
+  readSegment,
+  recoverOpenDirectory,
+  scanSegment,
+  verifySegment,
+} from '../../../storage/journal/index.ts';
+import type { Fragment } from '../../../storage/model/fragment.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+import { runStartServerMs, startWriter, streamId, writeFragment } from './kit.ts';
+
+/** A finished file of `count` fragments, put back without its table into an open directory as a crash would leave it. */
+async function tornFile(count: number, sizes: readonly number[] = [160, 2_000]) {
+  const root = await temporaryDirectory();
+  const { writer, finished, openDirectory, finishedDirectory } = await startWriter(root);
+  for (let counter = 1; counter <= count; counter++) writeFragment(writer, counter, sizes);
+  await writer.end('shutdown');
+  const [source = ''] = finished();
+  const path = join(openDirectory, streamId, basename(source));
+  const { fragments, committedBytes } = await scanSegment(source);
+  await copyFile(source, path);
+  await truncate(path, committedBytes);
+  const recover = (changes: Partial<RecoverOptions> = {}) =>
+    recoverOpenDirectory(
+      { log: silentLog },
+      { directory: openDirectory, finishedDirectory: join(root, 'recovered'), files: 'all', ...changes },
+    );
+  return { root, source, path, fragments, committedBytes, openDirectory, finishedDirectory, recover };
+}
+
+const range = (fragment: Fragment | undefined) => ({
+  begin: fragment?.offset ?? 0,
+  end: (fragment?.offset ?? 0) + (fragment?.byteLength ?? 0),
+});
+
+test('a torn tail is cut off, said, and the file is the one its writer would have finished', async () => {
+  const { source, path, committedBytes, fragments, recover, openDirectory } = await tornFile(3);
+  await appendFile(path, (await readFile(source)).subarray(range(fragments[0]).begin, range(fragments[0]).end));
+
+  const [report] = await recover();
+
+  expect(report).toMatchObject({
+    outcome: 'finished',
+    fragments: 3,
+    bytesCut: range(fragments[0]).end - range(fragments[0]).begin,
+  });
+  expect(report?.lastNumber).toBe(fragments[2]?.number);
+  expect(report?.torn?.beginMs).toBe(runStartServerMs + 6_000);
+  expect(await readFile(report?.finishedPath ?? '')).toEqual(await readFile(source));
+  expect(committedBytes).toBeGreaterThan(0);
+  await expect(readdir(openDirectory)).rejects.toThrow('ENOENT');
+});
+
+test('a file cut at any byte keeps exactly the fragments whose commit record is whole', async () => {
+  const { source, path, committedBytes, fragments, recover, root } = await tornFile(4, [50, 90]);
+  const whole = await readFile(source);
+  const ends = [...fragments.slice(1).map((fragment) => fragment.offset), committedBytes];
+
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: whole.byteLength - 1 }), async (cut) => {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, whole.subarray(0, cut));
+
+      const [report] = await recover();
+
+      const expected = ends.filter((end) => end <= cut).length;
+      expect(report?.fragments).toBe(expected);
+      expect(report?.outcome).toBe(expected === 0 ? 'removed' : 'finished');
+      if (expected > 0) {
+        const segment = await readSegment(report?.finishedPath ?? '');
+        expect(segment.fragments).toEqual(fragments.slice(0, expected));
+        expect(await verifySegment(report?.finishedPath ?? '')).toEqual({ damaged: [], isDigestWrong: false });
+      }
+      expect(await readdir(join(root, 'open'))).toEqual([]);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a file that only lacks its rename is moved as it is', async () => {
+  const { source, path, recover } = await tornFile(3);
+  await copyFile(source, path);
+
+  const [report] = await recover();
+
+  expect(report).toMatchObject({ outcome: 'finished', fragments: 3, bytesCut: 0, torn: undefined });
+  expect(await readFile(report?.finishedPath ?? '')).toEqual(await readFile(source));
+});
+
+test('the last fragments are compared with their hashes, and damaged ones are cut off', async () => {
+  const { path, fragments, recover } = await tornFile(4);
+  await flip(path, range(fragments[3]).end - 5);
+  await flip(path, range(fragments[2]).end - 5);
+
+  const [report] = await recover();
+
+  expect(report).toMatchObject({ fragments: 2, lastNumber: fragments[1]?.number });
+  expect(report?.bytesCut).toBeGreaterThan(4_000);
+});
+
+test('fragments behind bytes that cannot be walked are kept', async () => {
+  const { path, fragments, recover } = await tornFile(6);
+  const bytes = await readFile(path);
+  bytes.fill(0, range(fragments[1]).begin, range(fragments[2]).begin + 100);
+  await writeFile(path, bytes);
+
+  const [report] = await recover();
+
+  const segment = await readSegment(report?.finishedPath ?? '');
+  expect(segment.fragments).toEqual([fragments[0], ...fragments.slice(3)]);
+  expect(report?.bytesDamaged).toBe(range(fragments[3]).begin - range(fragments[1]).begin);
+  expect(report?.bytesCut).toBe(0);
+});
+
+test('a file without a fragment is removed, one with a damaged head and footage is put aside', async () => {
+  const { path, recover, openDirectory } = await tornFile(2);
+  await flip(path, 3);
+  await writeFile(join(openDirectory, streamId, '000000000009-00112233445566778899aabbccddeeff-v1.mkv'), 'nothing');
+
+  const reports = await recover();
+
+  expect(reports.map((report) => report.outcome).sort()).toEqual(['damaged', 'removed']);
+  expect(await readdir(join(openDirectory, streamId))).toEqual([`${basename(path)}.damaged`]);
+  expect(await recover()).toEqual([]);
+});
+
+test('of a living writer only what it abandoned is touched', async () => {
+  const { path, recover, openDirectory } = await tornFile(2);
+  const abandoned = path.replace('000000000001', '000000000005');
+  await copyFile(path, `${abandoned}.abandoned`);
+
+  const reports = await recover({ files: 'abandoned' });
+
+  expect(reports.map((report) => basename(report.finishedPath ?? ''))).toEqual([basename(abandoned)]);
+  expect(await readdir(join(openDirectory, streamId))).toEqual([basename(path)]);
+});
+
+test('a recovered file has the length that its table says and nothing behind it', async () => {
+  const { path, recover } = await tornFile(3);
+  await appendFile(path, Buffer.alloc(5_000_000, 0x1f));
+
+  const [report] = await recover();
+
+  const segment = await readSegment(report?.finishedPath ?? '');
+  expect((await stat(report?.finishedPath ?? '')).size).toBe(segment.byteLength);
+  expect(segment.byteLength).toBeLessThan(20_000);
+});
+
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[at] = (bytes[at] ?? 0) ^ 0x40;
+  await writeFile(path, bytes);
+}
