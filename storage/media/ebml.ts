@@ -81,11 +81,7 @@ export function vintLength(firstByte: number): number {
   return Math.clz32(firstByte & 0xff) - 23;
 }
 
-/**
- * An element's size; the caller made sure that `length` bytes are there.
- *
- * @throws AppError invalid_argument  it is above 2^53
- */
+/** An element's size; the caller made sure that `length` bytes are there, and checks it (above 2^53 it is not exact). */
 export function vintValue(bytes: Uint8Array, at: number, length: number): number {
   const mask = 0xff >> length;
   let value = (bytes[at] ?? 0) & mask;
@@ -96,7 +92,6 @@ export function vintValue(bytes: Uint8Array, at: number, length: number): number
     value = value * 256 + byte;
   }
   if (isAllOnes) return unknownSize;
-  if (value > Number.MAX_SAFE_INTEGER) throw appError('invalid_argument', 'element size is absurd', { byteOffset: at });
   return value;
 }
 
@@ -109,10 +104,10 @@ export function idValue(bytes: Uint8Array, at: number, length: number): number {
 
 /** An unsigned integer element's value, at most 2^53. @throws AppError invalid_argument  longer than 8 bytes, or above */
 export function unsignedValue(bytes: Uint8Array, begin: number, end: number): number {
-  if (end - begin > 8) throw appError('invalid_argument', 'integer element is too long', { byteOffset: begin });
+  if (end - begin > 8) throw appError('invalid_argument', 'integer element is too long', { at: begin });
   let value = 0;
   for (let at = begin; at < end; at++) value = value * 256 + (bytes[at] ?? 0);
-  if (value > Number.MAX_SAFE_INTEGER) throw appError('invalid_argument', 'integer is absurd', { byteOffset: begin });
+  if (value > Number.MAX_SAFE_INTEGER) throw appError('invalid_argument', 'integer is absurd', { at: begin });
   return value;
 }
 
@@ -122,7 +117,7 @@ export function floatValue(bytes: Uint8Array, begin: number, end: number): numbe
   if (view.byteLength === 0) return 0;
   if (view.byteLength === 4) return view.getFloat32(0);
   if (view.byteLength === 8) return view.getFloat64(0);
-  throw appError('invalid_argument', 'float element has an odd length', { byteOffset: begin });
+  throw appError('invalid_argument', 'float element has an odd length', { at: begin });
 }
 
 /** A string element's value, without the zeros that may pad it. */
@@ -133,7 +128,7 @@ export function stringValue(bytes: Uint8Array, begin: number, end: number): stri
 }
 
 /**
- * Walks sibling elements in memory. Nothing is allocated per element: the fields change at each `next()`.
+ * Walks sibling elements in memory. Errors tell `at`, an offset in these bytes. Nothing is allocated per element: the fields change at each `next()`.
  *
  * ```ts
  * for (const e = new ElementCursor(bytes); e.next(); ) if (e.id === ebmlIds.tags) read(bytes, e.bodyBegin, e.end);
@@ -173,11 +168,12 @@ export class ElementCursor {
     if (at >= this.#limit) return false;
     const idLength = vintLength(this.bytes[at] ?? 0);
     const sizeAt = at + idLength;
-    if (idLength > 4) throw appError('invalid_argument', 'element id is invalid', { byteOffset: at });
+    if (idLength > 4) throw appError('invalid_argument', 'element id is invalid', { at });
     const sizeLength = sizeAt < this.#limit ? vintLength(this.bytes[sizeAt] ?? 0) : 1;
-    if (sizeLength > 8) throw appError('invalid_argument', 'element size is invalid', { byteOffset: at });
-    if (sizeAt + sizeLength > this.#limit) throw appError('data_loss', 'element is cut off', { byteOffset: at });
+    if (sizeLength > 8) throw appError('invalid_argument', 'element size is invalid', { at });
+    if (sizeAt + sizeLength > this.#limit) throw appError('data_loss', 'element is cut off', { at });
     const size = vintValue(this.bytes, sizeAt, sizeLength);
+    if (size > Number.MAX_SAFE_INTEGER) throw appError('invalid_argument', 'element size is absurd', { at });
     this.id = idValue(this.bytes, at, idLength);
     this.begin = at;
     this.bodyBegin = sizeAt + sizeLength;
@@ -185,7 +181,7 @@ export class ElementCursor {
     const end = this.isUnknownSize ? this.#limit : this.bodyBegin + size;
     this.isCut = end > this.#limit;
     if (this.isCut && !isCutAllowed) {
-      throw appError('data_loss', 'element runs past its parent', { byteOffset: at, id: this.id.toString(16), size });
+      throw appError('data_loss', 'element runs past its parent', { at, id: this.id.toString(16), size });
     }
     this.end = this.isCut ? this.#limit : end;
     return true;

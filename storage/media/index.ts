@@ -4,13 +4,31 @@
  */
 
 export { type AudioSpecificConfig, parseAudioSpecificConfig } from './aac.ts';
+export { codecIds } from './codec-ids.ts';
 export { ElementCursor, ebmlIds } from './ebml.ts';
+export { flacFrameSamples, flacTrack, g711FlacBytes, g711ToFlac, isFlacTrack } from './flac.ts';
+export {
+  type Fmp4FragmentOptions,
+  type Fmp4Sample,
+  type Fmp4TrackSamples,
+  fmp4Fragment,
+  fmp4FragmentHead,
+  fmp4FragmentHeadBytes,
+} from './fmp4-fragment.ts';
+export { type Fmp4IndexEntry, fmp4Index, fmp4IndexBytes } from './fmp4-index.ts';
+export { fmp4Init, fmp4Timescale } from './fmp4-init.ts';
 export { buildWaveFormat, type G711Format, type G711Law, g711Table, parseWaveFormat } from './g711.ts';
 export { buildAvcC, h264CodecString, h264Parameters, h264PpsIds, h264SpsId, parseAvcC } from './h264.ts';
 export { buildHvcC, h265CodecString, h265Parameters, h265PpsIds, h265SpsId, h265VpsId, parseHvcC } from './h265.ts';
 export { isKeyAccessUnit } from './key-access-unit.ts';
 export { type BlockFrame, type ReadCluster, readCluster } from './matroska-block.ts';
 export { type MatroskaHead, readMatroskaHead, readTags, type TagsAt } from './matroska-head.ts';
+export {
+  type MatroskaFrame,
+  MatroskaReader,
+  type MatroskaReaderOptions,
+  type MatroskaSink,
+} from './matroska-reader.ts';
 export type { MatroskaTrack } from './matroska-tracks.ts';
 export {
   clusterHead,
@@ -23,6 +41,7 @@ export {
   tagsElement,
   writeSimpleBlockHead,
 } from './matroska-writer.ts';
+export { isMp4Track } from './mp4-sample-entry.ts';
 export {
   annexBToLengthPrefixed,
   forEachNal,
@@ -41,7 +60,6 @@ export {
   aacTrack,
   audioFrameDurationUs,
   audioFrameSamples,
-  codecIds,
   g711Track,
   opusTrack,
   parameterSetsOf,

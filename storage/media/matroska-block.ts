@@ -75,9 +75,9 @@ function readBlockBody(
 ): void {
   const trackBytes = vintLength(bytes[begin] ?? 0);
   const at = begin + trackBytes;
-  if (trackBytes > 4 || at + 3 > end) throw appError('data_loss', 'block is cut off', { byteOffset: begin });
+  if (trackBytes > 4 || at + 3 > end) throw appError('data_loss', 'block is cut off', { at: begin });
   const trackNumber = vintValue(bytes, begin, trackBytes);
-  if (trackNumber < 1) throw appError('invalid_argument', 'block has no track number', { byteOffset: begin });
+  if (trackNumber < 1) throw appError('invalid_argument', 'block has no track number', { at: begin });
   const relative = (((bytes[at] ?? 0) << 24) >> 16) | (bytes[at + 1] ?? 0);
   const lacing = ((bytes[at + 2] ?? 0) >> 1) & 3;
   const { isKey, duration } = told;
@@ -103,11 +103,11 @@ function readLace(
   end: number,
   lacing: number,
 ): { dataBegin: number; sizes: number[] } {
-  if (begin >= end) throw appError('data_loss', 'lace is cut off', { byteOffset: begin });
+  if (begin >= end) throw appError('data_loss', 'lace is cut off', { at: begin });
   const count = (bytes[begin] ?? 0) + 1;
   if (lacing === fixedLacing) {
     const size = (end - begin - 1) / count;
-    if (!Number.isInteger(size)) throw appError('data_loss', 'lace has frames of unequal size', { byteOffset: begin });
+    if (!Number.isInteger(size)) throw appError('data_loss', 'lace has frames of unequal size', { at: begin });
     return { dataBegin: begin + 1, sizes: new Array<number>(count).fill(size) };
   }
   const sizes: number[] = [];
@@ -120,17 +120,17 @@ function readLace(
       size += bytes[at++] ?? 0;
     } else {
       const length = vintLength(bytes[at] ?? 0);
-      if (length > 8 || at + length > end) throw appError('data_loss', 'lace is cut off', { byteOffset: at });
+      if (length > 8 || at + length > end) throw appError('data_loss', 'lace is cut off', { at });
       const value = vintValue(bytes, at, length);
       const previous = sizes.at(-1);
       // EBML lacing codes the first size as it is and later ones as differences around the middle of the range.
       size = previous === undefined ? value : previous + value - (2 ** (7 * length - 1) - 1);
       at += length;
-      if (value === unknownSize || size < 0) throw appError('data_loss', 'lace has a wrong size', { byteOffset: at });
+      if (value === unknownSize || size < 0) throw appError('data_loss', 'lace has a wrong size', { at });
     }
     sizes.push(size);
     sum += size;
-    if (at + sum > end) throw appError('data_loss', 'lace runs past its block', { byteOffset: begin });
+    if (at + sum > end) throw appError('data_loss', 'lace runs past its block', { at: begin });
   }
   sizes.push(end - at - sum);
   return { dataBegin: at, sizes };

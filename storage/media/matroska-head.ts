@@ -43,7 +43,7 @@ export function readMatroskaHead(bytes: Uint8Array): MatroskaHead {
   const found = newFields();
   const child = segment.children();
   while (child.nextCut() && child.id !== ebmlIds.cluster) {
-    if (child.isCut) throw appError('data_loss', 'file head is cut off', { byteOffset: child.begin });
+    if (child.isCut) throw appError('data_loss', 'file head is cut off', { at: child.begin });
     takeHeadElement(found, child);
   }
   const byteLength = child.id === ebmlIds.cluster ? child.begin : child.end;
@@ -103,15 +103,19 @@ export function newFields(): HeadFields {
   };
 }
 
-/** Takes a child of the Segment into account; offsets of tags are those of the cursor's bytes. Values are copied. */
-export function takeHeadElement(found: HeadFields, child: ElementCursor): void {
+/**
+ * Takes a child of the Segment into account; values are copied.
+ *
+ * @param offset  where the cursor's bytes begin in the head, for the offsets of tags
+ */
+export function takeHeadElement(found: HeadFields, child: ElementCursor, offset = 0): void {
   if (child.id === ebmlIds.info) takeInfo(found, child);
   else if (child.id === ebmlIds.tags) {
     const tags = tagsOf(child).map(({ name, value }) => ({
       name,
       value: typeof value === 'string' ? value : new Uint8Array(value),
     }));
-    found.tagElements.push({ begin: child.begin, end: child.end, tags });
+    found.tagElements.push({ begin: offset + child.begin, end: offset + child.end, tags });
   } else if (child.id === ebmlIds.tracks) {
     if (found.tracks !== undefined) throw appError('invalid_argument', 'file has two track lists', { at: child.begin });
     found.tracks = parseTracks(child);

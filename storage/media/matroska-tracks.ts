@@ -4,13 +4,13 @@ import { appError, isAppError } from '../base/errors.ts';
 import { limits } from '../model/limits.ts';
 import type { Track, TrackKind } from '../model/track.ts';
 import { parseAudioSpecificConfig } from './aac.ts';
+import { codecIds } from './codec-ids.ts';
 import { type ElementCursor, ebmlIds, element, floatElement, stringElement, unsignedElement } from './ebml.ts';
 import { parseWaveFormat } from './g711.ts';
 import { h264CodecString, parseAvcC } from './h264.ts';
 import { h265CodecString, parseHvcC } from './h265.ts';
 import { nalLengthBytes } from './nal.ts';
 import { parseOpusHead } from './opus.ts';
-import { codecIds } from './tracks.ts';
 
 /** A track as its TrackEntry tells it, with what a `Track` has no place for. */
 export type MatroskaTrack = Track & {

@@ -3,21 +3,13 @@
 import { appError } from '../base/errors.ts';
 import type { Track } from '../model/track.ts';
 import { parseAudioSpecificConfig } from './aac.ts';
+import { codecIds } from './codec-ids.ts';
+import { flacFrameSamples, isFlacTrack } from './flac.ts';
 import { buildWaveFormat, type G711Format } from './g711.ts';
 import { parseAvcC } from './h264.ts';
 import { parseHvcC } from './h265.ts';
 import { buildOpusHead, opusPacketSamples, opusSamplingFrequencyHz } from './opus.ts';
 import type { VideoParameters } from './video-parameters.ts';
-
-/** Matroska CodecIDs of the codecs we understand. */
-export const codecIds = {
-  h264: 'V_MPEG4/ISO/AVC',
-  h265: 'V_MPEGH/ISO/HEVC',
-  aac: 'A_AAC',
-  opus: 'A_OPUS',
-  acm: 'A_MS/ACM',
-  flac: 'A_FLAC',
-} as const;
 
 /** A track of H.264 or H.265 in length-prefixed NAL units. */
 export function videoTrack(trackNumber: number, parameters: VideoParameters): Track {
@@ -104,6 +96,7 @@ export function audioFrameSamples(track: Track, frame: Uint8Array): number {
     case 'pcmu':
       return Math.floor(frame.length / (track.audio?.channels ?? 1));
     default:
+      if (isFlacTrack(track)) return flacFrameSamples(frame);
       throw appError('invalid_argument', 'frames of this codec do not tell their duration', { codecId: track.codecId });
   }
 }
