@@ -12,7 +12,7 @@ export type MasterPlaylistUris = {
  * A track that is left out is told in a comment line, since players say nothing about it.
  */
 export function masterPlaylistText(renditions: Renditions, uris: MasterPlaylistUris): string {
-  const lines = ['#EXTM3U', '#EXT-X-VERSION:7'];
+  const lines = ['#EXTM3U', '#EXT-X-VERSION:8'];
   if (renditions.isIndependent) lines.push('#EXT-X-INDEPENDENT-SEGMENTS');
   for (const { trackNumber, reason } of renditions.leftOut) {
     lines.push(`# track ${trackNumber} is left out: ${reason.replace(/[\r\n]+/g, ' ')}`);

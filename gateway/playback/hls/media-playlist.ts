@@ -7,8 +7,10 @@ export type MediaEntry = {
   /** Server time of its beginning, milliseconds since 1970 UTC. */
   readonly serverTimestampMs: number;
   readonly isDiscontinuity: boolean;
-  /** Initialization of its decoder. */
-  readonly mapUri: string;
+  /** Initialization of its decoder; undefined only for a gap. */
+  readonly mapUri: string | undefined;
+  /** There is nothing to load: players skip it. */
+  readonly isGap: boolean;
 };
 
 export type MediaPlaylist = {
@@ -37,7 +39,7 @@ export function mediaPlaylistText(playlist: MediaPlaylist): string {
   const longestS = playlist.entries.reduce((s, entry) => Math.max(s, Math.round(entry.durationMs / 1000)), 0);
   const lines = [
     '#EXTM3U',
-    '#EXT-X-VERSION:7',
+    '#EXT-X-VERSION:8',
     `#EXT-X-TARGETDURATION:${Math.max(playlist.targetDurationS, longestS)}`,
     `#EXT-X-MEDIA-SEQUENCE:${playlist.mediaSequence}`,
   ];
@@ -54,13 +56,14 @@ export function mediaPlaylistText(playlist: MediaPlaylist): string {
   playlist.entries.forEach((entry, at) => {
     // A break before the first entry belongs to the discontinuity sequence number.
     if (entry.isDiscontinuity && at > 0) lines.push('#EXT-X-DISCONTINUITY');
-    if (entry.mapUri !== mapUri) lines.push(`#EXT-X-MAP:URI="${entry.mapUri}"`);
+    if (entry.isGap) lines.push('#EXT-X-GAP');
+    if (entry.mapUri !== undefined && entry.mapUri !== mapUri) lines.push(`#EXT-X-MAP:URI="${entry.mapUri}"`);
     if (!(Math.abs(entry.serverTimestampMs - expectedMs) <= wallDriftMsMax)) {
       lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(entry.serverTimestampMs).toISOString()}`);
       expectedMs = entry.serverTimestampMs;
     }
     lines.push(`#EXTINF:${seconds(entry.durationMs)},`, entry.uri);
-    mapUri = entry.mapUri;
+    mapUri = entry.mapUri ?? mapUri;
     expectedMs += entry.durationMs;
   });
   if (playlist.type === 'vod') lines.push('#EXT-X-ENDLIST');

@@ -1,0 +1,301 @@
+/**
+ * HLS with fMP4 of a stream, live or of any recorded range. Every answer follows from the URI and the stored fragments alone:
+ *
+ *   master.m3u8 -> {video,audio}.m3u8?<session> -> init-*.mp4, media-*.m4s, silence-*.m4s
+ *
+ * One file name below a stream is one answer, so a server needs one route. Nothing here knows HTTP.
+ */
+
+import type { Clock } from '../../../storage/base/clock.ts';
+import { appError } from '../../../storage/base/errors.ts';
+import {
+  type FragmentNumber,
+  fragmentNumberParts,
+  parseFragmentNumber,
+} from '../../../storage/model/fragment-number.ts';
+import { limits } from '../../../storage/model/limits.ts';
+import type { Track } from '../../../storage/model/track.ts';
+import { ByteCache } from '../byte-cache.ts';
+import { type FragmentSource, fragmentEnd, type PlayableFragment } from '../fragment-source.ts';
+import { keyAlignedFragments } from '../key-aligned.ts';
+import { nothingRecorded } from '../nothing-recorded.ts';
+import { chooseTracks, type LeftOutTrack } from '../playable-tracks.ts';
+import { silentTrack } from '../silence.ts';
+import { LiveWindows, windowOf } from './live-window.ts';
+import { masterPlaylistText } from './master-playlist.ts';
+import { type MediaEntry, mediaPlaylistText } from './media-playlist.ts';
+import { initSegment, mediaSegments, silentSegment } from './media-segment.ts';
+import { type NumberedFragment, numberFragments } from './numbering.ts';
+import { isSelected, type Renditions, renditionsOf, type Variant } from './renditions.ts';
+import {
+  type HlsRange,
+  type HlsSession,
+  type Query,
+  queryText,
+  rangeOfQuery,
+  sessionOfQuery,
+  sessionToQuery,
+} from './session.ts';
+import { waitForLive } from './wait-for-live.ts';
+
+export type HlsRequest = {
+  readonly streamId: string;
+  /** Last part of the path, `master.m3u8` for a start. */
+  readonly file: string;
+  /** `begin` and `end` (milliseconds since 1970 UTC) make `master.m3u8` one of recorded media; without them it is live. */
+  readonly query: Query;
+  /** Appended to every URI in playlists, such as a token; its names must differ from ours. */
+  readonly carried?: Query;
+};
+
+export type HlsAnswer = {
+  readonly contentType: string;
+  /** Bytes are shared with the cache: do not write into them. */
+  readonly body: string | Uint8Array;
+  /** The same URI will give the same bytes for ever; otherwise it must not be kept at all. */
+  readonly isImmutable: boolean;
+};
+
+const contentTypes = {
+  playlist: 'application/vnd.apple.mpegurl',
+  mp4: 'video/mp4',
+  segment: 'video/iso.segment',
+} as const;
+const unselectedTrack = 1;
+
+/** The window or range that a media playlist shows. */
+type Shown = {
+  readonly fragments: readonly NumberedFragment[];
+  readonly firstOfRun: ReadonlyMap<string, PlayableFragment>;
+  readonly type: 'live' | 'event' | 'vod';
+};
+
+export class Hls {
+  readonly #source: FragmentSource;
+  readonly #clock: Clock;
+  readonly #windows: LiveWindows;
+  readonly #segments = new ByteCache<ReadonlyMap<number, Uint8Array>>({
+    bytesMax: limits.playbackCacheBytes,
+    bytesOf: (segments) => [...segments.values()].reduce((sum, bytes) => sum + bytes.length, 0),
+  });
+
+  constructor({ source, clock }: { readonly source: FragmentSource; readonly clock: Clock }) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#windows = new LiveWindows({ source });
+  }
+
+  /**
+   * Answers one request.
+   *
+   * @throws AppError not_found         nothing recorded then, or the fragment is gone
+   * @throws AppError unavailable       the stream is not live
+   * @throws AppError invalid_argument  not one of our URIs
+   * @throws AppError data_loss         the stored fragment is damaged
+   */
+  async get(request: HlsRequest): Promise<HlsAnswer> {
+    const { streamId, file, query } = request;
+    if (file === 'master.m3u8') return playlist((await this.master(request)).text);
+    if (file === 'video.m3u8') return playlist(await this.#media(request, 'video'));
+    if (file === 'audio.m3u8') return playlist(await this.#media(request, 'audio'));
+    const [, kind = '', number = '', rest = ''] =
+      /^(init|media|silence)-(\d{47}|silence)-([a-z0-9.]{1,140})\.(?:mp4|m4s)$/.exec(file) ?? [];
+    if (kind === 'init' && number === 'silence') {
+      return immutable(contentTypes.mp4, initSegment(silentTrack(rest, unselectedTrack)));
+    }
+    if (kind === '' || number === 'silence')
+      throw appError('not_found', 'no such file', { file: file.slice(0, 80), query });
+    const fragment = parseFragmentNumber(number);
+    if (kind === 'init') return immutable(contentTypes.mp4, await this.#init(streamId, fragment, Number(rest)));
+    if (kind === 'media') return immutable(contentTypes.segment, await this.#segment(streamId, fragment, Number(rest)));
+    const reference = await this.#find(streamId, fragment);
+    return immutable(contentTypes.segment, silentSegment(reference, silentTrack(rest, unselectedTrack)));
+  }
+
+  /** The master playlist, and which tracks it leaves out and why. @throws AppError  as `get` */
+  async master(request: Omit<HlsRequest, 'file'>): Promise<{ text: string; leftOut: readonly LeftOutTrack[] }> {
+    const { streamId, query, carried = {} } = request;
+    const range = rangeOfQuery(query);
+    const references = await this.#beginning(streamId, range);
+    const renditions = renditionsOf(references);
+    if (renditions.variants.length === 0) {
+      throw appError('failed_precondition', 'the stream has no track that can be played', {
+        streamId,
+        hint: renditions.leftOut.map(({ trackNumber, reason }) => `track ${trackNumber}: ${reason}`).join('; '),
+      });
+    }
+    const uri = (file: string, variant: Variant) => {
+      const session = sessionFor(range, variant, renditions, references);
+      return `${file}${queryText({ ...sessionToQuery(session), ...carried })}`;
+    };
+    const text = masterPlaylistText(renditions, {
+      video: (variant) => uri('video.m3u8', variant),
+      audio: (variant) => uri('audio.m3u8', variant),
+    });
+    return { text, leftOut: renditions.leftOut };
+  }
+
+  /** The fragments that a master playlist describes: the live window, or the range; waits for the first of a growing one. */
+  async #beginning(streamId: string, range: HlsRange): Promise<readonly PlayableFragment[]> {
+    const dependencies = { source: this.#source, clock: this.#clock };
+    if (range.kind === 'live') {
+      const newest = await waitForLive(dependencies, streamId);
+      const endMs = fragmentEnd(newest);
+      const found = await keyAlignedFragments(this.#source, streamId, {
+        beginMs: Math.max(0, endMs - limits.hlsWindowMs - limits.fragmentDurationMsMax),
+        endMs,
+      });
+      return windowOf(found, (reference) => reference);
+    }
+    const isGrowing = range.endMs === undefined || range.endMs > this.#clock.wallMs();
+    const known = { beginMs: range.beginMs, endMs: range.endMs ?? Number.MAX_SAFE_INTEGER };
+    const found = await keyAlignedFragments(this.#source, streamId, known);
+    if (found.length > 0) return found;
+    if (!isGrowing) throw await nothingRecorded(this.#source, streamId, known);
+    await waitForLive(dependencies, streamId, range.beginMs);
+    return keyAlignedFragments(this.#source, streamId, known);
+  }
+
+  async #media(request: HlsRequest, kind: 'video' | 'audio'): Promise<string> {
+    const { streamId, query, carried = {} } = request;
+    const session = sessionOfQuery(query);
+    const shown = await this.#shown(streamId, session);
+    const [first] = shown.fragments;
+    if (first === undefined) throw appError('not_found', 'nothing of the session is left', { streamId });
+    const context = { kind, session, carried, firstOfRun: shown.firstOfRun };
+    const entries = shown.fragments.map((numbered) => entryOf(numbered, context));
+    const offsetMs =
+      session.range.kind === 'recorded' ? session.range.beginMs - first.reference.fragment.serverTimestampMs : 0;
+    return mediaPlaylistText({
+      type: shown.type,
+      targetDurationS: session.targetDurationS,
+      mediaSequence: first.mediaSequence,
+      discontinuitySequence: first.discontinuitySequence,
+      isIndependent: kind === 'audio' || shown.fragments.every(({ reference }) => reference.fragment.isKey),
+      ...(offsetMs > 0 && shown.type !== 'live' ? { startOffsetMs: offsetMs } : {}),
+      entries,
+    });
+  }
+
+  async #shown(streamId: string, session: HlsSession): Promise<Shown> {
+    const { range, video } = session;
+    if (range.kind === 'live') {
+      const window = await this.#windows.window({ streamId, anchor: range.anchor, video });
+      return { ...window, type: 'live' };
+    }
+    const endMs = range.endMs ?? Number.MAX_SAFE_INTEGER;
+    const found = await keyAlignedFragments(this.#source, streamId, { beginMs: range.beginMs, endMs });
+    const fragments = numberFragments(
+      undefined,
+      found.filter((reference) => isSelected(reference, video)),
+    );
+    const firstOfRun = new Map<string, PlayableFragment>();
+    for (const { reference } of fragments) {
+      if (!firstOfRun.has(reference.segment.runId)) firstOfRun.set(reference.segment.runId, reference);
+    }
+    // The last fragment of the range is committed a GOP and some waiting after its beginning.
+    const isWhole = range.endMs !== undefined && range.endMs + limits.liveAgeMsMax < this.#clock.wallMs();
+    const newest = isWhole ? undefined : await this.#source.latest(streamId);
+    const isPassed = newest !== undefined && newest.fragment.serverTimestampMs >= endMs;
+    return { fragments, firstOfRun, type: isWhole || isPassed ? 'vod' : 'event' };
+  }
+
+  /** A run keeps its set-up, so any fragment of the run will do when the one that named it was removed meanwhile. */
+  async #init(streamId: string, number: FragmentNumber, trackNumber: number): Promise<Uint8Array> {
+    const { serverTimestampMs } = fragmentNumberParts(number);
+    const reference = await this.#find(streamId, number).catch(async (error: unknown) => {
+      const range = { beginMs: serverTimestampMs, endMs: Number.MAX_SAFE_INTEGER, limit: 1 };
+      const [later] = await this.#source.fragmentsBetween(streamId, range);
+      if (later !== undefined && later.segment.runStartServerMs <= serverTimestampMs) return later;
+      throw error;
+    });
+    return initSegment(trackOf(reference, trackNumber));
+  }
+
+  async #segment(streamId: string, number: FragmentNumber, trackNumber: number): Promise<Uint8Array> {
+    const segments = await this.#segments.get(`${streamId} ${number}`, async () => {
+      const reference = await this.#find(streamId, number);
+      return mediaSegments(reference, await this.#source.clusterBytes(reference));
+    });
+    const segment = segments.get(trackNumber);
+    if (segment === undefined)
+      throw appError('not_found', 'the fragment has no such track', { streamId, number, trackNumber });
+    return segment;
+  }
+
+  async #find(streamId: string, number: FragmentNumber): Promise<PlayableFragment> {
+    const { serverTimestampMs } = fragmentNumberParts(number);
+    // The number was given when the fragment began; its time may have been slewed by a little since.
+    const range = { beginMs: serverTimestampMs - 1_000, endMs: serverTimestampMs + 1_000 };
+    const found = (await this.#source.fragmentsBetween(streamId, range)).find((one) => one.fragment.number === number);
+    if (found === undefined) throw appError('not_found', 'the fragment is gone', { streamId, number });
+    return found;
+  }
+}
+
+function sessionFor(
+  range: HlsRange,
+  variant: Variant,
+  renditions: Renditions,
+  references: readonly PlayableFragment[],
+): HlsSession {
+  const first = references.find((reference) => isSelected(reference, variant.video));
+  if (first === undefined) throw appError('internal', 'a variant has no fragment', { video: variant.video });
+  return {
+    range: range.kind === 'recorded' ? range : { kind: 'live', anchor: first.fragment.number },
+    targetDurationS: targetDurationS(range, renditions.longestMs),
+    video: variant.video,
+    silence: renditions.audio?.silence,
+  };
+}
+
+/** GOPs of most cameras vary a little: what is still to come gets a tenth more room. */
+function targetDurationS(range: HlsRange, longestMs: number): number {
+  const isWhole = range.kind === 'recorded' && range.endMs !== undefined;
+  const seconds = Math.round((longestMs * (isWhole ? 1 : 1.1)) / 1000);
+  return Math.min(Math.max(1, seconds), Math.ceil(limits.fragmentDurationMsMax / 1000));
+}
+
+type EntryContext = {
+  readonly kind: 'video' | 'audio';
+  readonly session: HlsSession;
+  readonly carried: Query;
+  readonly firstOfRun: ReadonlyMap<string, PlayableFragment>;
+};
+
+function entryOf({ reference, isDiscontinuity }: NumberedFragment, context: EntryContext): MediaEntry {
+  const { fragment, segment } = reference;
+  const track = chooseTracks(segment.tracks)[context.kind];
+  const suffix = queryText(context.carried);
+  const entry = { durationMs: fragment.durationMs, serverTimestampMs: fragment.serverTimestampMs, isDiscontinuity };
+  if (track !== undefined) {
+    const named = context.firstOfRun.get(segment.runId) ?? reference;
+    return {
+      ...entry,
+      uri: `media-${fragment.number}-${track.number}.m4s${suffix}`,
+      mapUri: `init-${named.fragment.number}-${track.number}.mp4${suffix}`,
+      isGap: false,
+    };
+  }
+  const format = context.session.silence;
+  return {
+    ...entry,
+    uri: `silence-${fragment.number}-${format ?? 'none'}.m4s${suffix}`,
+    mapUri: format === undefined ? undefined : `init-silence-${format}.mp4${suffix}`,
+    isGap: format === undefined,
+  };
+}
+
+function trackOf(reference: PlayableFragment, trackNumber: number): Track {
+  const track = reference.segment.tracks.find(({ number }) => number === trackNumber);
+  if (track === undefined) throw appError('not_found', 'the run has no such track', { trackNumber });
+  return track;
+}
+
+function playlist(text: string): HlsAnswer {
+  return { contentType: contentTypes.playlist, body: text, isImmutable: false };
+}
+
+function immutable(contentType: string, body: Uint8Array): HlsAnswer {
+  return { contentType, body, isImmutable: true };
+}
