@@ -7,7 +7,7 @@ import type { Database } from 'better-sqlite3';
 import { assert } from '../base/assert.ts';
 import { limits } from '../model/limits.ts';
 import type { GapReason } from '../model/run.ts';
-import type { Gap, GapOrigin, Span } from './stored-segment.ts';
+import type { Gap, GapOrigin, Pause, Span } from './stored-segment.ts';
 
 /** What the partial index of the migration calls long. A query must say the same to be allowed to use it. */
 const longGapMs = 120_000;
@@ -44,7 +44,16 @@ export function gapQueries(database: Database) {
   const open = database.prepare(
     `SELECT ${columns} FROM gaps g JOIN streams t USING (stream_key) WHERE g.end_ms IS NULL`,
   );
+  const pauses = database.prepare(
+    `SELECT pause_id, begin_ms, end_ms FROM pauses JOIN streams USING (stream_key) WHERE stream_id = @streamId
+      AND begin_ms < @endMs AND (end_ms IS NULL OR end_ms > @beginMs) ORDER BY begin_ms LIMIT @limit`,
+  );
   return {
+    /** Pauses that overlap the span, by begin; at most `limit`. */
+    pausesBetween: (streamId: string, span: Span, limit: number): Pause[] =>
+      (pauses.all({ streamId, ...span, limit }) as { pause_id: number; begin_ms: number; end_ms: number | null }[]).map(
+        (row) => ({ pauseId: row.pause_id, beginMs: row.begin_ms, endMs: row.end_ms ?? undefined }),
+      ),
     /** Gaps that overlap the span, by begin; at most `limit`. */
     between: (streamId: string, span: Span, limit: number): Gap[] =>
       (between.all({ streamId, ...span, limit }) as GapRow[]).map(rowToGap),

@@ -1,7 +1,7 @@
 /** Writing gaps. Each function is called inside a transaction of `IndexWriter` and contains no `await`. */
 
 import type { Database } from 'better-sqlite3';
-import type { Gap, NewGap } from './stored-segment.ts';
+import type { Gap, NewGap, Pause } from './stored-segment.ts';
 
 export type GapRows = ReturnType<typeof gapRows>;
 
@@ -13,7 +13,22 @@ export function gapRows(database: Database) {
   const change = database.prepare('UPDATE gaps SET begin_ms = @beginMs, end_ms = @endMs WHERE gap_id = @gapId');
   const drop = database.prepare('DELETE FROM gaps WHERE gap_id = ?');
   const dropOld = database.prepare('DELETE FROM gaps WHERE stream_key = ? AND end_ms IS NOT NULL AND end_ms < ?');
+  const addPause = database.prepare('INSERT INTO pauses (stream_key, begin_ms, end_ms) VALUES (?, ?, ?)');
+  const endPause = database.prepare('UPDATE pauses SET end_ms = ? WHERE pause_id = ?');
+  const dropPause = database.prepare('DELETE FROM pauses WHERE pause_id = ?');
+  const dropOldPauses = database.prepare(
+    'DELETE FROM pauses WHERE stream_key = ? AND end_ms IS NOT NULL AND end_ms < ?',
+  );
   return {
+    addPause(streamKey: number, pause: Omit<Pause, 'pauseId'>): void {
+      addPause.run(streamKey, Math.floor(pause.beginMs), pause.endMs === undefined ? null : Math.ceil(pause.endMs));
+    },
+    endPause(pauseId: number, endMs: number | undefined): void {
+      endPause.run(endMs === undefined ? null : Math.ceil(endMs), pauseId);
+    },
+    removePause(pauseId: number): void {
+      dropPause.run(pauseId);
+    },
     add(streamKey: number, gap: NewGap): void {
       add.run({
         streamKey,
@@ -36,7 +51,10 @@ export function gapRows(database: Database) {
     remove(gapId: number): void {
       drop.run(gapId);
     },
-    /** Forgets gaps of a time whose footage is gone by age. Returns how many. */
-    removeBefore: (streamKey: number, endMs: number): number => dropOld.run(streamKey, Math.floor(endMs)).changes,
+    /** Forgets gaps and pauses of a time whose footage is gone by age. */
+    removeBefore(streamKey: number, endMs: number): void {
+      dropOld.run(streamKey, Math.floor(endMs));
+      dropOldPauses.run(streamKey, Math.floor(endMs));
+    },
   };
 }

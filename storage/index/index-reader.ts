@@ -18,7 +18,7 @@ import { Calendar, type Day } from './days.ts';
 import { type IndexQueries, indexQueries } from './index-queries.ts';
 import type { Run } from './run-queries.ts';
 import type { TimeAxis } from './segment-queries.ts';
-import type { Gap, Hold, Removal, Span, StoredSegment, StreamTotals } from './stored-segment.ts';
+import type { Gap, Hold, Pause, Removal, Span, StoredSegment, StreamTotals } from './stored-segment.ts';
 
 type Opened = { readonly database: Database; readonly queries: IndexQueries; readonly file: string };
 
@@ -89,6 +89,11 @@ export class IndexReader {
   /** Gaps that overlap a span, by begin; at most `limits.indexRowsMax`. */
   gapsBetween(streamId: string, span: Span): Gap[] {
     return this.#read((q) => q.gaps.between(streamId, span, limits.indexRowsMax));
+  }
+
+  /** When a stream was not to be recorded, within a span, by begin; at most `limits.indexRowsMax`. */
+  pausesBetween(streamId: string, span: Span): Pause[] {
+    return this.#read((q) => q.gaps.pausesBetween(streamId, span, limits.indexRowsMax));
   }
 
   /** Gaps that still go on, of all streams. */

@@ -5,16 +5,17 @@ export { Calendar, type Day } from './days.ts';
 export type { IndexQueries } from './index-queries.ts';
 export { IndexReader } from './index-reader.ts';
 export { type IndexChange, type IndexStart, IndexWriter } from './index-writer.ts';
-export type { LedgerEntry } from './ledger-rows.ts';
+export type { LedgerEntry, LedgerEvent, LedgerStream } from './ledger-rows.ts';
 export type { Run } from './run-queries.ts';
 export type { TimeAxis } from './segment-queries.ts';
 export type { Garbage } from './segment-rows.ts';
-export type { StreamPolicy } from './state-rows.ts';
+export type { KeeperFacts, StreamPolicy } from './state-rows.ts';
 export {
   type Gap,
   type GapOrigin,
   type Hold,
   type NewGap,
+  type Pause,
   type Removal,
   type RemovalReason,
   removalReasons,

@@ -6,8 +6,16 @@
 import type { Database } from 'better-sqlite3';
 import type { LedgerLine } from '../model/ledger.ts';
 
-/** A line with the process that wrote it: `<ingest>.<epoch>`. */
-export type LedgerEntry = { readonly process: string; readonly line: LedgerLine };
+/** What ingest processes write, and what only the keeper can know. */
+export type LedgerEvent =
+  | LedgerLine
+  /** The process that recorded the stream is gone without having said so. */
+  | { readonly kind: 'process-ended'; readonly streamId: string; readonly atMs: number }
+  /** The keeper itself did not run: most likely nothing did. */
+  | { readonly kind: 'off'; readonly streamId: string; readonly beginMs: number; readonly endMs: number };
+
+/** An event with the process that wrote it: `<ingest>.<epoch>`. */
+export type LedgerEntry = { readonly process: string; readonly line: LedgerEvent };
 
 export type LedgerStream = {
   readonly streamKey: number;
@@ -46,14 +54,14 @@ export function ledgerRows(database: Database) {
       dropCursor.run(file);
     },
     addLine(streamKey: number, entry: LedgerEntry): void {
-      const atMs = entry.line.kind === 'loss' ? entry.line.beginMs : entry.line.atMs;
+      const atMs = 'atMs' in entry.line ? entry.line.atMs : entry.line.beginMs;
       addLine.run(streamKey, Math.floor(atMs), entry.process, JSON.stringify(entry.line));
     },
     linesOf: (streamKey: number): (LedgerEntry & { readonly lineId: number })[] =>
       (linesOf.all(streamKey) as { line_id: number; process: string; line: string }[]).map((row) => ({
         lineId: row.line_id,
         process: row.process,
-        line: JSON.parse(row.line) as LedgerLine,
+        line: JSON.parse(row.line) as LedgerEvent,
       })),
     /** Everything before a moment is final: its lines go, their outcome stays as a state. */
     settle(

@@ -83,6 +83,13 @@ export const gaps = sqliteTable('gaps', {
   origin: text('origin', { enum: ['ledger', 'loss', 'rebuild'] }).notNull(),
 });
 
+export const pauses = sqliteTable('pauses', {
+  pauseId: integer('pause_id').primaryKey(),
+  streamKey: integer('stream_key').notNull(),
+  beginMs: integer('begin_ms').notNull(),
+  endMs: integer('end_ms'),
+});
+
 export const holds = sqliteTable('holds', {
   holdId: text('hold_id').primaryKey(),
   streamId: text('stream_id'),

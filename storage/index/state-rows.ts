@@ -8,6 +8,8 @@ export type KeeperFacts = {
   readonly 'store-id': string;
   /** Wall time at which the keeper was last known to be alive. */
   readonly 'alive-ms': number;
+  /** The index is being filled from files and objects; null when it is whole. */
+  readonly rebuild: { readonly reason: string; readonly movedTo: string | null; readonly sinceMs: number } | null;
   /** Why age retention stands still; null when the clock is trusted. */
   readonly 'clock-doubt': { readonly reason: string; readonly sinceMs: number; readonly stepMs: number } | null;
 };

@@ -57,6 +57,14 @@ export type Gap = {
 
 export type NewGap = Omit<Gap, 'gapId' | 'streamId'>;
 
+/** A span in which a stream was not to be recorded: what is missing there is no gap. */
+export type Pause = {
+  readonly pauseId: number;
+  readonly beginMs: number;
+  /** Undefined while it goes on. */
+  readonly endMs: number | undefined;
+};
+
 /** A legal hold: footage that overlaps its span is never removed while it is active. */
 export type Hold = {
   readonly holdId: string;

@@ -28,7 +28,7 @@ export class DirectoryStore implements ObjectStore {
     this.#root = options.directory;
   }
 
-  /** Makes the directory and its mark when they are not there. May be called again after a failure. */
+  /** Makes the directory and its mark when they are not there. Readers need no start. */
   async start(): Promise<void> {
     await mkdir(this.#root, { recursive: true }).catch(refuse);
     this.#identity = await this.#readMark();
@@ -96,6 +96,10 @@ export class DirectoryStore implements ObjectStore {
     } catch (error) {
       return refuse(error, { objectKey: key });
     }
+  }
+
+  localPath(key: string): string {
+    return this.#pathOf(key);
   }
 
   async delete(key: string): Promise<void> {

@@ -18,6 +18,9 @@ export type ObjectSpace = {
 };
 
 export type ObjectStore = {
+  /** Reaches the store, or makes it where there was none. Called by its writer before all else, again after a failure. */
+  start(): Promise<void>;
+  close(): Promise<void>;
   /**
    * Identifies the store itself, so that an unmounted disk or another bucket is told from the store that was filled before.
    * Made at the first start and kept among the objects.
@@ -41,6 +44,8 @@ export type ObjectStore = {
    * @throws AppError resource_exhausted  `length` is above `limits.objectRangeBytesMax`
    */
   getRange(key: string, offset: number, length: number): Promise<Uint8Array>;
+  /** A file of this machine that has the object's bytes, or undefined for stores that are elsewhere. Never to be written. */
+  localPath(key: string): string | undefined;
   /** Removes an object durably; an object that is not there is no error. */
   delete(key: string): Promise<void>;
   /** All objects whose key begins with `prefix`, in key order (by code unit), listed as they are reached and not as of one moment. */

@@ -97,6 +97,15 @@ CREATE INDEX gaps_by_time ON gaps (stream_key, begin_ms, end_ms);
 --> statement-breakpoint
 CREATE INDEX gaps_long ON gaps (stream_key, begin_ms) WHERE end_ms IS NULL OR end_ms - begin_ms > 120000;
 --> statement-breakpoint
+CREATE TABLE pauses (
+  pause_id INTEGER PRIMARY KEY,  -- in no order of time
+  stream_key INTEGER NOT NULL REFERENCES streams, -- its stream
+  begin_ms INTEGER NOT NULL,     -- from when on it was not to be recorded, server time
+  end_ms INTEGER                 -- until when; null: still so
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX pauses_by_time ON pauses (stream_key, begin_ms);
+--> statement-breakpoint
 CREATE TABLE holds (
   hold_id TEXT PRIMARY KEY,      -- random, made by the keeper
   stream_id TEXT,                -- null: all streams
