@@ -3,14 +3,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ClipOptions } from './clip.ts';
-import type { CameraStats, SimulatorOptions } from './server.ts';
+import { type ClipOptions, clipDefaults } from './clip.ts';
+import { type CameraStats, cameraPhaseMs, type SimulatorOptions } from './server.ts';
 
 export { frameNumbersIn, judgeFrames } from './frame-number.ts';
 
 export type RunningSimulator = {
   readonly process: ChildProcess;
   url(camera: number): string;
+  /** Wall time at which a frame was due. */
+  frameWallMs(camera: number, frame: number): number;
   stats(): Promise<readonly CameraStats[]>;
   disconnect(camera: number): void;
   close(): Promise<void>;
@@ -21,13 +23,16 @@ export async function startCameraSimulator(
 ): Promise<RunningSimulator> {
   const child = fork(fileURLToPath(new URL('main.ts', import.meta.url)), [JSON.stringify(options)], { execArgv: [] });
   const exited = once(child, 'exit');
-  const [{ port }] = (await Promise.race([
+  const [{ port, beginWallMs }] = (await Promise.race([
     once(child, 'message'),
     exited.then(([code]) => Promise.reject(new Error(`the camera simulator ended with code ${code}`))),
-  ])) as [{ port: number }];
+  ])) as [{ port: number; beginWallMs: number }];
+  const { framesPerSecond } = { ...clipDefaults, ...options.clip };
   return {
     process: child,
     url: (camera) => `rtsp://127.0.0.1:${port}/camera-${camera}`,
+    frameWallMs: (camera, frame) =>
+      beginWallMs + cameraPhaseMs(camera, framesPerSecond) + (frame * 1000) / framesPerSecond,
     async stats() {
       const answer = once(child, 'message');
       child.send({ kind: 'stats' });

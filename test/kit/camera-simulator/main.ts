@@ -9,8 +9,9 @@ const options = JSON.parse(process.argv[2] ?? '{}') as SimulatorOptions & {
 };
 const clip = await loadClip({ ...clipDefaults, ...options.clip });
 const simulator = new CameraSimulator(clip, options);
+const beginWallMs = Date.now() - simulator.ageMs;
 const port = await simulator.start(options.port ?? 0);
-process.send?.({ port });
+process.send?.({ port, beginWallMs });
 process.on('message', (message: { kind: 'stats' | 'disconnect'; camera?: number }) => {
   if (message.kind === 'stats') process.send?.({ stats: simulator.stats() });
   else simulator.disconnect(message.camera ?? 0);

@@ -91,6 +91,11 @@ export class CameraSimulator {
     });
   }
 
+  /** Time since frame 0 of camera 0 was due. */
+  get ageMs(): number {
+    return performance.now() - this.#beginMs;
+  }
+
   stats(): CameraStats[] {
     return this.#cameras.map((state, camera) => ({ camera, ...state }));
   }
@@ -190,7 +195,7 @@ export class CameraSimulator {
   }
 
   #phaseMs(camera: number): number {
-    return ((camera * 37) % 100) * 0.01 * this.#frameMs;
+    return cameraPhaseMs(camera, this.#clip.options.framesPerSecond);
   }
 
   #tick(): void {
@@ -296,6 +301,11 @@ export class CameraSimulator {
     ];
     return `${lines.join('\r\n')}\r\n`;
   }
+}
+
+/** Cameras do not send at the same instant: by how much a camera's frames are later than those of camera 0. */
+export function cameraPhaseMs(camera: number, framesPerSecond: number): number {
+  return (((camera * 37) % 100) * 10) / framesPerSecond;
 }
 
 function packetised(codec: 'h264' | 'h265', nals: readonly Buffer[], digitsInNal: number): Packets {
