@@ -29,6 +29,11 @@ export type Fmp4TrackSamples = {
   readonly samples: readonly Fmp4Sample[];
   /** Where the track goes on after this fragment: ends its last picture. Not used for audio. */
   readonly endTimeUs: number;
+  /**
+   * Video: decode times lie so much earlier, microseconds, the same in all fragments of a file; 0 when left out. With a lead of
+   * the reordering delay no offset is negative, which files for ffmpeg need (see README); presentation times stay.
+   */
+  readonly decodeLeadUs?: number;
   /** Which of the init segment's sample entries of this track; 1 when left out. */
   readonly sampleDescriptionIndex?: number;
 };
@@ -130,7 +135,7 @@ type SampleTimes = {
   readonly offsets: readonly number[];
 };
 
-function sampleTimes({ track, samples, endTimeUs, timeOffsetUs }: TrackRun): SampleTimes {
+function sampleTimes({ track, samples, endTimeUs, timeOffsetUs, decodeLeadUs = 0 }: TrackRun): SampleTimes {
   const timescale = fmp4Timescale(track);
   const toTicks = (timeUs: number) => Math.round(((timeUs + timeOffsetUs) / 1_000_000) * timescale);
   const presentation = samples.map((sample) => toTicks(sample.presentationTimeUs));
@@ -139,13 +144,13 @@ function sampleTimes({ track, samples, endTimeUs, timeOffsetUs }: TrackRun): Sam
     const durations = samples.map((sample) => audioFrameSamples(track, sample.bytes));
     return { baseTicks: checkedBase(presentation[0] ?? 0), durations, offsets: [] };
   }
-  const decode = presentation.toSorted((a, b) => a - b);
-  const last = decode.at(-1) ?? 0;
-  const end = Math.max(last, toTicks(endTimeUs));
+  const shown = presentation.toSorted((a, b) => a - b);
+  const end = Math.max(shown.at(-1) ?? 0, toTicks(endTimeUs));
+  const leadTicks = Math.round((decodeLeadUs / 1_000_000) * timescale);
   return {
-    baseTicks: checkedBase(decode[0] ?? 0),
-    durations: decode.map((time, i) => (decode[i + 1] ?? end) - time),
-    offsets: presentation.map((time, i) => time - (decode[i] ?? 0)),
+    baseTicks: checkedBase((shown[0] ?? 0) - leadTicks),
+    durations: shown.map((time, i) => (shown[i + 1] ?? end) - time),
+    offsets: presentation.map((time, i) => time - (shown[i] ?? 0) + leadTicks),
   };
 }
 
@@ -157,4 +162,13 @@ function checkedBase(ticks: number): number {
 function writeBoxHead(bytes: Uint8Array, at: number, byteLength: number, type: string): void {
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, byteLength);
   for (let i = 0; i < 4; i++) bytes[at + 4 + i] = type.charCodeAt(i);
+}
+
+/**
+ * The reordering delay of these samples, given in decode order: how much later than in the order of presentation one of them
+ * comes, microseconds. `decodeLeadUs` of a file is the largest of its fragments, or reordered pictures times their duration.
+ */
+export function reorderDelayUs(samples: readonly Pick<Fmp4Sample, 'presentationTimeUs'>[]): number {
+  const shown = samples.map((sample) => sample.presentationTimeUs).toSorted((a, b) => a - b);
+  return samples.reduce((delay, sample, i) => Math.max(delay, (shown[i] ?? 0) - sample.presentationTimeUs), 0);
 }

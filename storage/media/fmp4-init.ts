@@ -8,6 +8,7 @@ import { mediaHandler, sampleEntry } from './mp4-sample-entry.ts';
 /** Units of all video times: the RTP clock, so that 1 ms is a whole number of them, and 29.97 pictures a second too. */
 const videoTimescale = 90_000;
 const movieTimescale = 1_000;
+const secondsFrom1904To1970 = 2_082_844_800;
 const identityMatrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
 
 /** Units of a second in which the fragments of this track count: 90,000 for video, the sampling frequency for audio. */
@@ -21,10 +22,14 @@ export function fmp4Timescale(track: Track): number {
  * @param tracks  in the order of the file; several with the same number become sample entries 1, 2, ... of one track, for
  *                clips over a change of codec or size (`sampleDescriptionIndex` of a fragment picks one)
  * @param options.durationMs  length of a clip, so that players show it at once; leave out when live
+ * @param options.createdMs   when the media were recorded, milliseconds since 1970 UTC: what players show as creation time
  * @throws AppError unimplemented     a codec that no browser plays in MP4
  * @throws AppError invalid_argument  no tracks, or tracks of one number that can't share a time scale
  */
-export function fmp4Init(tracks: readonly Track[], options: { readonly durationMs?: number } = {}): Uint8Array {
+export function fmp4Init(
+  tracks: readonly Track[],
+  options: { readonly durationMs?: number; readonly createdMs?: number } = {},
+): Uint8Array {
   const groups = new Map<number, Track[]>();
   for (const track of tracks) {
     const group = groups.get(track.number);
@@ -32,10 +37,10 @@ export function fmp4Init(tracks: readonly Track[], options: { readonly durationM
     else group.push(track);
   }
   if (groups.size === 0) throw appError('invalid_argument', 'MP4 needs a track');
-  const { durationMs } = options;
+  const { durationMs, createdMs } = options;
   const moov = box(
     'moov',
-    movieHeader(Math.max(...groups.keys()) + 1),
+    movieHeader(Math.max(...groups.keys()) + 1, creationTime(createdMs)),
     ...[...groups.values()].map(trackBox),
     box(
       'mvex',
@@ -52,13 +57,19 @@ function fileType(tracks: number): Uint8Array {
   return box('ftyp', text('iso6'), u32(1), text(tracks === 1 ? 'iso6cmfcmp41' : 'iso6mp41'));
 }
 
-function movieHeader(nextTrackId: number): Uint8Array {
+/** Seconds since 1904; 0 stands for unknown, and for times after 2040, which 32 bits don't hold. */
+function creationTime(createdMs: number | undefined): number {
+  const seconds = createdMs === undefined ? 0 : Math.floor(createdMs / 1000) + secondsFrom1904To1970;
+  return seconds <= 0xffff_ffff ? seconds : 0;
+}
+
+function movieHeader(nextTrackId: number, created: number): Uint8Array {
   const rateAndVolume = [u32(0x10000), u16(0x100), zeros(10)];
   return fullBox(
     'mvhd',
     0,
     0,
-    u32(0, 0, movieTimescale, 0),
+    u32(created, created, movieTimescale, 0),
     ...rateAndVolume,
     identityMatrix,
     zeros(24),

@@ -14,6 +14,7 @@ export {
   fmp4Fragment,
   fmp4FragmentHead,
   fmp4FragmentHeadBytes,
+  reorderDelayUs,
 } from './fmp4-fragment.ts';
 export { type Fmp4IndexEntry, fmp4Index, fmp4IndexBytes } from './fmp4-index.ts';
 export { fmp4Init, fmp4Timescale } from './fmp4-init.ts';

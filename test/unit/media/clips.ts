@@ -94,7 +94,7 @@ export async function streamsOf(path: string): Promise<Record<string, unknown>[]
 
 /** Everything ffmpeg decodes from the arguments' inputs, as standard output; fails when it says anything at all. */
 export async function decoded(...args: readonly string[]): Promise<Uint8Array> {
-  const { stdout, stderr } = await run('ffmpeg', ['-v', 'warning', ...args, 'pipe:1'], {
+  const { stdout, stderr } = await run('ffmpeg', ['-v', 'error', ...args, 'pipe:1'], {
     encoding: 'buffer',
     maxBuffer: 256 * 1024 * 1024,
   });
