@@ -1,0 +1,229 @@
+/**
+ * Every setting there is: type, default, meaning and what a change of it needs, in one place. The sample file, the flags of the
+ * command line, the names of environment variables and the check for unknown keys are all derived from this schema.
+ */
+
+import { z } from 'zod';
+
+/** What must be started anew after a change: the whole appliance, or nothing because it is read when needed. */
+export type ChangeNeeds = 'restart' | 'nothing';
+
+/** What people read about one key beside its type and default. */
+export type KeyFacts = {
+  readonly description: string;
+  readonly changeNeeds: ChangeNeeds;
+  /** How the value is written in the sample file where the default cannot be shown (it is computed or absent). */
+  readonly example?: string;
+};
+
+const path = z.string().min(1).max(4096);
+
+/** "500 GB" or "1.5TiB" as bytes; also a plain number of bytes. */
+const byteCount = z.union([
+  z.number().int().nonnegative(),
+  z.string().transform((text, context) => {
+    const bytes = parseByteCount(text);
+    if (bytes !== undefined) return bytes;
+    context.addIssue({ code: 'custom', message: 'must be a size such as 500 GB or 2TiB' });
+    return z.NEVER;
+  }),
+]);
+
+const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
+
+const publicUrl = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+    'must be an http:// or https:// URL',
+  );
+
+/** A section of the file: unknown keys in it are refused, and it may be left out as a whole. */
+function section<T extends z.core.$ZodLooseShape>(shape: T) {
+  return z.strictObject(shape).prefault({} as never);
+}
+
+function key<T extends z.ZodType>(type: T, facts: KeyFacts): T {
+  return type.meta(facts);
+}
+
+const configFields = z.strictObject({
+  dataDirectory: key(path.default('./data'), {
+    description:
+      'Everything that Weir keeps lies here, unless another key moves it. Relative to the file that names it.',
+    changeNeeds: 'restart',
+  }),
+  listen: section({
+    address: key(z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0'), {
+      description: 'Address of the public port; 127.0.0.1 keeps everybody else out, :: takes IPv6 as well.',
+      changeNeeds: 'restart',
+    }),
+    port: key(z.number().int().min(0).max(65_535).default(8443), {
+      description:
+        'The one public port: page, API, players. 8443 needs no root and is what people expect of HTTPS beside 443; 0 takes a free one.',
+      changeNeeds: 'restart',
+    }),
+  }),
+  publicUrl: key(publicUrl.optional(), {
+    description: 'How others reach this server, where that is not its own name and port (a reverse proxy, a domain).',
+    changeNeeds: 'restart',
+    example: 'https://cameras.example.org',
+  }),
+  tls: section({
+    mode: key(z.enum(['own', 'files', 'plain']).default('own'), {
+      description:
+        'own: a certificate of our own authority, to be trusted once by `weir ca export`. files: a certificate of yours. plain: no TLS, on a loopback address or behind a proxy only.',
+      changeNeeds: 'restart',
+    }),
+    certificateFile: key(path.optional(), {
+      description: 'For mode files: the certificate and its chain, PEM. A renewed file is taken within a minute.',
+      changeNeeds: 'restart',
+      example: '/etc/ssl/weir.crt',
+    }),
+    keyFile: key(path.optional(), {
+      description: 'For mode files: the private key, PEM, readable for Weir alone.',
+      changeNeeds: 'restart',
+      example: '/etc/ssl/private/weir.key',
+    }),
+    allowPlainBeyondLoopback: key(z.boolean().default(false), {
+      description: 'Takes mode plain on any address: passwords and pictures then cross the network readable for all.',
+      changeNeeds: 'restart',
+    }),
+    names: key(z.array(z.string().min(1).max(253)).max(50).default([]), {
+      description: "For mode own: further host names or addresses for the certificate, beside this machine's own.",
+      changeNeeds: 'restart',
+    }),
+  }),
+  journal: section({
+    directory: key(path.optional(), {
+      description:
+        'Where cameras are written to; a file system of its own is best. Default: journal under the data directory.',
+      changeNeeds: 'restart',
+      example: '/mnt/journal',
+    }),
+    syncPeriodMs: key(z.number().int().min(100).max(60_000).default(2_000), {
+      description:
+        'How often written media is made safe against power loss: 2000 on flash, 5000 to 10000 on a spinning disk.',
+      changeNeeds: 'restart',
+    }),
+  }),
+  objects: section({
+    directory: key(path.optional(), {
+      description:
+        'Where finished segments are kept. Default: objects under the data directory. On the file system of the journal no byte is written twice.',
+      changeNeeds: 'restart',
+      example: '/mnt/archive',
+    }),
+  }),
+  storage: section({
+    bytesMax: key(byteCount.optional(), {
+      description:
+        'Recordings of all cameras together take at most this; the oldest go first. Default: nine tenths of the disk.',
+      changeNeeds: 'restart',
+      example: '2 TB',
+    }),
+    hotBytesMax: key(byteCount.default(16 * 1024 ** 3), {
+      description:
+        'Local copies of segments that the object store already has are kept up to this size, in bytes or as 16 GiB. Matters only where the store is on another file system.',
+      changeNeeds: 'restart',
+    }),
+  }),
+  ingest: section({
+    processes: key(z.number().int().min(1).max(16).default(1), {
+      description: 'Recording processes; one carries 50 to 100 cameras.',
+      changeNeeds: 'restart',
+    }),
+  }),
+  logLevel: key(z.enum(['error', 'warn', 'info', 'debug']).default('info'), {
+    description: 'error: a person should look. warn: it healed itself. info: a state changed. debug: for developers.',
+    changeNeeds: 'restart',
+  }),
+  timeZone: key(timeZone.optional(), {
+    description: "Zone of days on the timeline and in reports. Default: this machine's.",
+    changeNeeds: 'restart',
+    example: 'Europe/Berlin',
+  }),
+  siteKeyFile: key(path.optional(), {
+    description:
+      'The key that camera passwords are sealed with; keep it apart from backups of the database. Default: secrets/site.key under the data directory.',
+    changeNeeds: 'restart',
+    example: '/etc/weir/site.key',
+  }),
+  ffmpegPath: key(path.default('ffmpeg'), {
+    description: 'The ffmpeg program: pictures, clips in other forms, the demo camera.',
+    changeNeeds: 'restart',
+  }),
+});
+
+/** The schema with the rules that concern several keys at once. */
+export const configSchema = configFields.superRefine((config, context) => {
+  const refuse = (keys: string[], message: string) => context.addIssue({ code: 'custom', path: keys, message });
+  if (config.tls.mode === 'files') {
+    if (config.tls.certificateFile === undefined) refuse(['tls', 'certificateFile'], 'is needed for tls.mode files');
+    if (config.tls.keyFile === undefined) refuse(['tls', 'keyFile'], 'is needed for tls.mode files');
+  }
+  if (config.tls.mode === 'plain' && !isLoopback(config.listen.address) && !config.tls.allowPlainBeyondLoopback) {
+    refuse(['tls', 'mode'], 'may be plain on a loopback address only (listen.address 127.0.0.1)');
+  }
+});
+
+export type Config = z.output<typeof configSchema>;
+
+/** One leaf of the schema: `listen.port`, its type and what people read about it. */
+export type ConfigKey = {
+  readonly path: readonly string[];
+  readonly type: z.ZodType;
+  readonly facts: KeyFacts;
+  readonly defaultValue: unknown;
+};
+
+/** All keys in the order of the schema. */
+export function configKeys(): ConfigKey[] {
+  return keysOf(configFields, []);
+}
+
+/** `listen.port` */
+export function keyName(key: ConfigKey): string {
+  return key.path.join('.');
+}
+
+/** `WEIR_LISTEN_PORT` */
+export function environmentName(key: ConfigKey): string {
+  return `WEIR_${key.path.map((part) => part.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()).join('_')}`;
+}
+
+/** `listen-port`, without the dashes in front. */
+export function flagName(key: ConfigKey): string {
+  return key.path.map((part) => part.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)).join('-');
+}
+
+function keysOf(object: z.ZodObject, above: readonly string[]): ConfigKey[] {
+  return Object.entries(object.shape).flatMap(([name, type]) => {
+    const path = [...above, name];
+    const inner = type instanceof z.ZodPrefault ? type.unwrap() : type;
+    if (inner instanceof z.ZodObject) return keysOf(inner, path);
+    const leaf = type as z.ZodType;
+    return [{ path, type: leaf, facts: leaf.meta() as KeyFacts, defaultValue: leaf.safeParse(undefined).data }];
+  });
+}
+
+function parseByteCount(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?$/i.exec(text.trim());
+  if (match === null) return undefined;
+  const [, number = '', unit = '', binary = ''] = match;
+  const power = unit === '' ? 0 : 'KMGT'.indexOf(unit.toUpperCase()) + 1;
+  return Math.round(Number(number) * (binary === '' ? 1000 : 1024) ** power);
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
