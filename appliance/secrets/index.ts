@@ -1,0 +1,5 @@
+/** Secrets at rest: the site key, passwords of people. */
+
+export { Argon2Hasher } from './password-hasher.ts';
+export { cameraPurpose, type OpenedPlan, openPlan } from './plan-secrets.ts';
+export { type RandomBytes, type SecretBox, SiteKey } from './site-key.ts';
