@@ -14,12 +14,20 @@ export const limits = {
   fragmentCutBytes: 16 * MiB,
   /** Audio alone: KVS advises fragments of 1 to 10 s; 2 s keeps the delay of live players low. */
   audioFragmentMs: 2_000,
+  /** A camera of key frames alone gets fragments this long: KVS takes 5 a second, and each costs a number and a record. */
+  fragmentDurationMsMin: 500,
   /** KVS: 4012. */
   tracksMax: 3,
   /** A fragment waits so long for its slower tracks to pass the key frame: interleaving of cameras seldom exceeds 200 ms. */
   trackWaitMs: 500,
   /** At the beginning of a session the first fragment waits so long for each declared track to show up. */
   firstTrackWaitMs: 1_000,
+  /** A longer hole in a track's media time ends the run; cameras of one picture in 5 s are the slowest seen. */
+  timeHoleMs: 7_000,
+  /** A track may lag behind the others so far in arriving and is kept; cameras that delay audio do so by up to 2 s. */
+  trackLateMs: 3_000,
+  /** Audio time that goes back by less is straightened, by more it is a jump. */
+  audioBackMs: 500,
 
   /** About one object a minute and camera: 100 cameras make 1.7 files a second, a tenth of a spinning disk's seeks. */
   segmentDurationMs: 60_000,
@@ -79,8 +87,6 @@ export const limits = {
   laneRequestsMax: 64,
   /** Peers of one socket: every role's client plus one for each lane of 200 viewers. */
   laneConnectionsMax: 256,
-  /** Bytes of an open fragment that are not in its file yet, told to a joining lane: above it the disk is stalled and the lane waits. */
-  laneTailBytesMax: 8 * MiB,
 
   /** Retention 0: what live players need and KVS documents (5 minutes or 200 MB). */
   ringDurationMs: 300_000,
@@ -88,6 +94,12 @@ export const limits = {
 
   /** Rows of one answer from the index: a day of one stream has 1,440 segments; more is asked page by page. */
   indexRowsMax: 10_000,
+  /** Tables of finished files that readers keep: about 40 MB, a day of one stream. */
+  readerFragmentsCached: 50_000,
+  /** Fragments of one answer: two days of one stream; more is asked piece by piece. */
+  readerFragmentsMax: 100_000,
+  /** Without hints a reader with listeners looks for new fragments this often. */
+  readerPollMs: 1_000,
   /** Days of one completeness question: a year and a bit, half a million intervals at worst. */
   completenessDaysMax: 400,
   /** One read from an object store: a whole segment, or the largest fragment. */
@@ -124,19 +136,32 @@ export const limits = {
 
   /** Readers in flight finish before bytes of a removed segment go. */
   garbageDelayMs: 15 * 60_000,
+  /** A disk keeps 2 % free for others, but no more than this: file systems slow down when they are full. */
+  diskReserveBytesMax: 10 * 1024 * MiB,
+  /** Neighbouring fragments of two runs may lie so far apart without a gap row: a reconnect that nobody can see. */
+  gapToleranceMs: 1_000,
+  /** Gap rows become final so long after their time: an open file is finished, or recovered, and taken in by then. */
+  gapSettleMs: 10 * 60_000,
+  /** The keeper writes down that it lives so often; a silence of twice that means that nothing ran. */
+  keeperAlivePeriodMs: 60_000,
+  /** An object store that answers nothing for so long counts as away. */
+  storeTimeoutMs: 60_000,
+  /** A start so long after the newest footage puts the clock in doubt. */
+  clockAheadMsMax: 86_400_000,
   /** A wall clock step above this stops age retention until a person confirms. */
   clockStepMsMax: 10 * 60_000,
 } as const;
 
 assert(limits.laneBytesMax >= 2 * limits.laneMessageBytesMax, 'a lane holds two of the largest messages');
 assert(limits.lanesBytesMax >= limits.laneBytesMax, 'one lane may fill up while others are empty');
-assert(
-  limits.laneMessageBytesMax > limits.accessUnitBytesMax && limits.laneMessageBytesMax > limits.laneTailBytesMax * 1.4,
-  'a message holds the largest access unit, or the largest tail as base64',
-);
+assert(limits.laneMessageBytesMax > limits.accessUnitBytesMax, 'a message holds the largest access unit');
 assert(
   limits.fragmentCutBytes + limits.accessUnitBytesMax < limits.fragmentBytesMax,
   'a cut fragment stays below the largest',
 );
 assert(limits.objectRangeBytesMax >= limits.fragmentBytesMax, 'a fragment is read from the store in one piece');
+assert(
+  limits.fragmentCutMs + limits.timeHoleMs + limits.trackLateMs <= limits.fragmentDurationMsMax,
+  'a fragment cut after a hole, with a late track, is not too long',
+);
 assert(2 * limits.segmentDurationMs <= limits.segmentDurationMsMax, 'a segment may wait for its last fragment');

@@ -1,0 +1,84 @@
+/**
+ * The index as a part that may be missing: questions to it answer nothing instead of failing, and it is said that the part is
+ * missing. Also remembers which finished files it has told of, so that they are not read a second time from the journal.
+ */
+
+import { isAppError } from '../base/errors.ts';
+import type { Fragment } from '../model/fragment.ts';
+import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
+import { limits } from '../model/limits.ts';
+import { type IndexedSegment, type SegmentIndex, segmentKey } from './references.ts';
+
+export class IndexedSegments {
+  readonly #index: SegmentIndex | undefined;
+  /** Keys of segments that the index has, or had: a row that is gone was removed by policy, and its file will follow. */
+  readonly #keys = new Map<string, Set<string>>();
+  #missing: string | undefined;
+
+  constructor(index: SegmentIndex | undefined) {
+    this.#index = index;
+    this.#missing = index === undefined ? 'no index' : undefined;
+  }
+
+  /** Why the last question was not answered; undefined when it was. */
+  get missing(): string | undefined {
+    return this.#missing;
+  }
+
+  between(streamId: string, span: { readonly beginMs: number; readonly endMs: number }): readonly IndexedSegment[] {
+    return this.#ask((index) => index.segmentsBetween(streamId, span)) ?? [];
+  }
+
+  after(streamId: string, number: FragmentNumber | undefined, limit: number): readonly IndexedSegment[] {
+    return this.#ask((index) => index.segmentsAfter(streamId, number, limit)) ?? [];
+  }
+
+  latest(streamId: string): IndexedSegment | undefined {
+    return this.#ask((index) => index.latestSegment(streamId));
+  }
+
+  /** Undefined when it is not there any more, or cannot be asked. */
+  fragmentsOf(segment: IndexedSegment): readonly Fragment[] | undefined {
+    return this.#ask((index) => index.fragmentsOf(segment.segmentId));
+  }
+
+  /**
+   * Of these file names, by first counter, those that the index does not tell of: all while it cannot be asked. To be called
+   * after another question.
+   */
+  unknownOf(streamId: string, names: readonly string[]): readonly string[] {
+    if (this.#missing !== undefined) return names;
+    const before = this.#keys.get(streamId);
+    const unknown = names.filter((name) => before?.has(name) !== true);
+    const [oldest] = unknown;
+    if (oldest === undefined) return [];
+    const keys = this.#keysAfter(streamId, Number.parseInt(oldest, 10));
+    // Only names that there are are kept, so that the set does not outgrow the directory.
+    this.#keys.set(streamId, new Set(names.filter((name) => before?.has(name) || keys.has(name))));
+    return unknown.filter((name) => !keys.has(name));
+  }
+
+  #keysAfter(streamId: string, counter: number): Set<string> {
+    const keys = new Set<string>();
+    let after: FragmentNumber | undefined = counter > 0 ? fragmentNumber(counter, 0, 0) : undefined;
+    for (;;) {
+      const segments = this.after(streamId, after, limits.indexRowsMax);
+      for (const segment of segments) keys.add(segmentKey(segment));
+      after = segments.at(-1)?.lastNumber;
+      if (segments.length < limits.indexRowsMax || after === undefined) return keys;
+    }
+  }
+
+  #ask<T>(question: (index: SegmentIndex) => T): T | undefined {
+    if (this.#index === undefined) return undefined;
+    try {
+      const answer = question(this.#index);
+      this.#missing = undefined;
+      return answer;
+    } catch (error) {
+      if (!isAppError(error, 'unavailable')) throw error;
+      this.#missing = error.message;
+      return undefined;
+    }
+  }
+}

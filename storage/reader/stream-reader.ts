@@ -1,0 +1,310 @@
+/**
+ * One view of a stream's fragments, wherever they lie:
+ *
+ *   journal/open (committed part) -> journal/finished -> index and object store
+ *
+ * A segment only ever moves to the right, so asking in this order meets each at least once, and its key makes it exactly
+ * once. Nothing here waits for hints or needs the index: each part may be missing, and then the others answer.
+ */
+
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
+import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
+import { limits } from '../model/limits.ts';
+import type { Paths } from '../model/paths.ts';
+import { FinishedSegments, type SegmentSpan } from './finished-segments.ts';
+import { IndexedSegments } from './indexed-segments.ts';
+import { Listeners } from './listeners.ts';
+import { type OpenSegmentFile, OpenSegments } from './open-segments.ts';
+import {
+  type FragmentRef,
+  type HintWatcher,
+  type IndexedSegment,
+  type SegmentIndex,
+  type SegmentRef,
+  type SegmentStore,
+  segmentKey,
+} from './references.ts';
+import { OpenNumbers, watermarkOfFiles } from './watermark.ts';
+
+export type StreamReaderDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly paths: Pick<Paths, 'journalOpen' | 'journalFinished'>;
+  readonly index?: SegmentIndex | undefined;
+  readonly store?: SegmentStore | undefined;
+  readonly watcher?: HintWatcher | undefined;
+};
+
+/** Parts that could not be asked the last time, with the reason. */
+export type MissingParts = { readonly index?: string; readonly hints?: string };
+
+/** A segment of which fragments may be wanted; they are loaded only when their turn comes. */
+type Part = {
+  readonly segment: SegmentRef;
+  readonly load: () => Promise<readonly Fragment[]>;
+};
+
+/** The parts of an answer, by place. `bound`: the watermark, taken before anything was read. */
+type Found = {
+  readonly open: readonly OpenSegmentFile[];
+  readonly finished: readonly string[];
+  readonly indexed: readonly IndexedSegment[];
+  readonly bound: FragmentNumber | undefined;
+};
+
+export class StreamReader {
+  readonly #deps: StreamReaderDeps;
+  readonly #open: OpenSegments;
+  readonly #finished: FinishedSegments;
+  readonly #index: IndexedSegments;
+  readonly #openNumbers = new OpenNumbers();
+  readonly #listeners: Listeners;
+  #stopWatching: (() => void) | undefined;
+
+  constructor(deps: StreamReaderDeps) {
+    this.#deps = deps;
+    this.#open = new OpenSegments(deps.paths.journalOpen);
+    this.#finished = new FinishedSegments(deps, deps.paths.journalFinished);
+    this.#index = new IndexedSegments(deps.index);
+    this.#listeners = new Listeners(deps, {
+      isTold: () => this.#openNumbers.isKnown,
+      newest: async (streamId) => (await this.latest(streamId))?.fragment.number,
+    });
+  }
+
+  /** Begins to listen for hints; reading works without it. */
+  async start(): Promise<void> {
+    this.#stopWatching ??= this.#deps.watcher?.watch({
+      onSnapshot: ({ open }) => {
+        this.#openNumbers.takeSnapshot(open);
+        this.#listeners.callAll();
+      },
+      onHint: (hint) => {
+        if (this.#openNumbers.takeHint(hint)) this.#listeners.call(hint.streamId);
+      },
+      onLost: () => this.#openNumbers.lose(),
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    this.#openNumbers.lose();
+    await this.#listeners.close();
+  }
+
+  /** What answers lack. Without the index: segments that are only in the store. Without hints: nothing, but they are later. */
+  missing(): MissingParts {
+    const index = this.#index.missing;
+    return {
+      ...(index === undefined ? {} : { index }),
+      ...(this.#openNumbers.isKnown ? {} : { hints: 'no word from the recording process' }),
+    };
+  }
+
+  /**
+   * Fragments that overlap a span of server time, by number, below the watermark.
+   *
+   * @param range  end exclusive; the first `limit` fragments, default and most `limits.readerFragmentsMax`
+   */
+  async fragmentsBetween(
+    streamId: string,
+    range: { readonly beginMs: number; readonly endMs: number; readonly limit?: number },
+  ): Promise<FragmentRef[]> {
+    const found = await this.#find(streamId, () => this.#index.between(streamId, range));
+    const overlaps = (span: SegmentSpan) => span.endMs > range.beginMs && span.beginMs < range.endMs;
+    return this.#collect(await this.#parts(streamId, found, overlaps), {
+      isWanted: (f) => f.serverTimestampMs < range.endMs && fragmentEndMs(f) > range.beginMs,
+      bound: found.bound,
+      limit: limitOf(range.limit),
+    });
+  }
+
+  /** The first `limit` fragments with numbers above the given one (all when it is undefined): what a cursor asks for. */
+  async fragmentsAfter(streamId: string, number: FragmentNumber | undefined, limit?: number): Promise<FragmentRef[]> {
+    const most = limitOf(limit);
+    const found = await this.#find(streamId, () => this.#index.after(streamId, number, most));
+    const isAfter = (candidate: FragmentNumber) => number === undefined || candidate > number;
+    const parts = await this.#parts(streamId, found, (span) => isAfter(span.lastNumber));
+    return this.#collect(parts, { isWanted: (f) => isAfter(f.number), bound: found.bound, limit: most });
+  }
+
+  /** The fragment with the highest visible number, or undefined for an empty stream. */
+  async latest(streamId: string): Promise<FragmentRef | undefined> {
+    const found = await this.#find(streamId, () => {
+      const latest = this.#index.latest(streamId);
+      return latest === undefined ? [] : [latest];
+    });
+    // Files are in the order of their first number; parallel runs may end in another one, but not by more than a segment.
+    const newest = { ...found, finished: found.finished.slice(-4) };
+    const parts = await this.#parts(streamId, newest, () => true);
+    const everything = { isWanted: () => true, bound: found.bound, limit: Number.POSITIVE_INFINITY };
+    return (await this.#collect(parts, everything)).at(-1);
+  }
+
+  /**
+   * The whole Cluster element; the caller owns the bytes.
+   *
+   * @throws AppError not_found  removed meanwhile
+   * @throws AppError data_loss  the segment is shorter than its fragment
+   */
+  async clusterBytes({ fragment, segment }: FragmentRef): Promise<Uint8Array> {
+    const bytes = await this.openRange(segment, fragment.offset, fragment.byteLength);
+    if (bytes.byteLength === fragment.byteLength) return bytes;
+    throw appError('data_loss', 'segment ends inside a fragment', {
+      streamId: segment.streamId,
+      objectKey: segment.objectKey,
+      number: fragment.number,
+      wantedBytes: fragment.byteLength,
+      readBytes: bytes.byteLength,
+    });
+  }
+
+  /**
+   * Bytes `offset` up to `offset + length` of a segment, or fewer where it ends, from wherever it lies now. All stored media
+   * are read through here, so that encryption at rest has one place.
+   *
+   * @throws AppError not_found           it was removed
+   * @throws AppError resource_exhausted  `length` is above `limits.objectRangeBytesMax`
+   */
+  async openRange(segment: SegmentRef, offset: number, length: number): Promise<Uint8Array> {
+    if (length > limits.objectRangeBytesMax) {
+      throw appError('resource_exhausted', 'range is too large', { length, lengthMax: limits.objectRangeBytesMax });
+    }
+    for (const path of this.#localPaths(segment)) {
+      const bytes = await readLocal(path, offset, length);
+      if (bytes !== undefined) return bytes;
+    }
+    const { store } = this.#deps;
+    if (store !== undefined) return store.getRange(segment.objectKey, offset, length);
+    throw appError('not_found', 'segment is not in the journal any more', { objectKey: segment.objectKey });
+  }
+
+  /**
+   * Calls back when a stream may have new fragments, until the returned function is called: at once by hints, and without
+   * them within `limits.readerPollMs`. A callback asks for fragments itself.
+   */
+  onNew(streamId: string, callback: () => void): () => void {
+    return this.#listeners.add(streamId, callback);
+  }
+
+  #localPaths(segment: SegmentRef): string[] {
+    const finished = join(this.#deps.paths.journalFinished, segment.streamId, segmentKey(segment));
+    return segment.openPath === undefined ? [finished] : [segment.openPath, `${segment.openPath}.abandoned`, finished];
+  }
+
+  async #find(streamId: string, ask: () => readonly IndexedSegment[]): Promise<Found> {
+    const told = this.#openNumbers.isKnown ? { bound: this.#openNumbers.watermark(streamId) } : undefined;
+    const open = await this.#open.read(streamId);
+    const bound = told === undefined ? watermarkOfFiles(open, this.#deps.clock.wallMs()) : told.bound;
+    const names = await this.#finished.names(streamId);
+    const indexed = ask();
+    return { open, finished: this.#index.unknownOf(streamId, names), indexed, bound };
+  }
+
+  /** Places to load fragments from, each segment once: where it lies furthest to the right it is complete. */
+  async #parts(streamId: string, found: Found, isWanted: (span: SegmentSpan) => boolean): Promise<Part[]> {
+    const parts = new Map<string, Part>();
+    for (const { loaded } of found.open) {
+      if (loaded === undefined) continue;
+      const { segment, fragments } = loaded;
+      parts.set(segmentKey(segment), { segment, load: async () => fragments });
+    }
+    for (const name of found.finished) {
+      const span = await this.#finished.span(streamId, name);
+      if (span === undefined || !isWanted(span)) continue;
+      const loaded = await this.#finished.load(streamId, name);
+      if (loaded !== undefined) parts.set(name, { segment: loaded.segment, load: async () => loaded.fragments });
+    }
+    for (const segment of found.indexed) {
+      const load = () => this.#fragmentsOfIndexed(segment);
+      parts.set(segmentKey(segment), { segment: { ...segment, openPath: undefined }, load });
+    }
+    return [...parts.values()].sort((a, b) => a.segment.firstCounter - b.segment.firstCounter);
+  }
+
+  async #fragmentsOfIndexed(segment: IndexedSegment): Promise<readonly Fragment[]> {
+    const fragments = this.#index.fragmentsOf(segment);
+    if (fragments !== undefined) return fragments;
+    return (await this.#finished.load(segment.streamId, segmentKey(segment)))?.fragments ?? [];
+  }
+
+  async #collect(
+    parts: readonly Part[],
+    options: {
+      readonly isWanted: (fragment: Fragment) => boolean;
+      readonly bound: FragmentNumber | undefined;
+      readonly limit: number;
+    },
+  ): Promise<FragmentRef[]> {
+    const { isWanted, bound, limit } = options;
+    const collected = new OrderedReferences();
+    for (const { segment, load } of parts) {
+      // Segments of parallel runs interleave: only what lies below the next one's first number is certainly before it.
+      const last = collected.at(limit - 1);
+      if (last !== undefined && last.fragment.number < fragmentNumber(segment.firstCounter, 0, 0)) break;
+      for (const fragment of await load()) {
+        const isVisible = bound === undefined || fragment.number < bound;
+        if (isVisible && isWanted(fragment)) collected.push({ fragment, segment });
+      }
+    }
+    return collected.first(limit);
+  }
+}
+
+/** References by number; they nearly always come in order, so sorting is rare. */
+class OrderedReferences {
+  readonly #references: FragmentRef[] = [];
+  #isSorted = true;
+
+  push(reference: FragmentRef): void {
+    const last = this.#references.at(-1);
+    this.#isSorted &&= last === undefined || last.fragment.number < reference.fragment.number;
+    this.#references.push(reference);
+  }
+
+  at(index: number): FragmentRef | undefined {
+    return this.#sorted()[index];
+  }
+
+  first(limit: number): FragmentRef[] {
+    return this.#sorted().slice(0, limit);
+  }
+
+  #sorted(): FragmentRef[] {
+    if (!this.#isSorted) this.#references.sort((a, b) => (a.fragment.number < b.fragment.number ? -1 : 1));
+    this.#isSorted = true;
+    return this.#references;
+  }
+}
+
+function limitOf(limit: number | undefined): number {
+  return Math.min(limit ?? limits.readerFragmentsMax, limits.readerFragmentsMax);
+}
+
+/** Undefined when there is no such file. */
+async function readLocal(path: string, offset: number, length: number): Promise<Uint8Array | undefined> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return bytes.subarray(0, done);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw isAppError(error) ? error : toAppError(error);
+  }
+}
