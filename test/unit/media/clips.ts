@@ -85,10 +85,13 @@ export async function packetsOf(path: string): Promise<Packet[]> {
   return JSON.parse(stdout).packets;
 }
 
-/** Fields of the streams as ffprobe sees them. */
-export async function streamsOf(path: string): Promise<Record<string, unknown>[]> {
+/** Fields of the streams as ffprobe sees them; fails when it says anything, unless the file is torn on purpose. */
+export async function streamsOf(
+  path: string,
+  { isTorn = false }: { readonly isTorn?: boolean } = {},
+): Promise<Record<string, unknown>[]> {
   const { stdout, stderr } = await run('ffprobe', ['-v', 'error', '-show_streams', '-of', 'json', path]);
-  if (stderr !== '') throw new Error(stderr);
+  if (stderr !== '' && !isTorn) throw new Error(stderr);
   return JSON.parse(stdout).streams;
 }
 
