@@ -1,0 +1,40 @@
+/** What supervisor and roles say to each other, over the child process's own channel. Structured clones: bytes and undefined survive. */
+
+import type { Plan } from '../../storage/model/camera.ts';
+import type { Config } from '../config/index.ts';
+
+/** Roles as processes. Of `ingest` there may be several; `demo` is the demo camera's own server. */
+export type RoleKind = 'ingest' | 'keeper' | 'serve' | 'demo';
+
+/** A process of the appliance as people see it. */
+export type RoleState = {
+  /** `ingest-0`, `keeper`, `serve`, `demo`. */
+  readonly role: string;
+  readonly state: 'starting' | 'running' | 'waiting' | 'stopped';
+  readonly sinceMs: number;
+  readonly restarts: number;
+  readonly pid: number | undefined;
+  /** Why it is not running, for a person. */
+  readonly reason: string | undefined;
+};
+
+export type SupervisorMessage =
+  /** The first message: a role does nothing before it. */
+  | { readonly type: 'start'; readonly config: Config; readonly isDemo: boolean; readonly plan: Plan }
+  /** To `ingest`: everything it has to do from now on. */
+  | { readonly type: 'plan'; readonly plan: Plan }
+  /** To `serve`. */
+  | { readonly type: 'roles'; readonly roles: readonly RoleState[] }
+  /** To the keeper: this recording process ended, its open files are to be recovered. */
+  | { readonly type: 'ingest-ended'; readonly name: string }
+  | { readonly type: 'ping'; readonly id: number };
+
+export type RoleMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'pong'; readonly id: number }
+  /** From `serve`: `state/plan.json` was replaced. */
+  | { readonly type: 'plan-changed' }
+  /** Something to be shown once at the terminal, and never logged: the first password. */
+  | { readonly type: 'notice'; readonly lines: readonly string[] }
+  /** Last words: why the process is about to end. */
+  | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint: string | undefined };

@@ -1,0 +1,146 @@
+/**
+ * The parent of all roles: starts one process each, recording first, keeps them alive, tells `ingest` what to record and `serve`
+ * how everybody is. It does nothing else, so that nothing else can make it fail.
+ */
+
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../../storage/base/clock.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
+import type { Plan } from '../../storage/model/camera.ts';
+import type { Paths } from '../../storage/model/paths.ts';
+import type { Config } from '../config/index.ts';
+import type { SecretBox } from '../secrets/index.ts';
+import { InstanceLock } from './instance-lock.ts';
+import type { RoleKind, RoleMessage, SupervisorMessage } from './messages.ts';
+import { partOfPlan, readPlan } from './plan-reader.ts';
+import { type RolePatience, RoleProcess } from './role-process.ts';
+
+/** Recording comes back at once and waits for its files at stop; the keeper may be in a long transaction; the rest is as it is. */
+const patience: Readonly<Record<RoleKind, RolePatience>> = {
+  ingest: { firstDelayMs: 100, delayMsMax: 5_000, stopMs: 15_000, silenceMs: 20_000 },
+  keeper: { firstDelayMs: 500, delayMsMax: 30_000, stopMs: 10_000, silenceMs: 300_000 },
+  serve: { firstDelayMs: 250, delayMsMax: 30_000, stopMs: 5_000, silenceMs: 60_000 },
+  demo: { firstDelayMs: 500, delayMsMax: 30_000, stopMs: 3_000, silenceMs: 60_000 },
+};
+
+/** The other roles start when recording runs, or after this: they compete for the same few cores. */
+const ingestHeadStartMs = 1_500;
+
+export type SupervisorDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly box: SecretBox;
+  /** Shows lines at the terminal that must not be logged. */
+  readonly show: (lines: readonly string[]) => void;
+};
+
+export type SupervisorOptions = {
+  readonly config: Config;
+  readonly paths: Paths;
+  readonly isDemo: boolean;
+  /** `appliance/main.ts`; called as `<entry> role <name>`. */
+  readonly entry: string;
+};
+
+export class Supervisor {
+  readonly #deps: SupervisorDeps;
+  readonly #options: SupervisorOptions;
+  readonly #lifetime = new Lifetime();
+  readonly #roles = new Map<string, RoleProcess>();
+  #plan: Plan = { version: 1, sources: [] };
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(deps: SupervisorDeps, options: SupervisorOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Resolves when all roles were started, which does not say that all are well. @throws AppError failed_precondition  a second instance */
+  async start(): Promise<void> {
+    const { clock } = this.#deps;
+    const { config, paths, isDemo } = this.#options;
+    await mkdir(paths.data, { recursive: true });
+    const lock = new InstanceLock({ clock }, { dataDirectory: paths.data, runDirectory: paths.run });
+    this.#lifetime.own(lock);
+    await lock.start();
+    await this.#readPlan();
+
+    // The demo camera outlives the recorder of its stream at stop: the run then ends by our wish, not by a lost connection.
+    if (isDemo) this.#startRole('demo', 'demo', () => this.#plan);
+    const ingests: RoleProcess[] = [];
+    this.#lifetime.defer(async () => {
+      await Promise.all(ingests.map((ingest) => ingest.close()));
+    });
+    for (let index = 0; index < config.ingest.processes; index++) {
+      ingests.push(this.#makeRole('ingest', `ingest-${index}`, () => this.#partOf(index)));
+    }
+    for (const ingest of ingests) ingest.start();
+    const allStarted = Promise.all(ingests.map((ingest) => ingest.firstStart)).then(() => {});
+    await Promise.race([allStarted, clock.sleep(ingestHeadStartMs, this.#lifetime.signal)]);
+    this.#startRole('keeper', 'keeper', () => this.#plan);
+    this.#startRole('serve', 'serve', () => this.#plan);
+  }
+
+  /** Stops all roles: each gets its time, then it is killed. */
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  #startRole(kind: RoleKind, name: string, plan: () => Plan): void {
+    this.#lifetime.own(this.#makeRole(kind, name, plan)).start();
+  }
+
+  #makeRole(kind: RoleKind, name: string, plan: () => Plan): RoleProcess {
+    const { clock, log } = this.#deps;
+    const { config, isDemo, entry } = this.#options;
+    const role = new RoleProcess(
+      {
+        clock,
+        log,
+        onState: () => this.#tellServe(),
+        onMessage: (message) => this.#hear(message),
+        onEnded: () => {
+          if (kind === 'ingest') this.#send('keeper', { type: 'ingest-ended', name });
+        },
+      },
+      {
+        name,
+        entry,
+        args: ['role', name],
+        patience: patience[kind],
+        startMessage: () => ({ type: 'start', config, isDemo, plan: plan() }),
+      },
+    );
+    this.#roles.set(name, role);
+    return role;
+  }
+
+  #hear(message: RoleMessage): void {
+    if (message.type === 'plan-changed') this.#reading = this.#reading.then(() => this.#takePlan());
+    else if (message.type === 'notice') this.#deps.show(message.lines);
+  }
+
+  async #takePlan(): Promise<void> {
+    await this.#readPlan();
+    for (let index = 0; index < this.#options.config.ingest.processes; index++) {
+      this.#send(`ingest-${index}`, { type: 'plan', plan: this.#partOf(index) });
+    }
+  }
+
+  async #readPlan(): Promise<void> {
+    this.#plan = await readPlan(this.#options.paths.plan, { box: this.#deps.box, log: this.#deps.log });
+  }
+
+  #partOf(index: number): Plan {
+    return partOfPlan(this.#plan, { index, processes: this.#options.config.ingest.processes });
+  }
+
+  #tellServe(): void {
+    this.#send('serve', { type: 'roles', roles: [...this.#roles.values()].map((role) => role.state) });
+  }
+
+  #send(name: string, message: SupervisorMessage): void {
+    this.#roles.get(name)?.send(message);
+  }
+}
