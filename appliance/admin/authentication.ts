@@ -1,0 +1,252 @@
+/**
+ * Who is asking: by session cookie, by API token, or by being on the machine. Also login, and the first account.
+ * It never decides what they may do.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../storage/base/clock.ts';
+import { AppError, appError } from '../../storage/base/errors.ts';
+import type { Log } from '../../storage/base/log.ts';
+import type { Actor, Catalog, PolicyStatement, Session, User } from '../../storage/catalog/index.ts';
+import { AttemptLimiter, addressKey } from './attempts.ts';
+import { anonymous, type Subject } from './authoriser.ts';
+import { adminLimits } from './limits.ts';
+import { type Passwords, requireGoodPassword } from './passwords.ts';
+
+export type AuthenticationDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly catalog: Catalog;
+  readonly passwords: Passwords;
+};
+
+/** Where a login comes from. */
+export type LoginOrigin = { readonly address: string; readonly userAgent: string; readonly requestId: string };
+
+/** Recognisable for those who scan repositories for secrets. */
+const tokenPrefix = 'weir_';
+
+export class Authentication {
+  readonly #deps: AuthenticationDeps;
+  readonly #attempts: AttemptLimiter;
+
+  constructor(deps: AuthenticationDeps) {
+    this.#deps = deps;
+    this.#attempts = new AttemptLimiter(deps, {
+      delayMsFirst: adminLimits.attemptDelayMsFirst,
+      keysMax: adminLimits.attemptKeysMax,
+      forgetMs: adminLimits.attemptForgetMs,
+    });
+  }
+
+  /**
+   * Makes the account `admin` when there is none at all.
+   * @returns its one-time password, to be printed once; undefined when there are accounts
+   */
+  async createFirstAdmin(): Promise<{ readonly name: string; readonly password: string } | undefined> {
+    const { catalog, passwords } = this.#deps;
+    if (catalog.tables.users.list().length > 0) return undefined;
+    const password = passwords.oneTime();
+    const passwordHash = await passwords.hash(password);
+    const actor: Actor = { kind: 'system', id: '', name: 'first start', address: '', requestId: '' };
+    catalog.change(actor, ({ nowMs, note }) => {
+      const user = catalog.tables.users.create(
+        { name: 'admin', passwordHash, role: 'admin', policies: [], mustChangePassword: true },
+        nowMs,
+      );
+      note({ action: 'users:create', resource: `user/${user.id}` });
+    });
+    return { name: 'admin', password };
+  }
+
+  /**
+   * Opens a session.
+   *
+   * @returns the cookie's value, which is kept nowhere, and the session
+   * @throws AppError unauthenticated     wrong name or password, or a disabled account: the same for all
+   * @throws AppError resource_exhausted  too many wrong attempts for this account or from this address
+   */
+  async login(name: string, password: string, origin: LoginOrigin): Promise<{ cookie: string; session: Session }> {
+    const { catalog, clock } = this.#deps;
+    const user = await this.#checkPassword(name, password, origin);
+    const cookie = secretText(this.#deps.random);
+    const session = catalog.change(actorOf(user, origin), ({ nowMs, note }) => {
+      catalog.tables.sessions.removeEnded({ nowMs, idleMsMax: adminLimits.sessionIdleMsMax });
+      note({ action: 'own:login', resource: `user/${user.id}` });
+      return catalog.tables.sessions.create(
+        {
+          tokenHash: hashOf(cookie),
+          userId: user.id,
+          expiresMs: clock.wallMs() + adminLimits.sessionMsMax,
+          address: origin.address,
+          userAgent: origin.userAgent,
+        },
+        nowMs,
+      );
+    });
+    return { cookie, session };
+  }
+
+  /**
+   * Replaces a person's password and ends their other sessions.
+   * @throws AppError permission_denied   the current password is wrong
+   * @throws AppError invalid_argument    the new one is no good
+   * @throws AppError resource_exhausted  too many wrong attempts
+   */
+  async changePassword(
+    userId: string,
+    change: { readonly currentPassword: string; readonly newPassword: string; readonly sessionId: string | undefined },
+    origin: LoginOrigin,
+  ): Promise<void> {
+    const { catalog, passwords } = this.#deps;
+    const name = catalog.tables.users.find(userId)?.name ?? '';
+    const user = await this.#checkPassword(name, change.currentPassword, origin).catch((error: unknown) => {
+      if (error instanceof AppError && error.code === 'unauthenticated') {
+        throw appError('permission_denied', 'the current password is wrong', { field: 'currentPassword' });
+      }
+      throw error;
+    });
+    requireGoodPassword(change.newPassword, user.name);
+    if (change.newPassword === change.currentPassword) {
+      throw appError('invalid_argument', 'the new password is the old one', { field: 'newPassword' });
+    }
+    const passwordHash = await passwords.hash(change.newPassword);
+    catalog.change(actorOf(user, origin), ({ nowMs, note }) => {
+      catalog.tables.users.update(userId, { passwordHash, mustChangePassword: false }, nowMs);
+      catalog.tables.sessions.removeOf(userId, { exceptId: change.sessionId });
+      note({ action: 'own:password', resource: `user/${userId}` });
+    });
+  }
+
+  /** The person of a session cookie; undefined when it opens nothing (any more). */
+  byCookie(cookie: string): { readonly subject: Subject; readonly session: Session } | undefined {
+    const { catalog, clock } = this.#deps;
+    const session = catalog.tables.sessions.use(hashOf(cookie), {
+      nowMs: clock.wallMs(),
+      idleMsMax: adminLimits.sessionIdleMsMax,
+    });
+    const subject = session === undefined ? undefined : this.userSubject(session.userId);
+    return session === undefined || subject === undefined ? undefined : { subject, session };
+  }
+
+  /** The program of an API token; undefined when there is none or it has expired. */
+  byToken(secret: string): Subject | undefined {
+    const token = this.#deps.catalog.tables.tokens.use(hashOf(secret), this.#deps.clock.wallMs());
+    if (token === undefined) return undefined;
+    return this.#subject({ kind: 'token', ...token, mustChangePassword: false });
+  }
+
+  /** The person as they are now; undefined when removed or disabled. */
+  userSubject(userId: string): Subject | undefined {
+    const user = this.#deps.catalog.tables.users.find(userId);
+    return user === undefined || user.isDisabled ? undefined : this.#subject({ kind: 'user', ...user });
+  }
+
+  /** The program as it is now; undefined when its token was removed or has expired. */
+  tokenSubject(tokenId: string): Subject | undefined {
+    const token = this.#deps.catalog.tables.tokens.find(tokenId);
+    const isOver = token !== undefined && token.expiresMs !== null && token.expiresMs <= this.#deps.clock.wallMs();
+    if (token === undefined || isOver) return undefined;
+    return this.#subject({ kind: 'token', ...token, mustChangePassword: false });
+  }
+
+  /** Whoever may open the socket in our own directory. */
+  localSubject(): Subject {
+    const who = {
+      kind: 'local',
+      id: '',
+      name: 'local',
+      role: 'admin',
+      policies: [],
+      mustChangePassword: false,
+    } as const;
+    return this.#subject(who);
+  }
+
+  /** The subject as it is now: what it may do may have changed since. */
+  refreshed(subject: Subject): Subject {
+    if (subject.kind === 'user') return this.userSubject(subject.id) ?? anonymous;
+    if (subject.kind === 'token') return this.tokenSubject(subject.id) ?? anonymous;
+    return subject.kind === 'local' ? this.localSubject() : anonymous;
+  }
+
+  /** A new API token's secret and what is kept of it. */
+  newToken(): { readonly secret: string; readonly tokenHash: Uint8Array } {
+    const secret = `${tokenPrefix}${secretText(this.#deps.random)}`;
+    return { secret, tokenHash: hashOf(secret) };
+  }
+
+  async #checkPassword(name: string, password: string, origin: LoginOrigin): Promise<User> {
+    const { catalog, passwords } = this.#deps;
+    const account = `account ${name.normalize('NFKC').toLowerCase()}`;
+    const address = `address ${addressKey(origin.address)}`;
+    let user: User | undefined;
+    this.#requirePatience(account, address);
+    const isRight = await passwords.check(password, () => {
+      // Asked again: others of the same account may have failed while this one waited for its turn.
+      this.#requirePatience(account, address);
+      user = catalog.tables.users.findByName(name);
+      return user?.passwordHash;
+    });
+    if (user === undefined || !isRight || user.isDisabled) throw this.#wrong(name, { account, address }, origin);
+    this.#attempts.right(account);
+    return user;
+  }
+
+  #requirePatience(...keys: readonly string[]): void {
+    const waitMs = Math.max(...keys.map((key) => this.#attempts.waitMs(key)));
+    if (waitMs > 0) {
+      throw appError('resource_exhausted', 'too many wrong attempts', {
+        retryAfterMs: waitMs,
+        hint: `wait ${Math.ceil(waitMs / 1000)} s`,
+      });
+    }
+  }
+
+  #wrong(name: string, keys: { readonly account: string; readonly address: string }, origin: LoginOrigin): AppError {
+    const { catalog, log } = this.#deps;
+    const count = this.#attempts.wrong(keys.account, adminLimits.accountAttempts);
+    this.#attempts.wrong(keys.address, adminLimits.addressAttempts);
+    log.warn('login refused', { name: name.slice(0, 64), address: origin.address, requestId: origin.requestId, count });
+    // The 1st, 2nd, 4th, 8th ... in a row: whoever guesses for a year must not fill the list.
+    if ((count & (count - 1)) === 0) {
+      const actor: Actor = { kind: 'anonymous', id: '', name, address: origin.address, requestId: origin.requestId };
+      catalog.change(actor, ({ note }) =>
+        note({ action: 'own:login', resource: 'own', outcome: 'refused', detail: { count } }),
+      );
+    }
+    return appError('unauthenticated', 'wrong name or password', {});
+  }
+
+  #subject(who: {
+    readonly kind: Subject['kind'];
+    readonly id: string;
+    readonly name: string;
+    readonly role: string | null;
+    readonly policies: readonly string[];
+    readonly mustChangePassword: boolean;
+  }): Subject {
+    const { kind, id, name, role, mustChangePassword } = who;
+    const names = role === null ? who.policies : [role, ...who.policies];
+    return { kind, id, name, role, mustChangePassword, statements: this.#statements(names) };
+  }
+
+  /** Fails closed: a policy that is not there might have been a denial. */
+  #statements(names: readonly string[]): readonly PolicyStatement[] {
+    const found = names.map((name) => this.#deps.catalog.tables.policies.find(name));
+    return found.includes(undefined) ? [] : found.flatMap((policy) => policy?.statements ?? []);
+  }
+}
+
+function actorOf(user: User, origin: LoginOrigin): Actor {
+  return { kind: 'user', id: user.id, name: user.name, address: origin.address, requestId: origin.requestId };
+}
+
+function secretText(random: (bytes: number) => Uint8Array): string {
+  return Buffer.from(random(32)).toString('base64url');
+}
+
+function hashOf(secret: string): Uint8Array {
+  return createHash('sha256').update(secret).digest();
+}

@@ -1,0 +1,97 @@
+/**
+ * The one authoriser: may this subject do that with this? Pure, over policies; people, tokens and the machine's own socket are
+ * all asked about here and nowhere else. What no statement allows is denied, and a denial outweighs every allowance.
+ */
+
+import type { PolicyStatement } from '../../storage/catalog/index.ts';
+
+/** Who asks, with everything that the catalog says about what it may do. */
+export type Subject = {
+  readonly kind: 'user' | 'token' | 'local' | 'anonymous';
+  readonly id: string;
+  readonly name: string;
+  readonly role: string | null;
+  readonly statements: readonly PolicyStatement[];
+  /** A one-time password was used: only `own:*` until it is replaced. */
+  readonly mustChangePassword: boolean;
+};
+
+/** What it is done with: `camera/k3x9`, `system`; see the README. */
+export type Resource = string;
+
+/** What anyone who is logged in may do with their own account. */
+const ownStatements: readonly PolicyStatement[] = [{ effect: 'allow', actions: ['own:*'], resources: ['own'] }];
+
+/** Nobody: may do nothing. */
+export const anonymous: Subject = {
+  kind: 'anonymous',
+  id: '',
+  name: '',
+  role: null,
+  statements: [],
+  mustChangePassword: false,
+};
+
+/** True when the subject may do the action with the resource. */
+export function decide(subject: Subject, action: string, resource: Resource): boolean {
+  const matching = statementsOf(subject).filter(
+    (statement) =>
+      statement.actions.some((pattern) => matches(pattern, action)) &&
+      statement.resources.some((pattern) => covers(pattern, resource)),
+  );
+  return matching.length > 0 && matching.every((statement) => statement.effect === 'allow');
+}
+
+/**
+ * True when there may be a resource with which the subject may do the action: asked before a list is made, whose items are
+ * then decided one by one.
+ */
+export function decideAny(subject: Subject, action: string): boolean {
+  const matching = statementsOf(subject).filter((statement) =>
+    statement.actions.some((pattern) => matches(pattern, action)),
+  );
+  const isDenied = matching.some((statement) => statement.effect === 'deny' && statement.resources.includes('*'));
+  return !isDenied && matching.some((statement) => statement.effect === 'allow');
+}
+
+/** Action patterns that the subject is allowed somewhere: what a page offers. Not a decision. */
+export function allowedActions(subject: Subject): string[] {
+  const patterns = statementsOf(subject).flatMap((statement) =>
+    statement.effect === 'allow' ? statement.actions : [],
+  );
+  return [...new Set(patterns)].sort();
+}
+
+function statementsOf(subject: Subject): readonly PolicyStatement[] {
+  if (subject.kind === 'anonymous') return [];
+  return subject.mustChangePassword ? ownStatements : [...ownStatements, ...subject.statements];
+}
+
+/** A pattern covers what it matches and everything below that. */
+function covers(pattern: string, resource: Resource): boolean {
+  return matches(pattern, resource) || matches(`${pattern}/*`, resource);
+}
+
+/** Whether the text is what the pattern says, `*` being any run of characters; linear in time but for the stars. */
+function matches(pattern: string, text: string): boolean {
+  let at = 0;
+  let inPattern = 0;
+  let starAt = -1;
+  let retryAt = 0;
+  while (at < text.length) {
+    if (pattern[inPattern] === '*') {
+      starAt = inPattern++;
+      retryAt = at;
+    } else if (pattern[inPattern] === text[at]) {
+      inPattern++;
+      at++;
+    } else if (starAt >= 0) {
+      inPattern = starAt + 1;
+      at = ++retryAt;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[inPattern] === '*') inPattern++;
+  return inPattern === pattern.length;
+}

@@ -1,0 +1,35 @@
+/** What routes work with. */
+
+import type { Catalog } from '../../storage/catalog/index.ts';
+import type { SecretBox } from '../secrets/index.ts';
+import type { Authentication } from './authentication.ts';
+import type { EventFeed } from './event-feed.ts';
+import type { KeeperPort } from './keeper-port.ts';
+import type { ServeDeps } from './parts.ts';
+import type { Passwords } from './passwords.ts';
+import type { PlanWriter } from './plan-writer.ts';
+import type { PlaybackTokens } from './playback-token.ts';
+import type { StateBoard } from './state-board.ts';
+
+export type Context = Omit<ServeDeps, 'keeper' | 'secrets'> & {
+  readonly catalog: Catalog;
+  readonly authentication: Authentication;
+  readonly passwords: Passwords;
+  readonly playbackTokens: PlaybackTokens;
+  readonly cameraSecrets: SecretBox;
+  readonly board: StateBoard;
+  readonly plan: PlanWriter;
+  readonly feed: EventFeed;
+  readonly keeper: KeeperPort;
+  readonly facts: SiteFacts;
+};
+
+/** What does not change while `serve` runs. */
+export type SiteFacts = {
+  readonly version: string;
+  readonly startedMs: number;
+  /** Directories whose file systems are shown, by what lies there. */
+  readonly places: Readonly<Record<'data' | 'journal' | 'objects', string>>;
+  /** Where the built page lies; nothing need be there. */
+  readonly pageDirectory: string;
+};

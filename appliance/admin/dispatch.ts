@@ -1,0 +1,235 @@
+/**
+ * The one port: bytes come in, connections of an HTTP server go out. The first byte tells TLS from plain HTTP; the first
+ * request head is read, within a deadline and a bound, before any HTTP server sees the connection, so that a raw route may
+ * take it over byte for byte. Nothing of a request is decided here but who gets its connection.
+ */
+
+import type { Server as HttpServer } from 'node:http';
+import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Clock } from '../../storage/base/clock.ts';
+import { appError, errnoOf } from '../../storage/base/errors.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
+import { addressKey } from './attempts.ts';
+import { readFirst, refuseConnection } from './first-bytes.ts';
+import { adminLimits } from './limits.ts';
+import { parseRequestHead, type RequestHead, redirectTarget } from './request-head.ts';
+
+/** Takes connections by their first request head: for protocols that no HTTP server should parse. */
+export type RawRoute = {
+  readonly matches: (head: RequestHead) => boolean;
+  /** Owns the socket from here on; everything that was read has been put back. */
+  readonly take: (socket: Socket, head: RequestHead) => void;
+};
+
+/** The certificate chain and key that clients see. */
+export type ServerIdentity = { readonly key: string; readonly cert: string };
+
+/** Content type of a TLS record that carries a handshake (RFC 8446, 5.1). */
+const tlsHandshake = 0x16;
+
+export type DispatcherDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Gets connections by `emit('connection')`; never listens itself. */
+  readonly http: HttpServer;
+  /** Undefined: no TLS, for a server behind a proxy or on loopback. */
+  readonly identity: ServerIdentity | undefined;
+  readonly rawRoutes?: readonly RawRoute[];
+};
+
+export type DispatcherOptions = {
+  /** Undefined listens on all addresses. */
+  readonly host?: string | undefined;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Plain HTTP from elsewhere than this machine; otherwise it is sent to https. */
+  readonly isPlainAllowed: boolean;
+};
+
+export class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #options: DispatcherOptions;
+  readonly #lifetime = new Lifetime();
+  readonly #sockets = new Set<Socket>();
+  /** Connections that have not said what they want, by peer, with what their address counts as. */
+  readonly #undecided = new Map<string, string>();
+  readonly #tls: TlsServer | undefined;
+  #port = 0;
+
+  constructor(deps: DispatcherDeps, options: DispatcherOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#tls =
+      deps.identity &&
+      createTlsServer({
+        ...deps.identity,
+        // KVS clients over HTTP/2 sign headers that they do not send.
+        ALPNProtocols: ['http/1.1'],
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: adminLimits.headTimeoutMs,
+      });
+  }
+
+  /** The port that clients reach. */
+  get port(): number {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    this.#tls?.on('secureConnection', (socket) => {
+      socket.on('error', ignore);
+      void this.#onHead(socket, { isRedirected: false });
+    });
+    // The client gave up or speaks something else: its own matter, and it knows.
+    this.#tls?.on('tlsClientError', (error, socket) => {
+      this.#deps.log.debug('tls handshake failed', { address: socket.remoteAddress, error });
+      socket.destroy();
+    });
+    const server = createNetServer({ noDelay: true }, (socket) => void this.#onConnection(socket));
+    server.maxConnections = adminLimits.connectionsMax;
+    server.on('drop', () => this.#deps.log.counted('connections refused, too many are open'));
+    this.#port = await listen(server, { host: this.#options.host, port: this.#options.port });
+    this.#lifetime.defer(() => this.#closeServer(server));
+  }
+
+  /** New connections see the new certificate; open ones go on. */
+  renew(identity: ServerIdentity): void {
+    this.#tls?.setSecureContext({ ...identity, minVersion: 'TLSv1.2' });
+  }
+
+  /** Stops listening, lets answers on their way end, then ends every connection. */
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  async #onConnection(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    socket.on('error', ignore);
+    if (!this.#admit(socket)) return;
+    const { clock } = this.#deps;
+    const deadlineMs = clock.monotonicMs() + adminLimits.headTimeoutMs;
+    try {
+      const first = await readFirst(socket, (bytes) => bytes[0], { clock, deadlineMs, bytesMax: 1 });
+      if (first === tlsHandshake && this.#tls !== undefined) this.#tls.emit('connection', socket);
+      else await this.#onHead(socket, { isRedirected: this.#isPlainRefused(socket) });
+    } catch (error) {
+      refuseConnection(socket, error);
+    }
+  }
+
+  async #onHead(socket: Socket, { isRedirected }: { readonly isRedirected: boolean }): Promise<void> {
+    const { clock, http, rawRoutes = [] } = this.#deps;
+    const deadlineMs = clock.monotonicMs() + adminLimits.headTimeoutMs;
+    try {
+      const head = await readFirst(socket, parseRequestHead, {
+        clock,
+        deadlineMs,
+        bytesMax: adminLimits.headBytesMax,
+      });
+      this.#decided(socket);
+      if (isRedirected) {
+        redirect(socket, redirectTarget(head, this.#port));
+        return;
+      }
+      const raw = rawRoutes.find((route) => route.matches(head));
+      if (raw === undefined) http.emit('connection', socket);
+      else raw.take(socket, head);
+      socket.resume();
+    } catch (error) {
+      refuseConnection(socket, error);
+    }
+  }
+
+  #isPlainRefused(socket: Socket): boolean {
+    return this.#tls !== undefined && !this.#options.isPlainAllowed && !isLoopback(socket);
+  }
+
+  /** Counts a connection as undecided, or ends it when there are too many of those. */
+  #admit(socket: Socket): boolean {
+    const key = addressKey(socket.remoteAddress ?? '');
+    const peer = peerOf(socket);
+    let ofAddress = 0;
+    for (const undecided of this.#undecided.values()) if (undecided === key) ofAddress++;
+    const isAddressFull = ofAddress >= adminLimits.undecidedPerAddressMax && !isLoopback(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#undecided.delete(peer);
+    });
+    if (isAddressFull || this.#undecided.size >= adminLimits.undecidedMax) {
+      this.#deps.log.counted('connections refused, too many have said nothing', 1, { address: key });
+      socket.destroy();
+      return false;
+    }
+    this.#undecided.set(peer, key);
+    return true;
+  }
+
+  #decided(socket: Socket): void {
+    this.#undecided.delete(peerOf(socket));
+  }
+
+  async #closeServer(server: NetServer): Promise<void> {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    this.#deps.http.closeIdleConnections();
+    const cancel = this.#deps.clock.after(adminLimits.closeTimeoutMs, () => this.#destroyAll());
+    for (const socket of this.#sockets) if (this.#undecided.has(peerOf(socket))) socket.destroy();
+    await closed;
+    cancel();
+  }
+
+  #destroyAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+function listen(
+  server: NetServer,
+  options: { readonly host?: string | undefined; readonly port: number },
+): Promise<number> {
+  const { host, port } = options;
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenError(error, options)));
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+function listenError(error: Error, options: { readonly host?: string | undefined; readonly port: number }): Error {
+  const hints: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program has the port: stop it, or choose another port in the configuration',
+    EACCES: 'ports below 1024 need root or CAP_NET_BIND_SERVICE',
+    EADDRNOTAVAIL: 'this machine does not have that address',
+  };
+  const hint = hints[errnoOf(error) ?? ''];
+  return appError('unavailable', `cannot listen on port ${options.port}`, {
+    ...options,
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** The same for a connection and for the TLS that it carries. */
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function isLoopback(socket: Socket): boolean {
+  // A socket that is gone already has no address and gets no privilege.
+  const address = socket.remoteAddress ?? '';
+  return address === '::1' || addressKey(address).startsWith('127.');
+}
+
+function redirect(socket: Socket, target: string | undefined): void {
+  const head =
+    target === undefined
+      ? 'HTTP/1.1 400 Bad Request\r\n'
+      : `HTTP/1.1 308 Permanent Redirect\r\nlocation: ${target}\r\ncache-control: no-store\r\n`;
+  socket.end(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
+}
+
+/** Peers that reset are their own matter: whoever owns the socket then hears of it as `close`. */
+function ignore(): void {}

@@ -1,0 +1,194 @@
+/**
+ * The HTTP server: what every request goes through before and after its route. Request id, headers, who is asking, the
+ * authoriser, one error envelope, one access log line.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { fastifySwagger } from '@fastify/swagger';
+import { fastifyWebsocket } from '@fastify/websocket';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  type RawServerDefault,
+} from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { assert } from '../../storage/base/assert.ts';
+import type { Clock } from '../../storage/base/clock.ts';
+import { appError } from '../../storage/base/errors.ts';
+import type { Log } from '../../storage/base/log.ts';
+import { type Access, accessOf } from './access.ts';
+import { decideAny } from './authoriser.ts';
+import { callerDecoration, callerOf, setCaller } from './caller.ts';
+import { envelopeOf, requestError, sendError } from './http-errors.ts';
+import { type IdentifyDeps, identify, playbackPrefix } from './identify.ts';
+import { adminLimits } from './limits.ts';
+import { validatorCompiler } from './validation.ts';
+
+/** Our Fastify: routes are typed by their zod schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export type HttpAppDeps = IdentifyDeps & {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Told about every route as it is made. */
+  readonly onRoute: (route: { readonly method: string; readonly url: string; readonly access: Access }) => void;
+};
+
+/** An app without routes, and the HTTP server that gets its connections from elsewhere and never listens. */
+export async function createHttpApp(deps: HttpAppDeps): Promise<{ readonly app: App; readonly server: Server }> {
+  const server = createServer({
+    maxHeaderSize: adminLimits.headBytesMax,
+    headersTimeout: adminLimits.headTimeoutMs,
+    requestTimeout: adminLimits.requestTimeoutMs,
+    keepAliveTimeout: adminLimits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+  });
+  server.timeout = adminLimits.idleTimeoutMs;
+  // Node begins to watch for slow requests when its server listens. Ours gets its connections from the dispatcher.
+  server.emit('listening');
+  const app = fastify({
+    serverFactory: (handler) => server.on('request', handler),
+    // A proxy on this machine, and no other, may say who its client is.
+    trustProxy: deps.publicOrigin === undefined ? false : 'loopback',
+    bodyLimit: adminLimits.bodyBytesMax,
+    routerOptions: { maxParamLength: 256 },
+    genReqId: () => Buffer.from(deps.random(9)).toString('base64url'),
+    clientErrorHandler: refuseGarbage,
+    frameworkErrors: (error, _request, reply) => void sendError(reply, requestError(error)),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser('text/plain');
+  addAccessHooks(app, deps);
+  addErrorHandlers(app, deps);
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Weir', version: '1', description: 'Cameras, streams and recordings of one appliance.' },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(fastifyWebsocket, { options: { maxPayload: adminLimits.eventMessageBytesMax } });
+  return { app, server };
+}
+
+function addAccessHooks(app: App, deps: HttpAppDeps): void {
+  app.decorateRequest(callerDecoration, undefined);
+  app.addHook('onRoute', (route) => {
+    const access = accessOf(route.config);
+    assert(access !== undefined, `${String(route.method)} ${route.url} declares what it asks the authoriser`);
+    for (const method of [route.method].flat()) deps.onRoute({ method, url: route.url, access });
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    addHeaders(request, reply);
+    const access = accessOf(request.routeOptions.config);
+    const caller = identify(deps, request);
+    setCaller(request, caller);
+    if (access === undefined || access.kind === 'public') return;
+    if (access.kind === 'one') caller.require(access.action, access.resource(request));
+    else if (!decideAny(caller.subject, access.action)) throw caller.refusal(access.action);
+  });
+  app.addHook('onResponse', async (request, reply) => logAccess(deps.log, request, reply));
+}
+
+function addErrorHandlers(app: App, { log }: HttpAppDeps): void {
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = requestError(thrown);
+    if (error.code === 'internal') log.error('request failed', { requestId: request.id, error: error.cause ?? error });
+    return sendError(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    // Nobody learns which paths there are without logging in.
+    const isKnown = callerOf(request).subject.kind !== 'anonymous';
+    return sendError(
+      reply,
+      isKnown ? appError('not_found', 'there is nothing at this path', {}) : callerOf(request).refusal(''),
+    );
+  });
+}
+
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  // The page sets widths of its timeline as style attributes.
+  "style-src-attr 'unsafe-inline'",
+  "img-src 'self' blob: data:",
+  "media-src 'self' blob:",
+  "connect-src 'self'",
+  "font-src 'self'",
+  // hls.js makes its worker from a blob.
+  "worker-src 'self' blob:",
+  "manifest-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** No HSTS: with a certificate of our own authority it would lock people out who have not yet installed that. */
+function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({
+    'x-request-id': request.id,
+    'content-security-policy': contentSecurityPolicy,
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'cache-control': 'no-store',
+  });
+  if (request.url.startsWith(playbackPrefix)) {
+    // The token in the URL is the permission, and no cookie counts here: any player of any site may read.
+    reply.headers({ 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' });
+  }
+}
+
+/** Without the query: it may have a token in it. */
+function logAccess(log: Log, request: FastifyRequest, reply: FastifyReply): void {
+  const { subject } = request.getDecorator<{ subject: { kind: string; name: string } } | undefined>(
+    callerDecoration,
+  ) ?? {
+    subject: { kind: 'anonymous', name: '' },
+  };
+  log.info('request', {
+    requestId: request.id,
+    method: request.method,
+    path: request.url.split('?', 1)[0],
+    status: reply.statusCode,
+    durationMs: Math.round(reply.elapsedTime),
+    address: request.ip,
+    subject: subject.name === '' ? subject.kind : `${subject.kind} ${subject.name}`,
+  });
+}
+
+/** What Node's parser refuses never becomes a request. */
+function refuseGarbage(error: Error & { readonly code?: string }, socket: import('node:net').Socket): void {
+  if (!socket.writable || socket.writableLength > 0) {
+    socket.destroy();
+    return;
+  }
+  const [status, refusal] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', appError('invalid_argument', 'the request head is too long')]
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', appError('deadline_exceeded', 'the request did not come in time')]
+        : ['400 Bad Request', appError('invalid_argument', 'this is not HTTP')];
+  const body = JSON.stringify(envelopeOf(refusal, ''));
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}

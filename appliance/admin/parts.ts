@@ -1,0 +1,142 @@
+/**
+ * What `serve` needs of the other rooms, as narrow as it needs it: `main.ts` puts the real ones in. Each is declared here by
+ * its reader; none is made here.
+ */
+
+import type { Registry } from 'prom-client';
+import type { Clock } from '../../storage/base/clock.ts';
+import type { Log } from '../../storage/base/log.ts';
+import type { IndexReader, Span } from '../../storage/index/index.ts';
+import type { LaneClient } from '../../storage/lane/index.ts';
+import type { RtspSource } from '../../storage/model/camera.ts';
+import type { Fragment } from '../../storage/model/fragment.ts';
+import type { GapReason } from '../../storage/model/run.ts';
+import type { Track } from '../../storage/model/track.ts';
+import type { SecretBox } from '../secrets/index.ts';
+import type { PasswordHasher } from './passwords.ts';
+
+/** Seals texts of one purpose under the site key, and opens them: `SiteKey` is one. */
+export type SecretBoxes = { box(purpose: string): SecretBox };
+
+/** The certificate clients see, and the authority they are to trust. */
+export type TlsMaterial = {
+  readonly identity: () => { readonly key: string; readonly cert: string };
+  /** PEM of our own authority; undefined when the site brought its certificate. */
+  readonly authorityPem: () => string | undefined;
+  /** Called when `identity` changed. Returns how to stop. */
+  readonly onRenewed: (callback: () => void) => () => void;
+};
+
+/** The index as recordings are listed from it. Methods throw `unavailable` while it cannot be read. */
+export type RecordingsIndex = Pick<
+  IndexReader,
+  'segmentsBetween' | 'gapsBetween' | 'completeness' | 'totalsOf' | 'totalsOfAll' | 'holdsOf' | 'snapshot'
+>;
+
+/** HLS of a stream: `Hls` of gateway/playback is one. */
+export type HlsFiles = {
+  /**
+   * @param file     last part of the path: `master.m3u8` and what the playlists name
+   * @param carried  appended to every URI of a playlist: how a player without cookies shows its token again
+   */
+  get(request: {
+    readonly streamId: string;
+    readonly file: string;
+    readonly query: Readonly<Record<string, string | undefined>>;
+    readonly carried?: Readonly<Record<string, string | undefined>>;
+  }): Promise<{
+    readonly contentType: string;
+    readonly body: string | Uint8Array;
+    /** The same URI gives the same bytes for ever; otherwise it must not be kept at all. */
+    readonly isImmutable: boolean;
+  }>;
+};
+
+/** MP4 files of ranges: `Clips` of gateway/playback is one. */
+export type ClipFiles = {
+  open(
+    streamId: string,
+    span: Span,
+  ): Promise<{
+    /** Known before a byte of it is made. */
+    readonly byteLength: number;
+    /** Changes when the bytes would; with its quotes. */
+    readonly entityTag: string;
+    /** `begin` inside, `end` outside. Ends when the iteration is given up. */
+    read(range: { readonly begin: number; readonly end: number }): AsyncIterable<Uint8Array>;
+  }>;
+};
+
+/** JPEG pictures of a stream: `Images` of gateway/playback is one. */
+export type Pictures = {
+  live(streamId: string, options?: { readonly widthPixels?: number }): Promise<Picture>;
+  at(
+    streamId: string,
+    timeMs: number,
+    options?: { readonly widthPixels?: number; readonly choice?: 'before' | 'nearest' },
+  ): Promise<Picture>;
+};
+
+type Picture = { readonly bytes: Uint8Array; readonly serverTimestampMs: number };
+
+/** Fragments that are not in the index yet: `StreamReader` is one. */
+export type NewestFragments = {
+  fragmentsBetween(
+    streamId: string,
+    range: Span & { readonly limit?: number },
+  ): Promise<readonly { readonly fragment: Fragment }[]>;
+};
+
+/** What trying a camera out showed. */
+export type ProbeResult = {
+  readonly tracks: readonly Track[];
+  /** JPEG of its first key frame. */
+  readonly picture: Uint8Array | undefined;
+  readonly warnings: readonly string[];
+  readonly fault: { readonly reason: GapReason; readonly message: string; readonly hint?: string } | undefined;
+};
+
+/** Connects to a camera as `ingest` would, and tells what came. */
+export type Probe = (source: RtspSource, signal: AbortSignal) => Promise<ProbeResult>;
+
+/** A process of the appliance as the supervisor sees it. */
+export type RoleState = {
+  readonly role: string;
+  readonly state: 'starting' | 'running' | 'waiting' | 'stopped';
+  readonly sinceMs: number;
+  readonly restarts: number;
+  /** Why it is not running, for a person. */
+  readonly reason?: string | undefined;
+};
+
+/** What the supervisor tells `serve`. */
+export type Roles = {
+  readonly list: () => readonly RoleState[];
+  /** Called when one changed. Returns how to stop. */
+  readonly onChange: (callback: () => void) => () => void;
+};
+
+export type ServeDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Cryptographically random bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+  readonly secrets: SecretBoxes;
+  readonly hasher: PasswordHasher;
+  /** Undefined: plain HTTP only. */
+  readonly tls: TlsMaterial | undefined;
+  readonly index: RecordingsIndex;
+  readonly newest: NewestFragments;
+  readonly hls: HlsFiles;
+  readonly clips: ClipFiles;
+  readonly pictures: Pictures;
+  readonly probe: Probe;
+  readonly roles: Roles;
+  /** Sockets of the `ingest` processes by name (`ingest-0`), and of the keeper. Started and closed by their owner. */
+  readonly ingests: ReadonlyMap<string, LaneClient>;
+  readonly keeper: LaneClient;
+  /** Metrics of this process. */
+  readonly registry: Registry;
+  /** Called after the plan file changed: the supervisor is to read it. */
+  readonly onPlanChanged: () => void;
+};

@@ -1,0 +1,41 @@
+/** All routes, by resource. */
+
+import { asking } from '../access.ts';
+import type { Context } from '../context.ts';
+import type { App } from '../http-app.ts';
+import { addAuditRoutes } from './audit.ts';
+import { addCameraTestRoute } from './camera-test.ts';
+import { addCameraRoutes } from './cameras.ts';
+import { addEventRoute } from './events.ts';
+import { addHoldRoutes } from './holds.ts';
+import { addMetricsRoute } from './metrics.ts';
+import { addPageRoutes } from './page.ts';
+import { addPlaybackRoutes } from './playback.ts';
+import { addPolicyRoutes } from './policies.ts';
+import { addSessionRoutes } from './session.ts';
+import { addStreamRoutes } from './streams.ts';
+import { addSystemRoutes } from './system.ts';
+import { addTokenRoutes } from './tokens.ts';
+import { addUserRoutes } from './users.ts';
+
+export async function addRoutes(app: App, context: Context): Promise<void> {
+  addSessionRoutes(app, context);
+  addCameraRoutes(app, context);
+  addCameraTestRoute(app, context);
+  addStreamRoutes(app, context);
+  addPlaybackRoutes(app, context);
+  addHoldRoutes(app, context);
+  addSystemRoutes(app, context);
+  addUserRoutes(app, context);
+  addTokenRoutes(app, context);
+  addPolicyRoutes(app, context);
+  addAuditRoutes(app, context);
+  addMetricsRoute(app, context);
+  addEventRoute(app, context);
+  app.get(
+    '/api/openapi.json',
+    { config: asking('own:read', 'own'), schema: { summary: 'This description' } },
+    async (_request, reply) => reply.send(app.swagger()),
+  );
+  await addPageRoutes(app, context.facts.pageDirectory);
+}

@@ -1,0 +1,107 @@
+/** Trying a camera out before it is saved: what it sends, a picture, or why not. */
+
+import { z } from 'zod';
+import { appError, isAppError, toAppError } from '../../../storage/base/errors.ts';
+import type { RtspSource } from '../../../storage/model/camera.ts';
+import type { Track } from '../../../storage/model/track.ts';
+import { asking } from '../access.ts';
+import { callerOf } from '../caller.ts';
+import { credentialsInput, opened, requireSameHost, sourceInput } from '../camera-input.ts';
+import type { Context } from '../context.ts';
+import type { App } from '../http-app.ts';
+import { adminLimits } from '../limits.ts';
+import type { ProbeResult } from '../parts.ts';
+import { requestSignal } from '../request-signal.ts';
+import { cameraResource } from '../resources.ts';
+import { idParam } from '../shapes.ts';
+import { parseSourceUrl } from '../source-url.ts';
+import { Turns } from '../turns.ts';
+
+const testBody = z.strictObject({
+  source: sourceInput,
+  credentials: credentialsInput.nullable().optional(),
+  cameraId: idParam.optional().describe('whose stored user and password are used when none are given'),
+});
+
+const testAnswer = z.object({
+  ok: z.boolean(),
+  tracks: z.array(z.object({ number: z.number(), codec: z.string(), text: z.string() })),
+  picture: z.string().nullable().describe('JPEG, base64'),
+  warnings: z.array(z.string()),
+  fault: z.object({ reason: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
+});
+
+export function addCameraTestRoute(app: App, context: Context): void {
+  const turns = new Turns({
+    atOnceMax: adminLimits.probesMax,
+    waitingMax: adminLimits.probesMax,
+    what: 'camera tests',
+  });
+
+  app.post(
+    '/api/cameras/test',
+    {
+      config: asking('cameras:test', 'camera'),
+      schema: { summary: 'Try a camera out', body: testBody, response: { 200: testAnswer } },
+    },
+    async (request, reply) => {
+      const { cameraId } = request.body;
+      if (cameraId !== undefined) callerOf(request).require('cameras:update', cameraResource(cameraId));
+      const source = sourceToTest(request.body, context);
+      const { clock } = context;
+      const result = await turns.take(async () => {
+        const signal = requestSignal(reply, { clock, timeoutMs: adminLimits.probeTimeoutMs });
+        return context.probe(source, signal).catch((error: unknown) => timedOut(error));
+      });
+      return answerOf(result);
+    },
+  );
+}
+
+function sourceToTest(body: z.infer<typeof testBody>, { catalog, cameraSecrets }: Context): RtspSource {
+  const { url, credentials: inUrl } = parseSourceUrl(body.source.url);
+  const source = { ...body.source, url };
+  if (body.credentials === null) return source;
+  const given = body.credentials ?? inUrl;
+  if (given !== undefined) return { ...source, ...given };
+  if (body.cameraId === undefined) return source;
+  const camera = catalog.tables.cameras.find(body.cameraId);
+  if (camera === undefined) throw appError('not_found', 'no such camera', { cameraId: body.cameraId });
+  if (camera.credentials === undefined) return source;
+  requireSameHost(camera, url);
+  return { ...source, ...opened(camera.credentials, cameraSecrets) };
+}
+
+/** A camera that connects and sends nothing is an answer too. */
+function timedOut(error: unknown): ProbeResult {
+  if (!isAppError(error, 'deadline_exceeded')) throw toAppError(error);
+  return {
+    tracks: [],
+    picture: undefined,
+    warnings: [],
+    fault: {
+      reason: 'source-silent',
+      message: `no picture within ${adminLimits.probeTimeoutMs / 1000} s`,
+      hint: 'check that the camera streams at this address, with another player',
+    },
+  };
+}
+
+function answerOf(result: ProbeResult): z.infer<typeof testAnswer> {
+  const { fault } = result;
+  return {
+    ok: fault === undefined,
+    tracks: result.tracks.map((track) => ({ number: track.number, codec: track.codec, text: trackText(track) })),
+    picture: result.picture === undefined ? null : Buffer.from(result.picture).toString('base64'),
+    warnings: [...result.warnings],
+    fault: fault === undefined ? null : { ...fault, hint: fault.hint ?? null },
+  };
+}
+
+/** A track in words: `h264 1920x1080`, `aac 16000 Hz, 1 channel`. */
+export function trackText(track: Track): string {
+  const { audio, video } = track;
+  if (video !== undefined) return `${track.codec} ${video.widthPixels}x${video.heightPixels}`;
+  if (audio === undefined) return track.codecId;
+  return `${track.codec} ${audio.samplingFrequencyHz} Hz, ${audio.channels} ${audio.channels === 1 ? 'channel' : 'channels'}`;
+}

@@ -1,0 +1,191 @@
+/** Media over HTTP: playlists and their files, clips, pictures, and URLs for players that cannot log in. */
+
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { appError } from '../../../storage/base/errors.ts';
+import { asking } from '../access.ts';
+import { byteRangeOf } from '../byte-range.ts';
+import { callerOf } from '../caller.ts';
+import type { Context } from '../context.ts';
+import { ExportNotes } from '../export-notes.ts';
+import type { App } from '../http-app.ts';
+import { playbackPrefix } from '../identify.ts';
+import { adminLimits } from '../limits.ts';
+import { pathPart, streamResource } from '../resources.ts';
+import { requireSpan, time } from '../times.ts';
+import { requireStream, streamParams } from './streams.ts';
+
+const fileParams = streamParams.extend({ file: z.string().regex(/^[\w.-]{1,250}$/, 'is not a file of a playlist') });
+/** What stands in a playlist's URIs is the playlists' own matter; times are ours. */
+const hlsQuery = z.record(z.string().max(64), z.string().max(2_048));
+
+export function addPlaybackRoutes(app: App, context: Context): void {
+  const { catalog, clock, hls, playbackTokens } = context;
+  const onStream = (request: FastifyRequest) => streamResource(catalog, pathPart(request, 'streamId'));
+  const sendHls = async (
+    request: { readonly streamId: string; readonly file: string; readonly query: Record<string, string> },
+    reply: FastifyReply,
+  ) => {
+    const { SessionToken: token, ...query } = request.query;
+    const answer = await hls.get({
+      streamId: requireStream(context, request.streamId).id,
+      file: request.file,
+      query: withTimes(query),
+      ...(token === undefined ? {} : { carried: { SessionToken: token } }),
+    });
+    reply.header('cache-control', answer.isImmutable ? 'private, max-age=86400, immutable' : 'no-store');
+    return reply.type(answer.contentType).send(asBody(answer.body));
+  };
+
+  app.get(
+    '/api/streams/:streamId/hls/:file',
+    {
+      config: asking('streams:view', onStream),
+      schema: {
+        summary: 'HLS: master.m3u8 (?begin&end), and what it names',
+        params: fileParams,
+        querystring: hlsQuery,
+      },
+    },
+    (request, reply) => sendHls({ ...request.params, query: request.query }, reply),
+  );
+
+  app.get(
+    `${playbackPrefix}:streamId/:file`,
+    {
+      config: asking('streams:view', onStream),
+      schema: { summary: 'HLS by a playback URL', security: [], params: fileParams, querystring: hlsQuery },
+    },
+    (request, reply) => sendHls({ ...request.params, query: request.query }, reply),
+  );
+
+  app.post(
+    '/api/streams/:streamId/playback',
+    {
+      config: asking('streams:view', onStream),
+      schema: {
+        summary: 'A URL for players without cookies or headers',
+        params: streamParams,
+        body: z
+          .strictObject({
+            begin: time.optional(),
+            end: time.optional(),
+            durationMs: z.number().int().min(1_000).max(adminLimits.playbackMsMax).optional(),
+          })
+          .optional(),
+        response: { 201: z.object({ url: z.string(), expiresMs: z.number() }) },
+      },
+    },
+    async (request, reply) => {
+      const { id: streamId } = requireStream(context, request.params.streamId);
+      const { begin, end, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
+      const { kind, id } = callerOf(request).subject;
+      if (kind === 'anonymous') throw callerOf(request).refusal('streams:view');
+      const expiresMs = clock.wallMs() + durationMs;
+      const query = new URLSearchParams({
+        ...(begin === undefined ? {} : { begin: String(begin) }),
+        ...(end === undefined ? {} : { end: String(end) }),
+        SessionToken: playbackTokens.make({ streamId, subject: { kind, id }, expiresMs }),
+      });
+      return reply.code(201).send({ url: `${playbackPrefix}${streamId}/master.m3u8?${query}`, expiresMs });
+    },
+  );
+
+  addImageRoute(app, context, onStream);
+  addClipRoute(app, context, onStream);
+}
+
+function addImageRoute(app: App, context: Context, onStream: (request: FastifyRequest) => string): void {
+  app.get(
+    '/api/streams/:streamId/image.jpg',
+    {
+      config: asking('streams:view', onStream),
+      schema: {
+        summary: 'JPEG of the newest key frame, or of the one before a time',
+        params: streamParams,
+        querystring: z.strictObject({
+          at: time.optional(),
+          choice: z.enum(['before', 'nearest']).optional(),
+          width: z.coerce.number().int().min(16).max(8_192).optional().describe('at least; the sizes are few'),
+          _: z.string().max(32).optional().describe('ignored: makes a URL new'),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const { id } = requireStream(context, request.params.streamId);
+      const { at, choice, width } = request.query;
+      const size = width === undefined ? {} : { widthPixels: width };
+      const picture =
+        at === undefined
+          ? await context.pictures.live(id, size)
+          : await context.pictures.at(id, at, { ...size, ...(choice === undefined ? {} : { choice }) });
+      reply.header('x-server-timestamp-ms', picture.serverTimestampMs);
+      if (at !== undefined) reply.header('cache-control', 'private, max-age=3600');
+      return reply.type('image/jpeg').send(asBody(picture.bytes));
+    },
+  );
+}
+
+function addClipRoute(app: App, context: Context, onStream: (request: FastifyRequest) => string): void {
+  const notes = new ExportNotes(context);
+  app.get(
+    '/api/streams/:streamId/clip.mp4',
+    {
+      config: asking('streams:export', onStream),
+      schema: {
+        summary: 'MP4 of a range, with byte ranges',
+        params: streamParams,
+        querystring: z.strictObject({ begin: time, end: time }),
+      },
+    },
+    async (request, reply) => {
+      const stream = requireStream(context, request.params.streamId);
+      const span = requireSpan(request.query.begin, request.query.end, adminLimits.clipMsMax);
+      const clip = await context.clips.open(stream.id, span);
+      const etag = clip.entityTag;
+      const { range, 'if-range': ifRange } = request.headers;
+      const wanted = byteRangeOf(ifRange === undefined || ifRange === etag ? range : undefined, clip.byteLength);
+      if (wanted === 'unsatisfiable') {
+        reply.header('content-range', `bytes */${clip.byteLength}`);
+        throw appError('invalid_argument', 'the clip is shorter than that', { httpStatus: 416 });
+      }
+      const part = wanted === 'all' ? { begin: 0, end: clip.byteLength } : wanted;
+      reply.headers({
+        'accept-ranges': 'bytes',
+        etag,
+        'content-length': part.end - part.begin,
+        'content-disposition': `attachment; filename="${fileName(stream.name, span.beginMs)}"`,
+        'cache-control': 'private, no-cache',
+      });
+      if (wanted !== 'all') {
+        reply.code(206).header('content-range', `bytes ${part.begin}-${part.end - 1}/${clip.byteLength}`);
+      }
+      reply.type('video/mp4');
+      if (request.method === 'HEAD') return reply.send('');
+      notes.note(callerOf(request), streamResource(context.catalog, stream.id), span);
+      return reply.send(Readable.from(clip.read(part), { objectMode: false }));
+    },
+  );
+}
+
+/** Times as people write them, for playlists that know milliseconds. */
+function withTimes(query: Readonly<Record<string, string>>): Record<string, string> {
+  const times = z.object({ begin: time.optional(), end: time.optional() }).safeParse(query);
+  if (!times.success) throw appError('invalid_argument', 'begin or end is not a time', { field: 'begin' });
+  const { begin, end } = times.data;
+  return {
+    ...query,
+    ...(begin === undefined ? {} : { begin: String(begin) }),
+    ...(end === undefined ? {} : { end: String(end) }),
+  };
+}
+
+function fileName(streamName: string, beginMs: number): string {
+  return `${streamName}_${new Date(beginMs).toISOString().slice(0, 19).replace(/:/g, '-')}Z.mp4`;
+}
+
+/** Fastify sends a Buffer as it is; of other views it would send the whole array behind them. */
+function asBody(body: string | Uint8Array): string | Buffer {
+  return typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}

@@ -1,0 +1,306 @@
+/** Streams, and what of them is recorded. */
+
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { timelineOf } from '../../../gateway/playback/index.ts';
+import { appError, isAppError } from '../../../storage/base/errors.ts';
+import type { CatalogStream } from '../../../storage/catalog/index.ts';
+import type { Span, StreamTotals } from '../../../storage/index/index.ts';
+import { fragmentEndMs } from '../../../storage/model/fragment.ts';
+import { limits } from '../../../storage/model/limits.ts';
+import { gapReasons } from '../../../storage/model/run.ts';
+import { asking, askingEach } from '../access.ts';
+import { callerOf } from '../caller.ts';
+import type { Context } from '../context.ts';
+import type { App } from '../http-app.ts';
+import { adminLimits } from '../limits.ts';
+import { pathPart, streamResource } from '../resources.ts';
+import { idParam } from '../shapes.ts';
+import { requireSpan, time } from '../times.ts';
+
+export const streamParams = z.strictObject({ streamId: idParam });
+
+const streamShape = z.object({
+  id: z.string(),
+  name: z.string(),
+  role: z.literal('main'),
+  cameraId: z.string(),
+  cameraName: z.string().nullable(),
+  createdMs: z.number(),
+  isRemoved: z.boolean(),
+  totals: z
+    .object({
+      segments: z.number(),
+      bytes: z.number(),
+      durationMs: z.number(),
+      beginMs: z.number().nullable(),
+      endMs: z.number().nullable(),
+    })
+    .nullable()
+    .describe('null: the index cannot be asked just now'),
+});
+
+const spanShape = z.object({ beginMs: z.number(), endMs: z.number() });
+
+const timelineShape = z.object({
+  spans: z.array(spanShape),
+  gaps: z.array(
+    spanShape.extend({
+      reason: z.string(),
+      text: z.string(),
+      detail: z.string().nullable(),
+      reasons: z.array(z.string()),
+      missingMs: z.number(),
+    }),
+  ),
+  recordedMs: z.number(),
+  missingMs: z.number(),
+  latestMs: z.number().nullable(),
+});
+
+const segmentShape = z.object({
+  id: z.number(),
+  runId: z.string(),
+  runReason: z.string(),
+  beginMs: z.number(),
+  endMs: z.number(),
+  beginProducerMs: z.number(),
+  endProducerMs: z.number(),
+  bytes: z.number(),
+  fragments: z.number(),
+  firstNumber: z.string(),
+  lastNumber: z.string(),
+  location: z.enum(['local', 'stored']),
+  tracks: z.array(z.object({ number: z.number(), codec: z.string() })),
+});
+
+const dayShape = z.object({
+  day: z.string(),
+  beginMs: z.number(),
+  endMs: z.number(),
+  recordedMs: z.number(),
+  gapMs: z.number(),
+  gapMsByReason: z.record(z.string(), z.number()),
+  completeness: z.number().nullable().describe('null: nothing was to be recorded'),
+});
+
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'is not a day (2026-01-31)');
+
+export function addStreamRoutes(app: App, context: Context): void {
+  const { catalog, index, clock, board } = context;
+  const onStream = (request: FastifyRequest) => streamResource(catalog, pathPart(request, 'streamId'));
+  const find = (streamId: string) => requireStream(context, streamId);
+
+  app.get(
+    '/api/streams',
+    {
+      config: askingEach('streams:read'),
+      schema: {
+        summary: 'Streams one may see, those of removed cameras too',
+        response: { 200: z.object({ streams: z.array(streamShape) }) },
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request);
+      const totals = orUnavailable(() => new Map(index.totalsOfAll().map((row) => [row.streamId, row])));
+      const streams = catalog.tables.cameras
+        .streams()
+        .filter((stream) => caller.may('streams:read', streamResource(catalog, stream.id)));
+      return {
+        streams: streams.map((stream) => answerOf(context, stream, totals?.get(stream.id), totals !== undefined)),
+      };
+    },
+  );
+
+  app.get(
+    '/api/streams/:streamId',
+    {
+      config: asking('streams:read', onStream),
+      schema: { summary: 'One stream', params: streamParams, response: { 200: streamShape } },
+    },
+    async (request) => {
+      const stream = find(request.params.streamId);
+      const totals = orUnavailable(() => ({ row: index.totalsOf(stream.id) }));
+      return answerOf(context, stream, totals?.row, totals !== undefined);
+    },
+  );
+
+  app.get(
+    '/api/streams/:streamId/timeline',
+    {
+      config: asking('streams:read', onStream),
+      schema: {
+        summary: 'What was recorded and what is missing',
+        params: streamParams,
+        querystring: z.strictObject({
+          begin: time,
+          end: time,
+          resolutionMs: z.coerce.number().int().min(0).max(86_400_000).default(0).describe('merge what is closer'),
+        }),
+        response: { 200: timelineShape },
+      },
+    },
+    async (request) => {
+      const { streamId } = find(request.params.streamId) && request.params;
+      const { begin, end, resolutionMs } = request.query;
+      const span = requireSpan(begin, end, adminLimits.timelineMsMax);
+      const indexed = index.snapshot((queries) => ({
+        recorded: [...queries.streams.intervals(streamId, span, limits.segmentDurationMsMax)].map(toSpan),
+        gaps: queries.gaps.between(streamId, span, limits.indexRowsMax),
+      }));
+      const nowMs = clock.wallMs();
+      const gaps = indexed.gaps.map((gap) => ({
+        beginMs: gap.beginMs,
+        endMs: gap.endMs ?? nowMs,
+        reason: gap.reason,
+        ...(gap.detail === undefined ? {} : { detail: gap.detail }),
+      }));
+      const open = await notIndexed(context, streamId, span, indexed.recorded);
+      const timeline = timelineOf({ recorded: [...indexed.recorded, ...open], gaps, range: span, resolutionMs });
+      return {
+        ...timeline,
+        spans: [...timeline.spans],
+        gaps: timeline.gaps.map((gap) => ({
+          ...gap,
+          text: gapReasons[gap.reason],
+          detail: gap.detail ?? null,
+          reasons: [...gap.reasons],
+        })),
+        latestMs: board.latestMs(streamId) ?? timeline.spans.at(-1)?.endMs ?? null,
+      };
+    },
+  );
+
+  app.get(
+    '/api/streams/:streamId/segments',
+    {
+      config: asking('streams:read', onStream),
+      schema: {
+        summary: 'Stored segments that overlap a range, by begin',
+        params: streamParams,
+        querystring: z.strictObject({
+          begin: time,
+          end: time,
+          limit: z.coerce.number().int().min(1).max(adminLimits.pageRowsMax).default(adminLimits.pageRowsDefault),
+        }),
+        response: {
+          200: z.object({
+            segments: z.array(segmentShape),
+            next: z.number().nullable().describe('ask again with this as begin; null at the end'),
+          }),
+        },
+      },
+    },
+    async (request) => {
+      const { id } = find(request.params.streamId);
+      const { begin, end, limit } = request.query;
+      const span = requireSpan(begin, end, Number.MAX_SAFE_INTEGER);
+      const segments = index.segmentsBetween(id, span, { limit });
+      const last = segments.at(-1);
+      return {
+        segments: segments.map((segment) => ({
+          id: segment.segmentId,
+          runId: segment.runId,
+          runReason: segment.runReason,
+          beginMs: segment.beginServerMs,
+          endMs: segment.endServerMs,
+          beginProducerMs: segment.beginProducerMs,
+          endProducerMs: segment.endProducerMs,
+          bytes: segment.byteLength,
+          fragments: segment.fragmentCount,
+          firstNumber: segment.firstNumber,
+          lastNumber: segment.lastNumber,
+          location: segment.location,
+          tracks: segment.tracks.map(({ number, codec }) => ({ number, codec })),
+        })),
+        next: segments.length < limit || last === undefined ? null : last.endServerMs,
+      };
+    },
+  );
+
+  app.get(
+    '/api/streams/:streamId/days',
+    {
+      config: asking('streams:read', onStream),
+      schema: {
+        summary: 'How much of each day was recorded, in a time zone',
+        params: streamParams,
+        querystring: z.strictObject({ from: day, to: day, zone: z.string().min(1).max(64).default('UTC') }),
+        response: { 200: z.object({ zone: z.string(), days: z.array(dayShape) }) },
+      },
+    },
+    async (request) => {
+      const { id } = find(request.params.streamId);
+      const { from, to, zone } = request.query;
+      const days = index.completeness(id, { firstDay: from, lastDay: to, timeZone: zone });
+      return {
+        zone,
+        days: days.map((row) => ({
+          day: row.day,
+          beginMs: row.beginMs,
+          endMs: row.endMs,
+          recordedMs: row.recordedMs,
+          gapMs: row.missingMs,
+          gapMsByReason: { ...row.missingMsByReason },
+          completeness: row.completeness ?? null,
+        })),
+      };
+    },
+  );
+}
+
+/** @throws AppError not_found  the catalog has no such stream */
+export function requireStream({ catalog }: Pick<Context, 'catalog'>, streamId: string): CatalogStream {
+  const stream = catalog.tables.cameras.findStream(streamId);
+  if (stream === undefined) throw appError('not_found', 'no such stream', { streamId });
+  return stream;
+}
+
+/** Recorded minutes that the keeper has not taken in: the open file and those waiting. */
+async function notIndexed(
+  { newest }: Context,
+  streamId: string,
+  span: Span,
+  indexed: readonly Span[],
+): Promise<readonly Span[]> {
+  const beginMs = Math.max(span.beginMs, indexed.at(-1)?.endMs ?? span.beginMs);
+  if (beginMs >= span.endMs) return [];
+  const fragments = await newest.fragmentsBetween(streamId, { beginMs, endMs: span.endMs });
+  return fragments.map(({ fragment }) => ({
+    beginMs: fragment.serverTimestampMs,
+    endMs: fragmentEndMs(fragment),
+  }));
+}
+
+function toSpan([beginMs, endMs]: readonly [number, number]): Span {
+  return { beginMs, endMs };
+}
+
+/** Lists are answered while the index is away, without what it would say. */
+function orUnavailable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isAppError(error, 'unavailable')) return undefined;
+    throw error;
+  }
+}
+
+function answerOf(
+  { catalog }: Context,
+  stream: CatalogStream,
+  totals: StreamTotals | undefined,
+  isKnown: boolean,
+): z.infer<typeof streamShape> {
+  const { segments = 0, bytes = 0, durationMs = 0, oldestMs = null, newestMs = null } = totals ?? {};
+  return {
+    id: stream.id,
+    name: stream.name,
+    role: stream.role,
+    cameraId: stream.cameraId,
+    cameraName: catalog.tables.cameras.find(stream.cameraId)?.name ?? null,
+    createdMs: stream.createdMs,
+    isRemoved: stream.removedMs !== undefined,
+    totals: isKnown ? { segments, bytes, durationMs, beginMs: oldestMs, endMs: newestMs } : null,
+  };
+}

@@ -1,0 +1,128 @@
+/** The appliance itself: roles, disks, store, clock, health. */
+
+import { z } from 'zod';
+import { appError, toAppError } from '../../../storage/base/errors.ts';
+import { asking, publicly } from '../access.ts';
+import { callerOf } from '../caller.ts';
+import type { Context } from '../context.ts';
+import { diskSpace } from '../disk-space.ts';
+import type { App } from '../http-app.ts';
+import { readiness } from '../readiness.ts';
+
+const roleShape = z.object({
+  role: z.string(),
+  state: z.enum(['starting', 'running', 'waiting', 'stopped']),
+  sinceMs: z.number(),
+  restarts: z.number(),
+  reason: z.string().nullable(),
+});
+
+const systemShape = z.object({
+  version: z.string(),
+  node: z.string(),
+  startedMs: z.number(),
+  nowMs: z.number(),
+  roles: z.array(roleShape),
+  parts: z.array(z.object({ part: z.string(), ready: z.boolean(), reason: z.string().nullable() })),
+  disks: z.array(
+    z.object({ places: z.array(z.string()), path: z.string(), bytesTotal: z.number(), bytesFree: z.number() }),
+  ),
+  keeper: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe('store, backlog, retention and clock guard; null: it cannot be asked'),
+  keeperFault: z.string().nullable(),
+  hasAuthority: z.boolean().describe('whether /api/system/ca.pem has something to trust'),
+});
+
+const readyShape = z.object({
+  ready: z.boolean(),
+  parts: z.array(z.object({ part: z.string(), ready: z.boolean(), reason: z.string().nullable() })),
+});
+
+export function addSystemRoutes(app: App, context: Context): void {
+  const { catalog, clock, facts, keeper, roles, tls } = context;
+  const parts = () =>
+    readiness(context).map(({ part, isReady, reason }) => ({ part, ready: isReady, reason: reason ?? null }));
+
+  app.get(
+    '/api/system',
+    { config: asking('system:read', 'system'), schema: { summary: 'How it is doing', response: { 200: systemShape } } },
+    async () => {
+      const [disks, status] = await Promise.all([
+        diskSpace(facts.places),
+        keeper.status().then(
+          (value) => ({ keeper: value, keeperFault: null }),
+          (error: unknown) => ({ keeper: null, keeperFault: toAppError(error).message }),
+        ),
+      ]);
+      return {
+        version: facts.version,
+        node: process.versions.node,
+        startedMs: facts.startedMs,
+        nowMs: clock.wallMs(),
+        roles: roles.list().map((role) => ({ ...role, reason: role.reason ?? null })),
+        parts: parts(),
+        disks,
+        ...status,
+        hasAuthority: tls?.authorityPem() !== undefined,
+      };
+    },
+  );
+
+  app.get(
+    '/api/system/ca.pem',
+    {
+      config: asking('system:read', 'system'),
+      schema: { summary: 'Our certificate authority, for browsers and tools to trust' },
+    },
+    async (_request, reply) => {
+      const pem = tls?.authorityPem();
+      if (pem === undefined) {
+        throw appError('not_found', 'the certificate is of another authority', {
+          hint: 'ask whoever issued the certificate of this site',
+        });
+      }
+      reply.header('content-disposition', 'attachment; filename="weir-ca.pem"');
+      return reply.type('application/x-pem-file').send(pem);
+    },
+  );
+
+  app.post(
+    '/api/system/clock/confirm',
+    {
+      config: asking('system:confirm-clock', 'system'),
+      schema: { summary: 'Say that the clock is right: retention by age goes on', response: { 204: z.null() } },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      await keeper.confirmClock(caller.subject.name);
+      catalog.change(caller.actor, ({ nowMs, note }) => {
+        note({ action: 'system:confirm-clock', resource: 'system', detail: { confirmedMs: nowMs } });
+      });
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.get(
+    '/healthz',
+    {
+      config: publicly,
+      schema: { summary: 'Alive', security: [], response: { 200: z.object({ status: z.literal('alive') }) } },
+    },
+    async () => ({ status: 'alive' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      config: publicly,
+      schema: { summary: 'Which parts work', security: [], response: { 200: readyShape, 503: readyShape } },
+    },
+    async (_request, reply) => {
+      const now = parts();
+      const ready = now.every((part) => part.ready);
+      return reply.code(ready ? 200 : 503).send({ ready, parts: now });
+    },
+  );
+}

@@ -1,0 +1,225 @@
+/** `serve`: the public port and everything behind it, put together by hand in the order in which it starts. */
+
+import { join } from 'node:path';
+import { z } from 'zod';
+import { must } from '../../storage/base/assert.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import { Catalog } from '../../storage/catalog/index.ts';
+import type { Paths } from '../../storage/model/paths.ts';
+import { cameraPurpose } from '../secrets/index.ts';
+import type { Access } from './access.ts';
+import { Authentication } from './authentication.ts';
+import { Caller } from './caller.ts';
+import type { Context } from './context.ts';
+import { Dispatcher, type RawRoute } from './dispatch.ts';
+import { EventFeed } from './event-feed.ts';
+import { createHttpApp } from './http-app.ts';
+import { KeeperPort } from './keeper-port.ts';
+import { adminLimits } from './limits.ts';
+import { LocalDoor } from './local-door.ts';
+import type { ServeDeps } from './parts.ts';
+import { Passwords } from './passwords.ts';
+import { PlanWriter } from './plan-writer.ts';
+import { PlaybackTokens } from './playback-token.ts';
+import { streamResource } from './resources.ts';
+import { addRoutes } from './routes/all.ts';
+import { StateBoard } from './state-board.ts';
+
+export type ServeOptions = {
+  readonly paths: Paths;
+  readonly version: string;
+  /** Undefined listens on all addresses. */
+  readonly host?: string | undefined;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Takes plain HTTP from other machines too, instead of sending it to https. */
+  readonly isPlainAllowed: boolean;
+  /** How others reach us through a proxy: `https://cameras.example.org`. */
+  readonly publicUrl?: string | undefined;
+  /** Where the built page lies. */
+  readonly pageDirectory: string;
+  /** Connections that no HTTP server is to parse. */
+  readonly rawRoutes?: readonly RawRoute[];
+};
+
+/** A route, and what it asks the authoriser. */
+export type ServedRoute = { readonly method: string; readonly url: string; readonly access: Access };
+
+/** What the first start made: to be printed once. */
+export type FirstAdmin = { readonly name: string; readonly password: string };
+
+const playbackKeySetting = 'playback.key';
+
+export class Serve {
+  readonly #deps: ServeDeps;
+  readonly #options: ServeOptions;
+  readonly #lifetime = new Lifetime();
+  readonly #routes: ServedRoute[] = [];
+  #dispatcher: Dispatcher | undefined;
+
+  constructor(deps: ServeDeps, options: ServeOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** The port that clients reach. */
+  get port(): number {
+    return must(this.#dispatcher, 'serve was started').port;
+  }
+
+  /** Every route there is: what the test of the one authoriser walks. */
+  get routes(): readonly ServedRoute[] {
+    return this.#routes;
+  }
+
+  /**
+   * Opens the catalog, writes the plan and listens.
+   *
+   * @returns the first account with its one-time password, when it was made just now
+   * @throws AppError failed_precondition  a newer release wrote the catalog
+   * @throws AppError data_loss            the catalog is damaged
+   * @throws AppError unavailable          the port is taken
+   */
+  async start(): Promise<FirstAdmin | undefined> {
+    try {
+      return await this.#start();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  async #start(): Promise<FirstAdmin | undefined> {
+    const { clock, log, random, hasher, keeper, roles, secrets, tls, ...deps } = this.#deps;
+    const { paths, publicUrl } = this.#options;
+    const catalog = this.#lifetime.own(new Catalog({ clock, random }, { path: paths.catalog }));
+    catalog.start();
+    const plan = this.#lifetime.own(new PlanWriter({ clock, log, catalog, ...deps }, { path: paths.plan }));
+    await plan.start();
+
+    const passwords = new Passwords({ hasher, random });
+    await passwords.start();
+    const authentication = new Authentication({ clock, log, random, catalog, passwords });
+    const firstAdmin = await authentication.createFirstAdmin();
+
+    const board = new StateBoard({ lanes: deps.ingests });
+    board.start();
+    this.#lifetime.defer(() => board.close());
+    const feed = new EventFeed({
+      clock,
+      board,
+      roles,
+      refresh: (caller) => refreshed(caller, { authentication, catalog }),
+      resourceOf: (streamId) => streamResource(catalog, streamId),
+    });
+
+    const playbackTokens = new PlaybackTokens({ clock }, { key: this.#playbackKey(catalog) });
+    let localDoor: LocalDoor | undefined;
+    const { app, server } = await createHttpApp({
+      clock,
+      log,
+      random,
+      authentication,
+      playbackTokens,
+      isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
+      publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
+      onRoute: (route) => this.#routes.push(route),
+    });
+    const context: Context = {
+      ...deps,
+      clock,
+      log,
+      random,
+      hasher,
+      roles,
+      tls,
+      catalog,
+      authentication,
+      passwords,
+      playbackTokens,
+      cameraSecrets: secrets.box(cameraPurpose),
+      board,
+      plan,
+      feed,
+      keeper: new KeeperPort({ lane: keeper }),
+      facts: {
+        version: this.#options.version,
+        startedMs: clock.wallMs(),
+        places: { data: paths.data, journal: paths.journalOpen, objects: paths.objects },
+        pageDirectory: this.#options.pageDirectory,
+      },
+    };
+    await addRoutes(app, context);
+    await app.ready();
+    this.#lifetime.defer(async () => {
+      await app.close();
+      server.close();
+    });
+    this.#lifetime.own(feed);
+    feed.start();
+
+    localDoor = this.#lifetime.own(new LocalDoor({ http: server }, { path: join(paths.run, 'serve.sock') }));
+    await localDoor.start();
+    await this.#listen(server);
+    this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweepSessions(catalog)));
+    log.info('serve listens', { port: this.port, isEncrypted: tls !== undefined });
+    return firstAdmin;
+  }
+
+  async #listen(http: ConstructorParameters<typeof Dispatcher>[0]['http']): Promise<void> {
+    const { clock, log, tls } = this.#deps;
+    const { host, port, isPlainAllowed, rawRoutes = [] } = this.#options;
+    const dispatcher = new Dispatcher(
+      { clock, log, http, identity: tls?.identity(), rawRoutes },
+      { host, port, isPlainAllowed },
+    );
+    this.#dispatcher = this.#lifetime.own(dispatcher);
+    await dispatcher.start();
+    if (tls !== undefined) this.#lifetime.defer(tls.onRenewed(() => dispatcher.renew(tls.identity())));
+  }
+
+  /** What playback URLs are signed with: sealed, so that a copied catalog signs nothing. */
+  #playbackKey(catalog: Catalog): Uint8Array {
+    const { clock, log, random, secrets } = this.#deps;
+    const box = secrets.box('playback');
+    const stored = z.string().safeParse(catalog.tables.settings.get(playbackKeySetting));
+    if (stored.success) {
+      try {
+        return Buffer.from(box.unseal(stored.data), 'base64');
+      } catch (error) {
+        log.warn('playback key made anew: playback URLs given out before no longer work', { error });
+      }
+    }
+    const key = random(32);
+    catalog.tables.settings.put(playbackKeySetting, box.seal(Buffer.from(key).toString('base64')), clock.wallMs());
+    return key;
+  }
+
+  #sweepSessions(catalog: Catalog): void {
+    const { clock, log } = this.#deps;
+    const ended = catalog.tables.sessions.removeEnded({
+      nowMs: clock.wallMs(),
+      idleMsMax: adminLimits.sessionIdleMsMax,
+    });
+    if (ended > 0) log.debug('ended sessions forgotten', { ended });
+  }
+}
+
+/** Ended sessions open nothing anyway: forgetting them is housekeeping. */
+const sessionSweepMs = 60 * 60_000;
+
+/** A caller with today's permissions; undefined when their session, token or account is gone. */
+function refreshed(
+  caller: Caller,
+  { authentication, catalog }: { readonly authentication: Authentication; readonly catalog: Catalog },
+): Caller | undefined {
+  const { session } = caller;
+  if (session !== undefined && catalog.tables.sessions.find(session.id) === undefined) return undefined;
+  const subject = authentication.refreshed(caller.subject);
+  if (subject.kind === 'anonymous') return undefined;
+  return new Caller({ subject, session, address: caller.address, requestId: caller.requestId });
+}
