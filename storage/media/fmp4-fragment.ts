@@ -13,7 +13,7 @@ import { appError } from '../base/errors.ts';
 import type { Track } from '../model/track.ts';
 import { fmp4Timescale } from './fmp4-init.ts';
 import { fullBox, u32, u64 } from './mp4-boxes.ts';
-import { audioFrameSamples } from './tracks.ts';
+import { audioFrameCounter } from './tracks.ts';
 
 /** One sample, in decode order. */
 export type Fmp4Sample = {
@@ -141,7 +141,8 @@ function sampleTimes({ track, samples, endTimeUs, timeOffsetUs, decodeLeadUs = 0
   const presentation = samples.map((sample) => toTicks(sample.presentationTimeUs));
   if (track.kind === 'audio') {
     // Sound is continuous: durations come from the codec, since rounded times would make clicks of gaps and overlaps.
-    const durations = samples.map((sample) => audioFrameSamples(track, sample.bytes));
+    const samplesOf = audioFrameCounter(track);
+    const durations = samples.map((sample) => samplesOf(sample.bytes));
     return { baseTicks: checkedBase(presentation[0] ?? 0), durations, offsets: [] };
   }
   const shown = presentation.toSorted((a, b) => a - b);

@@ -4,6 +4,7 @@ import { appError } from '../base/errors.ts';
 import type { Track } from '../model/track.ts';
 import { box, fullBox, text, u16, u32, u64, zeros } from './mp4-boxes.ts';
 import { mediaHandler, sampleEntry } from './mp4-sample-entry.ts';
+import { audioClockHz } from './tracks.ts';
 
 /** Units of all video times: the RTP clock, so that 1 ms is a whole number of them, and 29.97 pictures a second too. */
 const videoTimescale = 90_000;
@@ -11,9 +12,9 @@ const movieTimescale = 1_000;
 const secondsFrom1904To1970 = 2_082_844_800;
 const identityMatrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
 
-/** Units of a second in which the fragments of this track count: 90,000 for video, the sampling frequency for audio. */
+/** Units of a second in which the fragments of this track count: 90,000 for video, samples for audio. */
 export function fmp4Timescale(track: Track): number {
-  return track.kind === 'audio' ? Math.round(track.audio?.samplingFrequencyHz ?? 48_000) : videoTimescale;
+  return track.kind === 'audio' ? audioClockHz(track) : videoTimescale;
 }
 
 /**

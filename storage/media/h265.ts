@@ -142,10 +142,11 @@ export function parseHvcC(bytes: Uint8Array): {
       const end = begin + u16(at);
       if (end > bytes.length) throw appError('data_loss', 'hvcC is cut off', { byteOffset: at });
       const nal = bytes.subarray(begin, end);
+      at = end;
+      if (nal.length === 0) continue;
       if (type === h265NalTypes.vps) sets.vps.push(nal);
       if (type === h265NalTypes.sps) sets.sps.push(nal);
       if (type === h265NalTypes.pps) sets.pps.push(nal);
-      at = end;
     }
     if (at > bytes.length) throw appError('data_loss', 'hvcC is cut off', { byteOffset: at });
   }

@@ -59,6 +59,8 @@ export {
 export { buildOpusHead, type OpusHead, opusPacketSamples, opusSamplingFrequencyHz, parseOpusHead } from './opus.ts';
 export {
   aacTrack,
+  audioClockHz,
+  audioFrameCounter,
   audioFrameDurationUs,
   audioFrameSamples,
   g711Track,

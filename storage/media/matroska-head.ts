@@ -39,7 +39,9 @@ export function readMatroskaHead(bytes: Uint8Array): MatroskaHead {
   if (!top.next() || top.id !== ebmlIds.ebml) throw appError('invalid_argument', 'not a matroska file');
   checkEbmlHead(top);
   const segment = new ElementCursor(bytes, top.end);
-  if (!segment.nextCut() || segment.id !== ebmlIds.segment) throw appError('invalid_argument', 'file has no segment');
+  // Some muxers leave room between the two.
+  while (segment.nextCut() && segment.id === ebmlIds.void);
+  if (segment.id !== ebmlIds.segment) throw appError('invalid_argument', 'file has no segment');
   const found = newFields();
   const child = segment.children();
   while (child.nextCut() && child.id !== ebmlIds.cluster) {

@@ -196,8 +196,9 @@ export class MatroskaReader {
     if (this.#scope !== 'document' && (id === ebmlIds.segment || id === ebmlIds.ebml)) {
       throw this.#invalid('stream has a second segment');
     }
+    if (this.#scope === 'after-ebml' && id !== ebmlIds.void) throw this.#invalid('stream has no segment', id);
     if (this.#offset >= this.#segmentEnd) throw this.#invalid('stream goes on after its segment');
-    if (id === ebmlIds.cluster && this.#scope !== 'after-ebml') return this.#beginCluster(bytes, at, told);
+    if (id === ebmlIds.cluster) return this.#beginCluster(bytes, at, told);
     if (size === unknownSize) throw this.#invalid('element has no size', id);
     if (this.#offset + headLength + size > this.#segmentEnd) throw this.#pastParent(id, size);
     if (this.#scope !== 'segment') return this.#takeHeadElement(bytes, at, told);

@@ -7,7 +7,7 @@
  * and a change that matters (profile, size, chroma) begins a new run with an init segment of its own.
  */
 
-import { appError } from '../base/errors.ts';
+import { appError, isAppError } from '../base/errors.ts';
 import type { Track } from '../model/track.ts';
 import { parseAudioSpecificConfig } from './aac.ts';
 import { isFlacTrack, streamInfoOf } from './flac.ts';
@@ -15,6 +15,7 @@ import { h264Parameters, parseAvcC } from './h264.ts';
 import { h265Parameters, parseHvcC } from './h265.ts';
 import { box, fullBox, text, u8, u16, u32, zeros } from './mp4-boxes.ts';
 import { parseOpusHead } from './opus.ts';
+import { audioClockHz } from './tracks.ts';
 
 /** True when `sampleEntry` knows how to write this track. G.711 has to become FLAC first (`flac.ts`). */
 export function isMp4Track(track: Track): boolean {
@@ -60,8 +61,14 @@ function videoEntry(track: Track, names: { readonly type: string; readonly confi
 
 /** Cameras' sub streams often have pixels that are not square (704x576 for 16:9): players want to be told outside the stream. */
 function pixelAspect(track: Track): Uint8Array[] {
-  const aspect = track.codec === 'h264' ? h264Aspect(track.codecPrivate) : h265Aspect(track.codecPrivate);
-  return aspect === undefined ? [] : [box('pasp', u32(aspect.width, aspect.height))];
+  try {
+    const aspect = track.codec === 'h264' ? h264Aspect(track.codecPrivate) : h265Aspect(track.codecPrivate);
+    return aspect === undefined ? [] : [box('pasp', u32(aspect.width, aspect.height))];
+  } catch (error) {
+    // A producer's sets that we can't read may still suit the player's decoder.
+    if (isAppError(error)) return [];
+    throw error;
+  }
 }
 
 function h264Aspect(avcC: Uint8Array) {
@@ -75,10 +82,10 @@ function h265Aspect(hvcC: Uint8Array) {
 }
 
 function audioEntry(track: Track, type: string, specific: Uint8Array): Uint8Array {
-  const { samplingFrequencyHz, channels } = track.audio ?? { samplingFrequencyHz: 0, channels: 0 };
+  const samplingFrequencyHz = audioClockHz(track);
   // 16.16 fixed point: rates above 65,535 Hz stand in the codec's own box only.
-  const rate = samplingFrequencyHz > 0xffff ? 0 : Math.round(samplingFrequencyHz);
-  return box(type, zeros(6), u16(1), zeros(8), u16(channels, 16), zeros(4), u16(rate, 0), specific);
+  const rate = samplingFrequencyHz > 0xffff ? 0 : samplingFrequencyHz;
+  return box(type, zeros(6), u16(1), zeros(8), u16(track.audio?.channels ?? 2, 16), zeros(4), u16(rate, 0), specific);
 }
 
 /** esds (ISO/IEC 14496-1 7.2.6): each descriptor is tag, length, content; ours are short enough for one length byte. */

@@ -81,28 +81,47 @@ export function parameterSetsOf(track: Track): readonly Uint8Array[] {
 }
 
 /**
- * Samples of one audio frame, at the track's `samplingFrequencyHz`: from the codec, so exact where rounded times are not.
+ * How to count the samples of one audio frame of a track, `audioClockHz` of them a second: from the codec, so exact where rounded
+ * times are not. The track is looked at once, so keep the function for many frames; it throws AppError data_loss for a frame
+ * that is no valid one.
  *
- * @throws AppError data_loss         the frame is no valid one
  * @throws AppError invalid_argument  the codec's frames do not tell
  */
-export function audioFrameSamples(track: Track, frame: Uint8Array): number {
+export function audioFrameCounter(track: Track): (frame: Uint8Array) => number {
   switch (track.codec) {
-    case 'aac':
-      return parseAudioSpecificConfig(track.codecPrivate).samplesPerFrame;
+    case 'aac': {
+      const { samplesPerFrame } = parseAudioSpecificConfig(track.codecPrivate);
+      return () => samplesPerFrame;
+    }
     case 'opus':
-      return opusPacketSamples(frame);
+      return opusPacketSamples;
     case 'pcma':
-    case 'pcmu':
-      return Math.floor(frame.length / (track.audio?.channels ?? 1));
+    case 'pcmu': {
+      const channels = track.audio?.channels ?? 1;
+      return (frame) => Math.floor(frame.length / channels);
+    }
     default:
-      if (isFlacTrack(track)) return flacFrameSamples(frame);
+      if (isFlacTrack(track)) return flacFrameSamples;
       throw appError('invalid_argument', 'frames of this codec do not tell their duration', { codecId: track.codecId });
   }
 }
 
+/** Samples of one audio frame. @throws as `audioFrameCounter` and its function */
+export function audioFrameSamples(track: Track, frame: Uint8Array): number {
+  return audioFrameCounter(track)(frame);
+}
+
+/**
+ * Samples a second as `audioFrameSamples` counts them. Where the codec itself knows better than the container it is believed:
+ * Opus always counts at 48 kHz, and muxers disagree whether HE-AAC is told by its core's rate or twice that.
+ */
+export function audioClockHz(track: Track): number {
+  if (track.codec === 'opus') return opusSamplingFrequencyHz;
+  if (track.codec === 'aac') return parseAudioSpecificConfig(track.codecPrivate).samplingFrequencyHz;
+  return Math.round(track.audio?.samplingFrequencyHz ?? opusSamplingFrequencyHz);
+}
+
 /** Duration of one audio frame in microseconds, not rounded: 1,024 samples at 44.1 kHz are 23219.95. @throws as `audioFrameSamples` */
 export function audioFrameDurationUs(track: Track, frame: Uint8Array): number {
-  const samplingFrequencyHz = track.audio?.samplingFrequencyHz ?? opusSamplingFrequencyHz;
-  return (audioFrameSamples(track, frame) * 1_000_000) / samplingFrequencyHz;
+  return (audioFrameSamples(track, frame) * 1_000_000) / audioClockHz(track);
 }

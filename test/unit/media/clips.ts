@@ -1,7 +1,7 @@
 /** Media made by other programs, once per machine and form, and what ffprobe says about files. */
 
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
@@ -55,7 +55,7 @@ export async function clipPath(name: ClipName): Promise<string> {
   const path = join(cache, `${key}-${name}`);
   if (await stat(path).catch(() => undefined)) return path;
   await mkdir(cache, { recursive: true });
-  const beside = join(cache, `${process.pid}-${key}${extname(name)}`);
+  const beside = join(cache, `${randomUUID()}${extname(name)}`);
   if (isFfmpeg) await run('ffmpeg', ['-v', 'error', '-y', ...recipe.split(' '), beside]);
   else await run('gst-launch-1.0', ['-q', ...recipe.split(' '), '!', 'filesink', `location=${beside}`]);
   await rename(beside, path);
@@ -112,7 +112,7 @@ export async function mkvinfo(path: string): Promise<string> {
 /** Calls back with the path of a file that holds the bytes, and removes it. */
 export async function withFile<T>(name: string, bytes: Uint8Array, use: (path: string) => Promise<T>): Promise<T> {
   await mkdir(cache, { recursive: true });
-  const path = join(cache, `${process.pid}-${createHash('sha256').update(bytes).digest('hex').slice(0, 8)}-${name}`);
+  const path = join(cache, `${randomUUID()}-${name}`);
   await writeFile(path, bytes);
   try {
     return await use(path);

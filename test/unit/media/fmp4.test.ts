@@ -144,6 +144,27 @@ describe('fMP4', () => {
     });
   });
 
+  test('shows each picture at its own time, with decode times that only rise, without any lead', async () => {
+    const told = read([await clipBytes('open-gop.mkv')]);
+    const shown: number[] = [];
+    let before = -1;
+    for (const { bytes } of fragmentsOf(told, told.head.tracks)) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      const text = Buffer.from(bytes).toString('latin1');
+      let decode = Number(view.getBigUint64(text.indexOf('tfdt') + 8));
+      const trun = text.indexOf('trun');
+      expect(view.getUint8(trun + 4)).toBe(1);
+      for (let i = 0; i < view.getUint32(trun + 8); i++) {
+        expect(decode).toBeGreaterThan(before);
+        before = decode;
+        shown.push((decode + view.getInt32(trun + 16 + 16 * i + 12)) / 90);
+        decode += view.getUint32(trun + 16 + 16 * i);
+      }
+    }
+
+    expect(shown).toEqual(told.frames.map((f) => f.timecode + f.relative));
+  });
+
   test('has heads whose size follows from the numbers of samples alone', () => {
     const video = opusTrack(1, { channels: 1 });
     const samples = (count: number) =>

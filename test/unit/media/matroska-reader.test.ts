@@ -8,6 +8,8 @@ import {
   type MatroskaSink,
   matroskaHead,
   readCluster,
+  readMatroskaHead,
+  readTags,
   tagsElement,
   writeSimpleBlockHead,
 } from '../../../storage/media/index.ts';
@@ -127,6 +129,55 @@ describe('MatroskaReader', () => {
       return `${packet.stream_index} ${ms} ${packet.size} ${packet.flags.startsWith('K')}`;
     });
     expect(ours).toEqual(theirs);
+  });
+
+  test('reads what the KVS producer library sends: tags before their cluster, sizes of 8 bytes, an end of fragment', () => {
+    const size8 = (id: string, body: Uint8Array) => {
+      const size = Buffer.alloc(8);
+      size.writeBigUInt64BE((1n << 56n) | BigInt(body.length));
+      return concat([hex(id), size, body]);
+    };
+    const tracks = [g711Track(1, { law: 'pcmu', samplingFrequencyHz: 8000, channels: 1 })];
+    const head = matroskaHead({ segmentUid: new Uint8Array(16), tracks, timecodeScaleNs: 1_000_000 });
+    const cluster = (time: number) =>
+      concat([
+        hex('1f43b675 01ffffffffffffff'),
+        hex(`e7 88 ${time.toString(16).padStart(16, '0')} a7 88 0000000000000000`),
+        size8('a3', hex('81 0000 80 aabb')),
+        size8('a3', hex('81 0014 00 cc')),
+      ]);
+    const tag = (name: string) => size8('1254c367', tagsElement([{ name, value: 'v' }]).subarray(8));
+    const file = concat([
+      head,
+      tag('one'),
+      cluster(0),
+      tag('two'),
+      cluster(2000),
+      tag('AWS_KINESISVIDEO_END_OF_FRAGMENT'),
+    ]);
+
+    const told = read(pieces(file, [200, 201, 350, 420]));
+
+    expect(told.clusters.map((c) => c.timecode)).toEqual([0, 2000]);
+    expect(told.frames.map((f) => [f.timecode + f.relative, f.isKey, f.bytes.length])).toEqual([
+      [0, true, 2],
+      [20, false, 1],
+      [2000, true, 2],
+      [2020, false, 1],
+    ]);
+    expect(told.head.tagElements.map((t) => t.tags[0]?.name)).toEqual(['one']);
+    expect(told.tags.map((t) => t.tags[0]?.name)).toEqual(['two', 'AWS_KINESISVIDEO_END_OF_FRAGMENT']);
+    expect(told.calls.at(-2)).toContain('clusterEnd');
+    const [first] = told.head.tagElements;
+    expect(readTags(file.subarray(first?.begin, first?.end))).toEqual(first?.tags);
+  });
+
+  test('tolerates room between the EBML head and the segment, as does the in-memory reader', () => {
+    const file = smallFile();
+    const padded = concat([file.subarray(0, 40), hex('ec 82 0000'), file.subarray(40)]);
+
+    expect(read([padded]).frames.length).toBe(read([file]).frames.length);
+    expect(readMatroskaHead(padded).tracks).toEqual(readMatroskaHead(file).tracks);
   });
 
   test('agrees with the in-memory reader on every cluster', async () => {
