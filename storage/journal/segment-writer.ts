@@ -113,6 +113,10 @@ const joinTailBytesMax = limits.laneMessageBytesMax / 2;
 /** The fragment that a segment's last begin lets in may be so long, without the segment passing its hard bound. */
 const fragmentDurationMsMax = limits.segmentDurationMsMax - limits.segmentDurationMs;
 
+/** How often, and for how long (a day), a file is offered to recovery again; a restart does the same. */
+const abandonRetryMs = 10_000;
+const abandonAttemptsMax = 8_640;
+
 export class SegmentWriter {
   readonly #deps: SegmentWriterDeps;
   readonly #options: SegmentWriterOptions;
@@ -535,15 +539,19 @@ export class SegmentWriter {
     this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
   }
 
-  async #abandon(file: SegmentFile, cause: unknown): Promise<void> {
+  /** Leaves a file to the keeper, by its name; tried again where not even that can be written now. */
+  async #abandon(file: SegmentFile, cause: unknown, attempts = 1): Promise<void> {
     try {
       await file.abandon();
     } catch (error) {
-      this.#deps.log.warn('segment file stays where it is until recovery', {
+      this.#deps.log.counted('segment file could not be given to recovery yet', 1, {
         path: file.path,
         cause: toAppError(cause).message,
         error: toAppError(error).message,
       });
+      if (attempts >= abandonAttemptsMax) return;
+      // Nobody waits for it: a file system that is read-only may stay so for hours.
+      this.#deps.clock.after(abandonRetryMs, () => void this.#abandon(file, cause, attempts + 1));
     }
   }
 
