@@ -1,0 +1,87 @@
+/** Asks `serve` over its socket on this machine: whoever may open that file acts as admin, no password needed. */
+
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type AppError, appError, type ErrorCode, errnoOf, errorCodes } from '../../storage/base/errors.ts';
+
+/** Answers are lists that people read; a clip or picture is not fetched this way. */
+const answerBytesMax = 32 * 1024 * 1024;
+
+const errorShape = z.object({
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional(), field: z.string().optional() }),
+});
+
+export class ApiClient {
+  readonly #socketPath: string;
+
+  /** @param options.runDirectory  where the roles' sockets lie */
+  constructor(options: { readonly runDirectory: string }) {
+    this.#socketPath = join(options.runDirectory, 'serve.sock');
+  }
+
+  /**
+   * One request; resolves with the answer's JSON, undefined when it has none.
+   *
+   * @throws AppError  with the code that the server gave; `unavailable` when no server runs
+   */
+  async call(method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+    const { status, text } = await this.#send(method, path, body === undefined ? undefined : JSON.stringify(body));
+    const answer = parseJson(text);
+    if (status >= 400) throw errorOf(answer, { method, path, status });
+    return answer;
+  }
+
+  #send(method: string, path: string, body: string | undefined): Promise<{ status: number; text: string }> {
+    return new Promise((resolve, reject) => {
+      const headers =
+        body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const sent = request({ socketPath: this.#socketPath, method, path, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > answerBytesMax) response.destroy(new Error('the answer is too long'));
+          else chunks.push(chunk);
+        });
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+        );
+        response.once('error', reject);
+      });
+      sent.once('error', (error) => reject(this.#unreachable(error)));
+      sent.end(body);
+    });
+  }
+
+  #unreachable(error: Error): AppError {
+    const isAbsent = ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '');
+    return appError('unavailable', isAbsent ? 'Weir does not run on this data directory' : error.message, {
+      cause: error,
+      socket: this.#socketPath,
+      hint: isAbsent ? 'start it by `weir serve`, or name its --data-directory' : 'look at its log',
+    });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function errorOf(
+  answer: unknown,
+  facts: { readonly method: string; readonly path: string; readonly status: number },
+): AppError {
+  const parsed = errorShape.safeParse(answer);
+  if (!parsed.success) return appError('internal', `the server answered ${facts.status} without a reason`, facts);
+  const { code, message, hint } = parsed.data.error;
+  return appError(isErrorCode(code) ? code : 'internal', message, hint === undefined ? {} : { hint });
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return (errorCodes as readonly string[]).includes(code);
+}

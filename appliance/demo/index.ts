@@ -1,0 +1,4 @@
+/** The demo camera. */
+
+export { Demo } from './demo.ts';
+export { DemoCamera } from './demo-camera.ts';
