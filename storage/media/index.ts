@@ -30,7 +30,7 @@ export {
   type MatroskaReaderOptions,
   type MatroskaSink,
 } from './matroska-reader.ts';
-export type { MatroskaTrack } from './matroska-tracks.ts';
+export type { MatroskaTrack, TrackToWrite } from './matroska-tracks.ts';
 export {
   clusterHead,
   clusterHeadBytes,

@@ -1,6 +1,7 @@
 /** Which access units are decodable alone: where playback, a fragment or a decoder can begin. */
 
 import { isAppError } from '../base/errors.ts';
+import type { Codec } from '../model/track.ts';
 import { BitReader } from './bit-reader.ts';
 import { forEachNal, h264NalType, h264NalTypes, h265NalType, h265NalTypes, withoutEmulationPrevention } from './nal.ts';
 
@@ -11,11 +12,14 @@ const seiBytesMax = 512;
 /**
  * True for H.264 IDR, H.264 recovery points with recovery_frame_cnt 0 (open GOP, intra refresh that is complete at once) and
  * HEVC IRAP pictures (types 16 .. 21). The first slice decides, so only the NAL units before it are looked at.
- * Bytes that are no length-prefixed NAL units are not decodable: false. Audio is always key, which callers know themselves.
+ * Bytes that are no length-prefixed NAL units are not decodable: false. Sound is always key; of codecs that we don't know
+ * nothing is, since only their container can tell.
  */
-export function isKeyAccessUnit(codec: 'h264' | 'h265', lengthPrefixed: Uint8Array): boolean {
+export function isKeyAccessUnit(codec: Codec, lengthPrefixed: Uint8Array): boolean {
   try {
-    return codec === 'h264' ? isH264Key(lengthPrefixed) : isH265Key(lengthPrefixed);
+    if (codec === 'h264') return isH264Key(lengthPrefixed);
+    if (codec === 'h265') return isH265Key(lengthPrefixed);
+    return codec !== 'other';
   } catch (error) {
     if (isAppError(error)) return false;
     throw error;

@@ -25,8 +25,11 @@ const trackTypes = { video: 1, audio: 2, other: 33 } as const;
 const opusSeekPreRollNs = 80_000_000;
 const trackNumberMax = 0x0fff_fffe;
 
+/** A track to be written; a producer's name and frame duration are kept where they are known. */
+export type TrackToWrite = Track & Partial<Pick<MatroskaTrack, 'name' | 'defaultDurationNs'>>;
+
 /** The TrackEntry element of a track, in a new buffer. */
-export function trackEntry(track: Track): Uint8Array {
+export function trackEntry(track: TrackToWrite): Uint8Array {
   const parts = [
     unsignedElement(ebmlIds.trackNumber, track.number),
     unsignedElement(ebmlIds.trackUid, track.number),
@@ -35,6 +38,10 @@ export function trackEntry(track: Track): Uint8Array {
     stringElement(ebmlIds.language, 'und'),
     stringElement(ebmlIds.codecId, track.codecId),
   ];
+  if (track.name !== undefined) parts.push(stringElement(ebmlIds.trackName, track.name));
+  if (track.defaultDurationNs !== undefined) {
+    parts.push(unsignedElement(ebmlIds.defaultDuration, track.defaultDurationNs));
+  }
   if (track.codecPrivate.length > 0) parts.push(element(ebmlIds.codecPrivate, [track.codecPrivate]));
   if (track.codec === 'opus') parts.push(unsignedElement(ebmlIds.seekPreRoll, opusSeekPreRollNs));
   if (track.video !== undefined) {

@@ -4,9 +4,8 @@
  */
 
 import { assert } from '../base/assert.ts';
-import type { Track } from '../model/track.ts';
 import { ebmlIds, element, joinBytes, sizeBytes, stringElement, unsignedElement, writeSize } from './ebml.ts';
-import { trackEntry } from './matroska-tracks.ts';
+import { type TrackToWrite, trackEntry } from './matroska-tracks.ts';
 
 /** One SimpleTag: a string or bytes under a name. */
 export type MatroskaTag = { readonly name: string; readonly value: string | Uint8Array };
@@ -25,7 +24,7 @@ const application = 'Weir';
  */
 export function matroskaHead(options: {
   readonly segmentUid: Uint8Array;
-  readonly tracks: readonly Track[];
+  readonly tracks: readonly TrackToWrite[];
   readonly timecodeScaleNs: number;
   readonly tags?: readonly MatroskaTag[];
 }): Uint8Array {

@@ -82,6 +82,14 @@ describe('AAC', () => {
   });
 });
 
+test('durations go by the clock of the codec where the container tells another', () => {
+  const opus = { ...opusTrack(1, { channels: 1 }), audio: { samplingFrequencyHz: 16_000, channels: 1 } };
+  const heAac = { ...aacTrack(1, hex('2b118800')), audio: { samplingFrequencyHz: 48_000, channels: 2 } };
+
+  expect(audioFrameDurationUs(opus, Uint8Array.of(31 << 3))).toBe(20_000);
+  expect(Math.round(audioFrameDurationUs(heAac, Uint8Array.of(1)))).toBe(42_667);
+});
+
 describe('Opus', () => {
   test('packets last as long as ffprobe says', async () => {
     const { frames, head } = read([await clipBytes('h264-opus.mkv')]);

@@ -43,23 +43,32 @@ const gstreamerClips = {
     'videotestsrc num-buffers=50 ! video/x-raw,width=160,height=120,framerate=25/1 ! x264enc key-int-max=25 tune=zerolatency ! h264parse ! matroskamux',
 } as const;
 
-export type ClipName = keyof typeof ffmpegClips | keyof typeof gstreamerClips;
+/** Remuxed by mkvmerge, which puts several frames of sound into one block. */
+const laced = { 'laced.mkv': 'h264-aac.mkv' } as const;
+
+export type ClipName = keyof typeof ffmpegClips | keyof typeof gstreamerClips | keyof typeof laced;
 
 /** Path of a clip, which is made at the first call on this machine. */
 export async function clipPath(name: ClipName): Promise<string> {
-  const isFfmpeg = name in ffmpegClips;
-  const recipe = isFfmpeg
-    ? ffmpegClips[name as keyof typeof ffmpegClips]
-    : gstreamerClips[name as keyof typeof gstreamerClips];
-  const key = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
+  const [program, ...args] = await recipe(name);
+  const key = createHash('sha256').update(args.join(' ')).digest('hex').slice(0, 12);
   const path = join(cache, `${key}-${name}`);
   if (await stat(path).catch(() => undefined)) return path;
   await mkdir(cache, { recursive: true });
   const beside = join(cache, `${randomUUID()}${extname(name)}`);
-  if (isFfmpeg) await run('ffmpeg', ['-v', 'error', '-y', ...recipe.split(' '), beside]);
-  else await run('gst-launch-1.0', ['-q', ...recipe.split(' '), '!', 'filesink', `location=${beside}`]);
+  await run(program, [...args, program === 'gst-launch-1.0' ? `location=${beside}` : beside]);
   await rename(beside, path);
   return path;
+}
+
+/** Program and arguments up to the path that is written. */
+async function recipe(name: ClipName): Promise<readonly [string, ...string[]]> {
+  if (name in laced) return ['mkvmerge', '-q', await clipPath(laced['laced.mkv']), '-o'];
+  if (name in gstreamerClips) {
+    const pipeline = gstreamerClips[name as keyof typeof gstreamerClips];
+    return ['gst-launch-1.0', '-q', ...pipeline.split(' '), '!', 'filesink'];
+  }
+  return ['ffmpeg', '-v', 'error', '-y', ...ffmpegClips[name as keyof typeof ffmpegClips].split(' ')];
 }
 
 export async function clipBytes(name: ClipName): Promise<Uint8Array> {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
+  audioClockHz,
+  audioFrameCounter,
   type Fmp4TrackSamples,
   flacTrack,
   fmp4Fragment,
@@ -63,6 +65,15 @@ describe('fMP4', () => {
           (p) => told.head.tracks[p.stream_index]?.kind === 'audio',
         );
         expect(ours.map((p) => p.size)).toEqual(theirs.map((p) => p.size));
+        const [track] = audio;
+        const [first] = told.frames.filter((f) => f.trackNumber === track?.number);
+        if (track === undefined || first === undefined) throw new Error('clip has no sound');
+        const samplesOf = audioFrameCounter(track);
+        let samples = Math.round(((first.timecode + first.relative) * audioClockHz(track)) / 1000);
+        for (const [i, frame] of told.frames.filter((f) => f.trackNumber === track.number).entries()) {
+          expect(ours[i]?.pts).toBe(samples);
+          samples += samplesOf(frame.bytes);
+        }
         const pcm = ['-map', '0:a', '-f', 's16le'];
         expect((await decoded('-i', path, ...pcm)).length).toBeGreaterThan(0);
       });

@@ -180,6 +180,41 @@ describe('MatroskaReader', () => {
     expect(readMatroskaHead(padded).tracks).toEqual(readMatroskaHead(file).tracks);
   });
 
+  test('reads frames of sound that mkvmerge laced, one by one', async () => {
+    const told = read([await clipBytes('laced.mkv')]);
+    const packets = await packetsOf(await clipPath('laced.mkv'));
+    const audio = told.head.tracks.find((track) => track.kind === 'audio');
+
+    const sizes = told.frames.filter((f) => f.trackNumber === audio?.number).map((f) => f.bytes.length);
+
+    expect(told.frames.some((f) => f.laceIndex > 0)).toBe(true);
+    const theirs = packets.filter((p) => told.head.tracks[p.stream_index] === audio).map((p) => Number(p.size));
+    expect(sizes).toEqual(theirs);
+  });
+
+  test.each([
+    ['no', '00', [[1, 2, 3, 4, 5, 6]]],
+    ['Xiph', '02 02 01 02', [[1], [2, 3], [4, 5, 6]]],
+    ['EBML', '06 02 81 c0', [[1], [2, 3], [4, 5, 6]]],
+    ['EBML with a frame that shrinks', '06 02 83 be', [[1, 2, 3], [4, 5], [6]]],
+    [
+      'fixed',
+      '04 02',
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+    ],
+  ])('reads a block with %s lacing', (_, lace, frames) => {
+    const body = hex(`81 0000 ${lace} 01 02 03 04 05 06`);
+    const cluster = concat([clusterHead(0), hex('a3'), Uint8Array.of(0x80 | body.length), body]);
+
+    const { blocks } = readCluster(cluster);
+
+    expect(blocks.map((b) => [...cluster.subarray(b.begin, b.end)])).toEqual(frames);
+  });
+
   test('agrees with the in-memory reader on every cluster', async () => {
     const file = await clipBytes('h264-aac.mkv');
     const told = read([file]);

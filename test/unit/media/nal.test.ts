@@ -121,6 +121,12 @@ describe('isKeyAccessUnit', () => {
     expect(isKeyAccessUnit('h265', joinNals([Uint8Array.of(19 << 1, 0x09), Uint8Array.of(1 << 1, 1)]))).toBe(false);
   });
 
+  test('takes all sound as key, and nothing of a codec it does not know', () => {
+    expect(
+      (['aac', 'opus', 'pcma', 'pcmu', 'other'] as const).map((codec) => isKeyAccessUnit(codec, hex('00'))),
+    ).toEqual([true, true, true, true, false]);
+  });
+
   test('takes bytes that are no NAL units for undecodable', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom('h264', 'h265'), (bytes, codec) => {
