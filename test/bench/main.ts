@@ -1,0 +1,56 @@
+/**
+ * `npm run bench [-- --quick] [-- --out FILE] [-- --only recording]`: measures side by side in one run, prints tables, writes JSON.
+ * Absolute times depend on the machine; the ratios are what README and docs quote.
+ */
+
+import { writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { benchIndex } from './index-range.ts';
+import { benchPlayback } from './playback.ts';
+import { benchRecording } from './recording.ts';
+import { benchRestart } from './restart.ts';
+import { printTable, type Row } from './table.ts';
+
+const { values: flags } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' }, only: { type: 'string' } },
+});
+
+const seconds = 1_000;
+const window = flags.quick
+  ? { warmUpMs: 8 * seconds, windowMs: 20 * seconds }
+  : { warmUpMs: 15 * seconds, windowMs: 60 * seconds };
+
+const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
+  recording: async () => [
+    ...(await benchRecording({ cameras: 20, mode: 'paced', ...window, withFfmpeg: true })),
+    ...(flags.quick ? [] : await benchRecording({ cameras: 20, mode: 'burst', ...window, withFfmpeg: true })),
+  ],
+  many: async () =>
+    flags.quick
+      ? []
+      : await benchRecording({
+          cameras: 100,
+          mode: 'burst',
+          warmUpMs: 30 * seconds,
+          windowMs: 120 * seconds,
+          withFfmpeg: false,
+        }),
+  playback: () => benchPlayback({ isQuick: flags.quick }),
+  index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),
+  restart: () => benchRestart({ segments: flags.quick ? 100_000 : 1_000_000 }),
+};
+
+const results: Record<string, Row[]> = {};
+for (const [name, part] of Object.entries(parts)) {
+  if (flags.only !== undefined && !flags.only.split(',').includes(name)) continue;
+  process.stderr.write(`measuring ${name} ...\n`);
+  const rows = await part();
+  if (rows.length === 0) continue;
+  results[name] = rows;
+  printTable(name, rows);
+}
+if (flags.out !== undefined) {
+  const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version };
+  await writeFile(flags.out, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+}
