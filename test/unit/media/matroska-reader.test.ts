@@ -281,6 +281,43 @@ describe('MatroskaReader', () => {
     expect(() => reader.push(smallFile())).toThrow(failure);
   });
 
+  test('takes a large block in small pieces in time that grows with its size', () => {
+    const reader = new MatroskaReader({ sink: ignoring });
+    const size = 8 * 1024 * 1024;
+    reader.push(concat([smallFile(), clusterHead(100), hex('a3 10800004 81 0000 80')]));
+    const piece = new Uint8Array(1000);
+
+    for (let at = 0; at < size; at += piece.length) reader.push(piece.subarray(0, Math.min(piece.length, size - at)));
+
+    reader.end();
+    expect(reader.offset).toBeGreaterThan(size);
+  });
+
+  test('the in-memory readers read or refuse damaged bytes, and never do anything else', async () => {
+    const file = await clipBytes('laced.mkv');
+    const [cluster] = read([file]).clusters;
+    const uses: [Uint8Array, (bytes: Uint8Array) => unknown][] = [
+      [file.subarray(cluster?.offset, cluster?.end), readCluster],
+      [file.subarray(0, cluster?.offset), readMatroskaHead],
+      [tagsElement([{ name: 'A', value: 'b' }]), readTags],
+    ];
+    const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(damage, fc.nat(), (damages, cut) => {
+        for (const [bytes, use] of uses) {
+          const damaged = bytes.slice(0, cut % 4 === 0 ? cut % bytes.length : bytes.length);
+          for (const [at, byte] of damages) if (damaged.length > 0) damaged[at % Math.min(damaged.length, 2000)] = byte;
+          try {
+            use(damaged);
+          } catch (error) {
+            if (!isAppError(error)) throw error;
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('never does anything but read or refuse damaged files', async () => {
     const file = (await clipBytes('h264-opus.mkv')).subarray(0, 20_000);
 
