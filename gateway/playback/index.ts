@@ -1,5 +1,6 @@
 /** The door of playback: playlists, media segments, clips, pictures and timelines of a stream, without any HTTP. */
 
+export { type ByteRange, type Clip, type ClipOptions, Clips } from './clip/clips.ts';
 export type { FragmentSource, PlayableFragment, PlayableSegment, TimeRange } from './fragment-source.ts';
 export { Hls, type HlsAnswer, type HlsRequest } from './hls/hls.ts';
 export { Images, type Picture, type PictureAtOptions, type PictureOptions, pictureWidths } from './images/images.ts';

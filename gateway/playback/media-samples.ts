@@ -101,3 +101,21 @@ function sampleAt(presentationTimeUs: number, bytes: Uint8Array): Fmp4Sample {
 function repeated<T>(count: number, make: (at: number) => T): T[] {
   return Array.from({ length: count }, (_, at) => make(at));
 }
+
+/**
+ * Stored frames as they are, one after the other from the time that most of them agree on: for clips, where the number of
+ * frames was promised before they were read. The median, so that a hole shifts nothing that lies before it.
+ */
+export function contiguousSound(track: Track, samples: readonly Fmp4Sample[]): Fmp4Sample[] {
+  let nextUs = 0;
+  const placed = samples.map(({ presentationTimeUs, bytes }) => {
+    const atUs = nextUs;
+    nextUs += audioFrameDurationUs(track, bytes);
+    return { bytes, atUs, originUs: presentationTimeUs - atUs };
+  });
+  const origins = placed.map(({ originUs }) => originUs).toSorted((a, b) => a - b);
+  const low = origins[Math.floor((origins.length - 1) / 2)] ?? 0;
+  const high = origins[Math.ceil((origins.length - 1) / 2)] ?? 0;
+  const beginUs = (low + high) / 2;
+  return placed.map(({ bytes, atUs }) => sampleAt(beginUs + atUs, bytes));
+}

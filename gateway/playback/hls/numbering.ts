@@ -5,6 +5,7 @@
  */
 
 import { fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
+import { isDiscontinuity } from '../continuity.ts';
 import type { PlayableFragment } from '../fragment-source.ts';
 
 /** A fragment with its numbers in one playlist session. */
@@ -15,16 +16,6 @@ export type NumberedFragment = {
   /** Its timestamps do not continue those of the fragment before. */
   readonly isDiscontinuity: boolean;
 };
-
-/** Media times are rounded to milliseconds and the last duration of a track is an estimate; a missing fragment is longer. */
-const continuousMs = 250;
-
-/** True when the second does not continue the first one's media timeline: another run, or fragments missing in between. */
-export function isDiscontinuity(first: PlayableFragment, second: PlayableFragment): boolean {
-  if (first.segment.runId !== second.segment.runId) return true;
-  const expectedMs = first.fragment.mediaTimeMs + first.fragment.durationMs;
-  return Math.abs(second.fragment.mediaTimeMs - expectedMs) > continuousMs;
-}
 
 /** Numbers fragments that follow `previous`; the first of a session has no previous one and gets 0 and 0. */
 export function numberFragments(
