@@ -99,6 +99,7 @@ export class RtspConnection {
       const settle = (fault?: SourceFault) => {
         cancel();
         socket.removeListener('error', onError);
+        socket.removeListener('close', onClose);
         if (fault === undefined) {
           resolve();
           return;
@@ -109,9 +110,10 @@ export class RtspConnection {
         reject(fault);
       };
       const onError = (error: Error) => settle(connectFault(error, url, target));
+      const onClose = () => settle(faults.refused(`${target} closed the connection at once`, refusedHint));
       socket.once('error', onError);
       socket.once(url.scheme === 'rtsps' ? 'secureConnect' : 'connect', () => settle());
-      socket.once('close', () => settle(faults.refused(`${target} closed the connection at once`, refusedHint)));
+      socket.once('close', onClose);
     });
     this.#isConnected = true;
     socket.setNoDelay(true);

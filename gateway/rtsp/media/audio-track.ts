@@ -122,7 +122,7 @@ export class AudioTrack implements MediaTrack, AudioHandler {
     if (bytes !== undefined) {
       const bits = new BitCursor();
       bits.reset(bytes, 0, bytes.length);
-      config = parseStreamMuxConfig(bits, bytes);
+      config = parseStreamMuxConfig(bits);
     }
     const isConfigInBand = parameters.get('cpresent') !== '0';
     if (config !== undefined) this.config(config);

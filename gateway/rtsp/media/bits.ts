@@ -15,6 +15,15 @@ export class BitCursor {
     return this.#end - this.#at;
   }
 
+  /** Position in bits from the beginning of the bytes; may be set. */
+  get at(): number {
+    return this.#at;
+  }
+
+  set at(bits: number) {
+    this.#at = bits;
+  }
+
   /** Up to 32 bits, most significant first. */
   read(count: number): number {
     let value = 0;

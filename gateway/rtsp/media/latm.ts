@@ -13,19 +13,18 @@ export type LatmConfig = {
 };
 
 /** Undefined for forms that we do not take: several programs or layers, other frame length types. */
-export function parseStreamMuxConfig(bits: BitCursor, bytes: Uint8Array): LatmConfig | undefined {
+export function parseStreamMuxConfig(bits: BitCursor): LatmConfig | undefined {
   if (bits.read(1) !== 0) return undefined; // audioMuxVersion 1
   if (bits.read(1) !== 1) return undefined; // allStreamsSameTimeFraming
   const framesPerElement = bits.read(6) + 1;
   if (bits.read(4) !== 0 || bits.read(3) !== 0) return undefined; // numProgram, numLayer
-  const configBegin = bytes.length * 8 - bits.leftBits;
-  const configBits = specificConfigBits(bits);
-  if (configBits === undefined) return undefined;
-  const copy = new BitCursor();
-  copy.reset(bytes, 0, bytes.length);
-  for (let left = configBegin; left > 0; left -= 32) copy.read(Math.min(32, left));
+  const configBegin = bits.at;
+  if (!skipSpecificConfig(bits)) return undefined;
+  const configBits = bits.at - configBegin;
+  bits.at = configBegin;
   const audioSpecificConfig = new Uint8Array((configBits + 7) >> 3);
-  copy.readBytes(audioSpecificConfig, audioSpecificConfig.length);
+  bits.readBytes(audioSpecificConfig, audioSpecificConfig.length);
+  bits.at = configBegin + configBits;
   const spare = audioSpecificConfig.length * 8 - configBits;
   const last = audioSpecificConfig.length - 1;
   audioSpecificConfig[last] = ((audioSpecificConfig[last] ?? 0) >> spare) << spare;
@@ -42,9 +41,8 @@ export function parseStreamMuxConfig(bits: BitCursor, bytes: Uint8Array): LatmCo
   return { audioSpecificConfig, framesPerElement, otherDataBits };
 }
 
-/** Walks an AudioSpecificConfig of AAC with a GASpecificConfig and says how long it is. */
-function specificConfigBits(bits: BitCursor): number | undefined {
-  const before = bits.leftBits;
+/** Walks over an AudioSpecificConfig of AAC-LC, plain or with SBR; false for other forms. */
+function skipSpecificConfig(bits: BitCursor): boolean {
   const objectType = bits.read(5);
   if (bits.read(4) === 15) bits.read(24);
   const channels = bits.read(4);
@@ -53,11 +51,18 @@ function specificConfigBits(bits: BitCursor): number | undefined {
     if (bits.read(4) === 15) bits.read(24);
     core = bits.read(5);
   }
-  if (core !== 2 || channels === 0) return undefined;
+  if (core !== 2 || channels === 0) return false;
   bits.read(1); // frameLengthFlag
   if (bits.read(1) === 1) bits.read(14); // dependsOnCoreCoder
-  if (bits.read(1) === 1) return undefined; // extensionFlag
-  return before - bits.leftBits;
+  if (bits.read(1) === 1) return false; // extensionFlag
+  // GStreamer leaves the sync extension in, which the mux config has no place for. No frame length type begins like it.
+  const end = bits.at;
+  if (bits.read(11) !== 0x2b7) {
+    bits.at = end;
+    return true;
+  }
+  if (bits.read(5) === 5 && bits.read(1) === 1 && bits.read(4) === 15) bits.read(24);
+  return true;
 }
 
 export class LatmDepacketiser {
@@ -107,7 +112,7 @@ export class LatmDepacketiser {
     const bits = this.#bits;
     bits.reset(this.#element, 0, this.#length);
     if (this.#isConfigInBand && bits.read(1) === 0) {
-      const config = parseStreamMuxConfig(bits, this.#element.subarray(0, this.#length));
+      const config = parseStreamMuxConfig(bits);
       if (config === undefined) {
         this.#handler.oddity('the sound has a form of LATM that is not supported');
         return;

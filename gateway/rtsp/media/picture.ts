@@ -199,7 +199,11 @@ export class PictureAssembler {
     if (this.#hasSlice) {
       const isSecondField = this.isInterlaced && isFirst && rtpTime === this.#rtpTime;
       if (rtpTime !== this.#rtpTime || (isFirst && !isSecondField)) this.#boundary();
-      else if (this.#isMarked) this.#markerLied();
+      else if (!isSecondField) {
+        if (this.#isMarked) this.#markerLied();
+        // Parameter sets between slices of one picture (GStreamer) would cut it in two for every decoder.
+        this.#length = this.#pictureEnd;
+      }
     } else if (!isFirst && rtpTime === this.#endedByMarkerAt && !this.#isAfterGap) {
       // More of a picture that went out at its marker: it is broken already, the rest of it must not pose as a picture.
       this.#markerLied();

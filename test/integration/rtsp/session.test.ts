@@ -93,6 +93,7 @@ test('a size that changes in band begins another session on a new timeline', asy
   const { sink } = await sinkFor('h264');
 
   const playing = playUntil(sourceOf(camera), sink, (it) => it.sessions.length === 2 && it.of(1).length > 60);
+  await expect.poll(() => sink.of(1).length, { timeout: 10_000 }).toBeGreaterThan(20);
   await camera.changeSize(320, 240);
   await playing;
 
