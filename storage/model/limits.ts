@@ -140,6 +140,10 @@ export const limits = {
   diskReserveBytesMax: 10 * 1024 * MiB,
   /** Neighbouring fragments of two runs may lie so far apart without a gap row: a reconnect that nobody can see. */
   gapToleranceMs: 1_000,
+  /** Findings of one check that are told: who has more than that has one cause. */
+  checkFindingsMax: 1_000,
+  /** Legal holds at the same time: each is looked at for every segment that retention considers. */
+  holdsMax: 1_000,
   /** Gap rows become final so long after their time: an open file is finished, or recovered, and taken in by then. */
   gapSettleMs: 10 * 60_000,
   /** The keeper writes down that it lives so often; a silence of twice that means that nothing ran. */
