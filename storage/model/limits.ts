@@ -110,6 +110,8 @@ export const limits = {
   hlsWindowFragmentsMin: 3,
   /** Entries of one playlist or clip: 24 hours of 2 s with some more; the playlist has 7 MB then, the clip's index 600 KB. */
   playbackFragmentsMax: 50_000,
+  /** One playlist or clip: a week of a camera that records seldom; what is dense meets the bound above after a day. */
+  playbackRangeMsMax: 7 * 24 * 3_600_000,
   /** A live session's numbers are counted anew after a restart by reading fragment tables so far back: 6 hours are 360 tables. */
   hlsCountBackMs: 6 * 3_600_000,
   /** Sessions whose counting is remembered: about 1 KB and a window of references each. */
