@@ -48,7 +48,15 @@ export function gapQueries(database: Database) {
     `SELECT pause_id, begin_ms, end_ms FROM pauses JOIN streams USING (stream_key) WHERE stream_id = @streamId
       AND begin_ms < @endMs AND (end_ms IS NULL OR end_ms > @beginMs) ORDER BY begin_ms LIMIT @limit`,
   );
+  const sums = database.prepare(
+    `SELECT stream_id streamId, reason, sum(min(coalesce(end_ms, @endMs), @endMs) - max(begin_ms, @beginMs)) missingMs
+      FROM gaps JOIN streams USING (stream_key) WHERE begin_ms < @endMs AND coalesce(end_ms, @endMs) > @beginMs
+      GROUP BY stream_id, reason`,
+  );
   return {
+    /** Missing time within a span by stream and reason; an open gap counts to the span's end. */
+    sums: (span: Span): { streamId: string; reason: string; missingMs: number }[] =>
+      sums.all(span) as { streamId: string; reason: string; missingMs: number }[],
     /** Pauses that overlap the span, by begin; at most `limit`. */
     pausesBetween: (streamId: string, span: Span, limit: number): Pause[] =>
       (pauses.all({ streamId, ...span, limit }) as { pause_id: number; begin_ms: number; end_ms: number | null }[]).map(

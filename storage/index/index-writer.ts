@@ -18,6 +18,7 @@ import { type HoldRows, holdRows } from './hold-rows.ts';
 import { type IndexQueries, indexQueries } from './index-queries.ts';
 import { type LedgerRows, ledgerRows } from './ledger-rows.ts';
 import { removalRows } from './removal-rows.ts';
+import { salvageRows } from './salvage.ts';
 import { type SegmentRows, segmentRows } from './segment-rows.ts';
 import { type StateRows, stateRows } from './state-rows.ts';
 
@@ -97,6 +98,11 @@ export class IndexWriter {
     });
     this.#open({ isChecked: false });
     return { kind: 'replaced', movedTo, reason };
+  }
+
+  /** Takes over what a damaged index still tells and files don't: rows by table. */
+  salvage(damagedPath: string): Readonly<Record<string, number>> {
+    return salvageRows({ log: this.#log }, { damagedPath, target: must(this.#database, 'the index is open') });
   }
 
   /** All questions, on the writer's own connection. */

@@ -82,6 +82,9 @@ export function segmentQueries(database: Database) {
   );
   const notStored = database.prepare(`${anywhere} WHERE s.location = 'local' ORDER BY s.begin_server_ms LIMIT @limit`);
   const keptLocal = database.prepare(`${anywhere} WHERE s.is_local = 1 ORDER BY s.begin_server_ms LIMIT @limit`);
+  const keptLocalAndStored = database.prepare(
+    `${anywhere} WHERE s.is_local = 1 AND s.location = 'stored' ORDER BY s.begin_server_ms LIMIT @limit`,
+  );
   const pageOfAll = database.prepare(`${anywhere} WHERE s.segment_id > @segmentId ORDER BY s.segment_id LIMIT @limit`);
   const packed = database.prepare('SELECT packed FROM fragment_tables WHERE segment_id = ?').pluck();
   const counts = database.prepare(
@@ -93,6 +96,8 @@ export function segmentQueries(database: Database) {
   const newest = database.prepare(
     'SELECT max((SELECT max(begin_server_ms) FROM segments s WHERE s.stream_key = t.stream_key)) FROM streams t',
   );
+
+  const isGarbage = database.prepare('SELECT 1 FROM garbage WHERE object_key = ?').pluck();
 
   const toSegment = (row: unknown) => rowToSegment(row as SegmentRow, runs.byKey);
   const one = (row: unknown) => (row === undefined ? undefined : toSegment(row));
@@ -116,6 +121,8 @@ export function segmentQueries(database: Database) {
     notStored: (limit: number): StoredSegment[] => notStored.all({ limit }).map(toSegment),
     /** Whose journal file is still kept, oldest first. */
     keptLocal: (limit: number): StoredSegment[] => keptLocal.all({ limit }).map(toSegment),
+    /** Whose object is durable and whose journal file is still kept, oldest first. */
+    keptLocalAndStored: (limit: number): StoredSegment[] => keptLocalAndStored.all({ limit }).map(toSegment),
     /** Page by page through all rows, in no order of time. */
     pageOfAll: (afterSegmentId: number, limit: number): StoredSegment[] =>
       pageOfAll.all({ segmentId: afterSegmentId, limit }).map(toSegment),
@@ -128,6 +135,8 @@ export function segmentQueries(database: Database) {
     localFiles: (): { segments: number; bytes: number } => localCounts.get() as { segments: number; bytes: number },
     /** Begin of the newest segment of any stream, server time. */
     newestMs: (): number | undefined => (newest.pluck().get() as number | null) ?? undefined,
+    /** Removed, its bytes still to be deleted. */
+    isGarbage: (objectKey: string): boolean => isGarbage.get(objectKey) !== undefined,
     run: (runId: string): Run | undefined => runs.byId(runId),
   };
 }

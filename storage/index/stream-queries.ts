@@ -35,7 +35,28 @@ export function streamQueries(database: Database) {
           AND s.end_server_ms > @beginMs ORDER BY s.begin_server_ms`,
     )
     .raw();
+  const removedBytes = database.prepare('SELECT reason, sum(bytes) bytes FROM removals GROUP BY reason');
+  const recordedByLedger = database
+    .prepare('SELECT stream_id FROM streams WHERE ledger_state IS NOT NULL ORDER BY stream_id')
+    .pluck();
+  const wrongTotals = database
+    .prepare(
+      `SELECT stream_id FROM streams t WHERE segments <> (SELECT count(*) FROM segments s WHERE s.stream_key = t.stream_key)
+        OR bytes <> (SELECT coalesce(sum(byte_length), 0) FROM segments s WHERE s.stream_key = t.stream_key)`,
+    )
+    .pluck();
+  const count = database.prepare('SELECT coalesce(sum(segments), 0) FROM streams').pluck();
+  const rebuild = database.prepare("SELECT value FROM keeper_state WHERE name = 'rebuild'").pluck();
   return {
+    /** Streams whose kept totals are not those of their rows: reads every row. */
+    wrongTotals: (): string[] => wrongTotals.all() as string[],
+    segmentCount: (): number => count.get() as number,
+    /** True while the index is filled from files and objects: rows are still missing. */
+    isRebuilding: (): boolean => ((rebuild.get() as string | undefined) ?? 'null') !== 'null',
+    /** Bytes removed so far. */
+    removedBytes: (): { reason: string; bytes: number }[] => removedBytes.all() as { reason: string; bytes: number }[],
+    /** Streams whose seconds the gap ledger accounts for. */
+    recordedByLedger: (): string[] => recordedByLedger.all() as string[],
     totalsOf: (streamId: string): StreamTotals | undefined => {
       const row = totals.get(streamId) as TotalsRow | undefined;
       return row === undefined ? undefined : rowToTotals(row);

@@ -1,0 +1,71 @@
+/** What lies under `journal/finished`: names and places, nothing of their content. */
+
+import { mkdir, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { errnoOf, toAppError } from '../base/errors.ts';
+import { syncDirectory } from '../base/files.ts';
+
+export type FinishedFile = { readonly streamId: string; readonly name: string; readonly path: string };
+
+/** Room of a file system, bytes, and its device number. */
+export type Space = { readonly freeBytes: number; readonly totalBytes: number; readonly device: number };
+
+const segmentSuffix = '.mkv';
+
+/** All finished segment files, oldest name of each stream first; none while the journal is not there. */
+export async function listFinished(directory: string): Promise<FinishedFile[]> {
+  const files: FinishedFile[] = [];
+  for (const entry of await entriesOf(directory)) {
+    if (!entry.isDirectory()) continue;
+    const within = join(directory, entry.name);
+    const names = (await entriesOf(within)).map((file) => file.name).filter((name) => name.endsWith(segmentSuffix));
+    for (const name of names.sort()) files.push({ streamId: entry.name, name, path: join(within, name) });
+  }
+  return files;
+}
+
+/** Removes a file; one that is gone already is no error. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw toAppError(error);
+  }
+}
+
+/** Moves a file into another directory of the same file system, durably. */
+export async function moveFile(path: string, target: string): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  await rename(path, target);
+  await syncDirectory(dirname(target));
+}
+
+/** Length and time of the last change, or undefined when the file is gone. */
+export async function statFile(path: string): Promise<{ byteLength: number; changedMs: number } | undefined> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { byteLength: size, changedMs: mtimeMs };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw toAppError(error);
+  }
+}
+
+/** Room of the file system that a directory lies on. */
+export async function spaceOf(directory: string): Promise<Space> {
+  try {
+    const [room, { dev }] = await Promise.all([statfs(directory), stat(directory)]);
+    return { freeBytes: room.bavail * room.bsize, totalBytes: room.blocks * room.bsize, device: dev };
+  } catch (error) {
+    throw toAppError(error);
+  }
+}
+
+async function entriesOf(directory: string) {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
+    throw toAppError(error);
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * Keeps the gap rows true: reads new ledger lines, and for each stream that has news computes the rows of the last minutes
+ * again from lines and coverage. What is older than `limits.gapSettleMs` and covered is settled: its lines go, its rows stay.
+ * Lines, cursors and rows change in one transaction, so each line counts once, whenever the process dies.
+ */
+
+import { unlink } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { errnoOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Gap, IndexChange, IndexWriter, LedgerEntry, NewGap, Span, StoredSegment } from '../index/index.ts';
+import { limits } from '../model/limits.ts';
+import { gapsOf, without } from './gaps-of.ts';
+import { type LedgerPage, readLedgerPages } from './ledger-files.ts';
+import { type LedgerState, type Stretch, silentState, timelineOf } from './ledger-timeline.ts';
+
+type StreamLedger = {
+  readonly streamKey: number;
+  readonly streamId: string;
+  readonly state: LedgerState;
+  readonly settledMs: number;
+  readonly entries: readonly (LedgerEntry & { readonly lineId: number })[];
+};
+
+/** Beyond every time we see: the end of what is asked for. */
+const endOfTimeMs = Number.MAX_SAFE_INTEGER;
+
+export class GapLedger {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #index: IndexWriter;
+  readonly #stateDirectory: string;
+  readonly #isRing: (streamId: string) => boolean;
+  /** Streams whose rows may have to change. */
+  readonly #stale = new Set<string>();
+
+  constructor(
+    dependencies: {
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly index: IndexWriter;
+      /** True for streams of which only minutes are kept for live players: nothing of them is a gap. */
+      readonly isRing: (streamId: string) => boolean;
+    },
+    options: { readonly stateDirectory: string },
+  ) {
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#index = dependencies.index;
+    this.#isRing = dependencies.isRing;
+    this.#stateDirectory = options.stateDirectory;
+  }
+
+  /** Everything is computed once more; `off` is the time in which the keeper did not run, if it was long. */
+  onStart(off: Span | undefined): void {
+    const streams = this.#index.ledger.streams().filter((stream) => stream.state !== undefined);
+    for (const { streamId } of streams) this.#stale.add(streamId);
+    if (off === undefined) return;
+    this.#index.transaction((change) => {
+      for (const { streamKey, streamId } of streams) {
+        change.ledger.addLine(streamKey, { process: '', line: { kind: 'off', streamId, ...off } });
+      }
+    });
+  }
+
+  /** Reads new lines; `update` makes rows of them, when the files they speak of were taken in. */
+  async read(): Promise<void> {
+    const pages = await readLedgerPages(this.#stateDirectory, (file) => this.#index.ledger.cursorOf(file));
+    for (const page of pages) {
+      this.#takeIn(page);
+      if (page.badLines > 0)
+        this.#log.warn('ledger lines are not readable', { file: page.file, badLines: page.badLines });
+      if (page.isFinished) await this.#forget(page);
+    }
+  }
+
+  /** Brings the rows of all streams with news up to date. */
+  update(): void {
+    if (this.#stale.size === 0) return;
+    const due = this.#index.ledger.streams().filter((stream) => this.#stale.has(stream.streamId));
+    for (const { streamKey, streamId, state, settledMs } of due) {
+      const ledger: StreamLedger = {
+        streamKey,
+        streamId,
+        state: state === undefined ? silentState : (JSON.parse(state) as LedgerState),
+        settledMs,
+        entries: this.#index.ledger.linesOf(streamKey),
+      };
+      if (state !== undefined || ledger.entries.length > 0)
+        this.#index.transaction((change) => this.#recompute(change, ledger));
+      this.#stale.delete(streamId);
+    }
+    this.#stale.clear();
+  }
+
+  /** A taken-in segment covers its span; one that came after its time was settled cuts the rows that said otherwise. */
+  onTakenIn(change: IndexChange, segment: Pick<StoredSegment, 'streamId' | 'beginServerMs' | 'endServerMs'>): void {
+    const { streamId, beginServerMs: beginMs, endServerMs: endMs } = segment;
+    this.#stale.add(streamId);
+    const stream = change.ledger.streams().find((each) => each.streamId === streamId);
+    if (stream === undefined || beginMs >= stream.settledMs) return;
+    for (const gap of change.queries.gaps.between(streamId, { beginMs, endMs }, limits.indexRowsMax)) {
+      if (gap.origin === 'loss') continue;
+      const left = without([{ beginMs: gap.beginMs, endMs: gap.endMs ?? endOfTimeMs }], [{ beginMs, endMs }]);
+      change.gaps.remove(gap.gapId);
+      for (const piece of left) {
+        change.gaps.add(stream.streamKey, {
+          ...gap,
+          ...piece,
+          endMs: piece.endMs === endOfTimeMs ? undefined : piece.endMs,
+        });
+      }
+    }
+  }
+
+  /** The footage of a torn or damaged end is gone. */
+  onTorn(change: IndexChange, torn: Span & { readonly streamId: string; readonly runId: string | undefined }): void {
+    if (torn.endMs <= torn.beginMs) return;
+    this.#stale.add(torn.streamId);
+    this.#addLoss(change, { ...torn, reason: 'torn-tail', detail: undefined, origin: 'loss' });
+  }
+
+  /** The process of these streams is gone: what it was recording is missing from now on. */
+  onProcessEnded(process: string): void {
+    const streams = this.#index.ledger
+      .streams()
+      .filter((stream) => stream.state !== undefined || this.#index.ledger.linesOf(stream.streamKey).length > 0);
+    const atMs = this.#clock.wallMs();
+    this.#index.transaction((change) => {
+      for (const { streamKey, streamId } of streams) {
+        change.ledger.addLine(streamKey, { process, line: { kind: 'process-ended', streamId, atMs } });
+        this.#stale.add(streamId);
+      }
+    });
+  }
+
+  #takeIn(page: LedgerPage): void {
+    this.#index.transaction((change) => {
+      for (const entry of page.entries) {
+        const { line } = entry;
+        this.#stale.add(line.streamId);
+        if (line.kind === 'loss') this.#addLoss(change, { ...line, detail: line.detail, origin: 'loss' });
+        else change.ledger.addLine(change.segments.streamKey(line.streamId), entry);
+      }
+      change.ledger.setCursor(page.file, page.cursor);
+    });
+  }
+
+  #addLoss(change: IndexChange, loss: NewGap & { readonly streamId: string }): void {
+    const { streamId, beginMs, endMs = beginMs, reason, runId } = loss;
+    const known = change.queries.gaps.between(
+      streamId,
+      { beginMs: beginMs - 1, endMs: endMs + 1 },
+      limits.indexRowsMax,
+    );
+    const isKnown = known.some(
+      (gap) =>
+        gap.origin === 'loss' && gap.reason === reason && gap.runId === runId && gap.beginMs === Math.floor(beginMs),
+    );
+    if (!isKnown) change.gaps.add(change.segments.streamKey(streamId), loss);
+  }
+
+  /** The file goes first: a cursor without a file is harmless, a file without a cursor would be read again. */
+  async #forget(page: LedgerPage): Promise<void> {
+    await unlink(page.path).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
+    this.#index.transaction((change) => change.ledger.dropCursor(page.file));
+  }
+
+  #recompute(change: IndexChange, ledger: StreamLedger): void {
+    const { streamId, settledMs } = ledger;
+    const window = { beginMs: settledMs, endMs: endOfTimeMs };
+    const { stretches, state } = timelineOf(ledger.state, ledger.entries);
+    if (this.#isRing(streamId)) {
+      const lineId = ledger.entries.at(-1)?.lineId ?? 0;
+      change.ledger.settle(ledger.streamKey, { state: JSON.stringify(state), settledMs: this.#clock.wallMs(), lineId });
+      return;
+    }
+    const footage = coverageOf(change, streamId, window);
+    const rows = change.queries.gaps.between(streamId, window, limits.indexRowsMax);
+    const losses = rows.flatMap((gap) =>
+      gap.origin === 'loss' ? [{ beginMs: gap.beginMs, endMs: gap.endMs ?? endOfTimeMs }] : [],
+    );
+    const wanted = gapsOf({ stretches, covered: [...footage, ...losses], fromMs: settledMs });
+    const mine = rows.filter((gap) => gap.origin !== 'loss' && gap.beginMs >= settledMs);
+    writeGaps(change, ledger.streamKey, { mine, wanted });
+    writePauses(change, ledger, stretches);
+    this.#settle(change, ledger, footage);
+  }
+
+  /** Moves the settled moment to the newest one that is old enough and covered, or not wanted. */
+  #settle(change: IndexChange, ledger: StreamLedger, footage: readonly Span[]): void {
+    const beforeMs = this.#clock.wallMs() - limits.gapSettleMs;
+    let endMs = beforeMs;
+    for (let count = ledger.entries.length; count >= 0; count--) {
+      const { state } = timelineOf(ledger.state, ledger.entries.slice(0, count));
+      const settledMs = settledWithin(state, { beginMs: state.sinceMs, endMs }, footage);
+      if (settledMs !== undefined && settledMs > ledger.settledMs) {
+        const lineId = ledger.entries[count - 1]?.lineId ?? 0;
+        change.ledger.settle(ledger.streamKey, { state: JSON.stringify(state), settledMs, lineId });
+        return;
+      }
+      endMs = Math.min(endMs, state.sinceMs);
+    }
+  }
+}
+
+/** Footage that is or was there: what retention removed later was no gap. */
+function coverageOf(change: IndexChange, streamId: string, window: Span): Span[] {
+  const segments = change.queries.streams.intervals(streamId, window, limits.segmentDurationMsMax);
+  const removed = change.queries.streams.removals(streamId, window, limits.indexRowsMax);
+  return [...[...segments].map(([beginMs, endMs]) => ({ beginMs, endMs })), ...removed];
+}
+
+function settledWithin(state: LedgerState, span: Span, footage: readonly Span[]): number | undefined {
+  if (span.endMs <= span.beginMs) return undefined;
+  if (state.kind === 'unwanted') return state.heardMs === 0 ? undefined : span.endMs;
+  if (state.kind === 'missing') return undefined;
+  let latest: number | undefined;
+  for (const { beginMs, endMs } of footage) {
+    if (beginMs < span.endMs && endMs > span.beginMs) latest = Math.max(latest ?? 0, Math.min(endMs, span.endMs));
+  }
+  return latest;
+}
+
+/** Rows that stay keep their id: players and pages may hold it. */
+function writeGaps(
+  change: IndexChange,
+  streamKey: number,
+  { mine, wanted }: { readonly mine: readonly Gap[]; readonly wanted: readonly NewGap[] },
+): void {
+  const left = new Set(mine);
+  for (const gap of wanted) {
+    const same = [...left].find(
+      (row) => row.beginMs === Math.floor(gap.beginMs) && row.reason === gap.reason && row.detail === gap.detail,
+    );
+    if (same === undefined) {
+      change.gaps.add(streamKey, gap);
+      continue;
+    }
+    left.delete(same);
+    const endMs = gap.endMs === undefined ? undefined : Math.ceil(gap.endMs);
+    if (same.endMs !== endMs) change.gaps.change({ gapId: same.gapId, beginMs: same.beginMs, endMs });
+  }
+  for (const row of left) change.gaps.remove(row.gapId);
+}
+
+/** The time before the first line of a stream is no pause: nothing is known of it. */
+function writePauses(change: IndexChange, ledger: StreamLedger, stretches: readonly Stretch[]): void {
+  const wanted = stretches.filter((stretch) => stretch.kind === 'unwanted' && stretch.beginMs > 0);
+  const window = { beginMs: ledger.settledMs, endMs: endOfTimeMs };
+  const left = new Set(change.queries.gaps.pausesBetween(ledger.streamId, window, limits.indexRowsMax));
+  for (const pause of wanted) {
+    const same = [...left].find((row) => row.beginMs === Math.floor(pause.beginMs));
+    if (same === undefined) change.gaps.addPause(ledger.streamKey, pause);
+    else {
+      left.delete(same);
+      if (same.endMs !== pause.endMs) change.gaps.endPause(same.pauseId, pause.endMs);
+    }
+  }
+  for (const row of left) if (row.beginMs >= ledger.settledMs) change.gaps.removePause(row.pauseId);
+}

@@ -1,0 +1,136 @@
+/**
+ * Legal holds are kept twice: as rows, and in a file that survives the loss of the index, since a lost hold would be lost
+ * footage. The file is written first when a hold begins and last when it ends.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '../base/clock.ts';
+import { appError, errnoOf } from '../base/errors.ts';
+import { writeFileAtomic } from '../base/files.ts';
+import type { Log } from '../base/log.ts';
+import { type Hold, type IndexWriter, isHoldActive } from '../index/index.ts';
+import { limits } from '../model/limits.ts';
+
+export type NewHold = Pick<Hold, 'streamId' | 'beginMs' | 'endMs' | 'who' | 'why' | 'untilMs'>;
+
+const optionalMs = z.number().optional();
+const holdShape = z.object({
+  holdId: z.string(),
+  streamId: z.string().optional(),
+  beginMs: z.number(),
+  endMs: optionalMs,
+  who: z.string(),
+  why: z.string(),
+  untilMs: optionalMs,
+  createdMs: z.number(),
+});
+const fileShape = z.object({ version: z.literal(1), holds: z.array(holdShape) });
+
+export class Holds {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #index: IndexWriter;
+  readonly #path: string;
+  /** Changes of the file follow each other. */
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    dependencies: { readonly clock: Clock; readonly log: Log; readonly index: IndexWriter },
+    options: { readonly path: string },
+  ) {
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#index = dependencies.index;
+    this.#path = options.path;
+  }
+
+  /**
+   * Brings rows back that the file has: after the index was lost, or a crash between file and row.
+   * @throws AppError data_loss  the file cannot be read: nothing may be removed before a person has looked
+   */
+  async restore(): Promise<void> {
+    const kept = await this.#readFile();
+    this.#index.transaction((change) => {
+      for (const hold of kept) change.holds.add(hold);
+    });
+  }
+
+  /** Begins a hold; durable when this resolves. @throws AppError resource_exhausted  there are too many */
+  async add(hold: NewHold): Promise<Hold> {
+    const added: Hold = {
+      ...hold,
+      holdId: randomUUID(),
+      createdMs: this.#clock.wallMs(),
+      releasedMs: undefined,
+      releasedBy: undefined,
+    };
+    const active = this.#active();
+    if (active.length >= limits.holdsMax)
+      throw appError('resource_exhausted', 'too many legal holds', { holdsMax: limits.holdsMax });
+    await this.#write([...active, added]);
+    this.#index.transaction((change) => change.holds.add(added));
+    this.#log.info('legal hold begun', {
+      holdId: added.holdId,
+      streamId: added.streamId,
+      who: added.who,
+      why: added.why,
+    });
+    return added;
+  }
+
+  /** Ends a hold. @throws AppError not_found  there is no such hold, or it is released already */
+  async release(holdId: string, who: string): Promise<void> {
+    const isReleased = this.#index.transaction((change) =>
+      change.holds.release(holdId, { who, atMs: this.#clock.wallMs() }),
+    );
+    if (!isReleased) throw appError('not_found', 'no such legal hold', { holdId });
+    this.#log.info('legal hold released', { holdId, who });
+    await this.#write(this.#active());
+  }
+
+  #active(): Hold[] {
+    const nowMs = this.#clock.wallMs();
+    return this.#index.queries.streams.holds(undefined).filter((hold) => isHoldActive(hold, nowMs));
+  }
+
+  async #write(holds: readonly Hold[]): Promise<void> {
+    const text = `${JSON.stringify({ version: 1, holds }, undefined, 2)}\n`;
+    const writing = this.#writing
+      .catch(() => {})
+      .then(async () => {
+        await mkdir(dirname(this.#path), { recursive: true });
+        await writeFileAtomic(this.#path, text);
+      });
+    this.#writing = writing;
+    await writing;
+  }
+
+  async #readFile(): Promise<Hold[]> {
+    let text: string;
+    try {
+      text = await readFile(this.#path, 'utf8');
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw error;
+    }
+    try {
+      return fileShape.parse(JSON.parse(text)).holds.map((hold) => ({
+        ...hold,
+        streamId: hold.streamId,
+        endMs: hold.endMs,
+        untilMs: hold.untilMs,
+        releasedMs: undefined,
+        releasedBy: undefined,
+      }));
+    } catch (cause) {
+      throw appError('data_loss', 'the file of legal holds is damaged', {
+        path: this.#path,
+        hint: 'Nothing is removed until it is mended or moved away.',
+        cause,
+      });
+    }
+  }
+}

@@ -1,0 +1,502 @@
+/**
+ * The keeper: finished files -> index rows -> object store, and everything that keeps them true: recovery of dead writers'
+ * files, the gap ledger, retention, legal holds. The only writer of the index, and never on the path of a live fragment: two
+ * loops look at directories and rows, hints only make them look sooner.
+ *
+ *   take-in loop   journal/open (dead) =recover=> journal/finished =read table=> index rows, gap rows
+ *   store loop     rows not stored =put=> object store; rows due =garbage=> bytes deleted
+ */
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AssertionError } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { appError, isAppError, toAppError } from '../base/errors.ts';
+import { Lifetime } from '../base/lifecycle.ts';
+import type { Log } from '../base/log.ts';
+import { Backoff } from '../base/retry.ts';
+import { IndexWriter, type StreamPolicy } from '../index/index.ts';
+import type { Plan } from '../model/camera.ts';
+import { limits } from '../model/limits.ts';
+import type { Paths } from '../model/paths.ts';
+import type { ObjectStore } from '../objects/index.ts';
+import { ClockGuard } from './clock-guard.ts';
+import { type Space, spaceOf } from './finished-files.ts';
+import { GapLedger } from './gap-ledger.ts';
+import { Holds } from './holds.ts';
+import type { KeeperProblem, KeeperState } from './keeper-state.ts';
+import { type RebuildProgress, rebuildGaps, rebuildSegments } from './rebuild.ts';
+import { Recovery } from './recovery.ts';
+import { Retention } from './retention.ts';
+import { StoreGate } from './store-gate.ts';
+import { StoreOut } from './store-out.ts';
+import { TakeIn, type TakeInResult } from './take-in.ts';
+import { Wake } from './wake.ts';
+
+export type KeeperOptions = {
+  readonly paths: Paths;
+  /** Local copies kept after the store has them; 0 (default) for a store on the same disk. */
+  readonly hotBytesMax?: number;
+  /** Files the store does not have yet: beyond it the oldest are given up so that recording goes on. Default: as the disk allows. */
+  readonly localBytesMax?: number;
+  /** All cameras together. Default: as the disk allows. */
+  readonly bytesMax?: number;
+  /** Room that disks keep free. Default: what open files may need and 2 %, at most `limits.diskReserveBytesMax`. */
+  readonly diskReserveBytes?: number;
+  /** How often directories are looked at without a hint. */
+  readonly periodMs?: number;
+  readonly storeTimeoutMs?: number;
+};
+
+export type KeeperDependencies = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: ObjectStore;
+  /** Called with what must not be survived: an assertion of ours. Without it the process ends. */
+  readonly onFatal?: (error: unknown) => void;
+};
+
+const defaultPeriodMs = 5_000;
+/** Dead writers are looked for, and old gaps forgotten, so often. */
+const recoveryPeriodMs = 10_000;
+const housekeepingPeriodMs = 600_000;
+
+export class Keeper {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #store: ObjectStore;
+  readonly #onFatal: (error: unknown) => void;
+  readonly #options: KeeperOptions;
+  readonly #lifetime = new Lifetime();
+  readonly #takeInWake: Wake;
+  readonly #storeWake: Wake;
+
+  readonly index: IndexWriter;
+  readonly holds: Holds;
+  readonly gate: StoreGate;
+  readonly #ledger: GapLedger;
+  readonly #recovery: Recovery;
+  readonly #takeIn: TakeIn;
+  readonly #storeOut: StoreOut;
+  readonly #retention: Retention;
+  #guard: ClockGuard | undefined;
+
+  #policies = new Map<string, StreamPolicy>();
+  #plan: Plan | undefined;
+  #isOpen = false;
+  #rebuild: RebuildProgress | undefined;
+  #rebuildReason: string | undefined;
+  #lastTakeIn: TakeInResult = { taken: 0, left: 0, ringFiles: 0, ringBytes: 0 };
+  #journalSpace: Space | undefined;
+  #storeSpace: Space | undefined;
+  #failures = new Map<KeeperProblem['code'], KeeperProblem>();
+  #dueRecoveryMs = Number.NEGATIVE_INFINITY;
+  #dueAliveMs = Number.NEGATIVE_INFINITY;
+  #dueHousekeepingMs = Number.NEGATIVE_INFINITY;
+
+  constructor(dependencies: KeeperDependencies, options: KeeperOptions) {
+    const { clock, log, store } = dependencies;
+    const { paths } = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#store = store;
+    this.#onFatal = dependencies.onFatal ?? throwUncaught;
+    this.#options = options;
+    this.#takeInWake = new Wake({ clock });
+    this.#storeWake = new Wake({ clock });
+    this.index = new IndexWriter({ clock, log }, { path: paths.index });
+    this.gate = new StoreGate({ clock, log, store }, { timeoutMs: options.storeTimeoutMs ?? limits.storeTimeoutMs });
+    const index = this.index;
+    const isRing = (streamId: string) => this.#policies.get(streamId)?.retentionHours === 0;
+    const onLocalGone = (fileName: string) => this.#takeIn.forget(fileName);
+    const finishedDirectory = paths.journalFinished;
+    this.holds = new Holds({ clock, log, index }, { path: join(paths.state, 'keeper', 'holds.json') });
+    this.#ledger = new GapLedger({ clock, log, index, isRing }, { stateDirectory: paths.state });
+    this.#recovery = new Recovery({ log, index, ledger: this.#ledger }, paths);
+    this.#takeIn = new TakeIn({ clock, log, index, ledger: this.#ledger, isRing }, { finishedDirectory });
+    this.#storeOut = new StoreOut({ log, index, gate: this.gate, onLocalGone }, { finishedDirectory });
+    this.#retention = new Retention(
+      { clock, log, index, gate: this.gate, onLocalGone },
+      {
+        finishedDirectory,
+        bytesMax: options.bytesMax,
+        localBytesMax: options.localBytesMax,
+        diskReserveBytes: options.diskReserveBytes,
+      },
+    );
+  }
+
+  /** Begins at once, whatever state index and store are in: they are waited for by the loops. */
+  async start(): Promise<void> {
+    await mkdir(this.#options.paths.journalFinished, { recursive: true }).catch(() => {});
+    this.#lifetime.defer(() => this.index.close());
+    this.#lifetime.loop((signal) => this.#takeInLoop(signal));
+    this.#lifetime.loop((signal) => this.#storeLoop(signal));
+  }
+
+  /** Ends both loops after the step they are in; every step may be interrupted, so a kill does no harm either. */
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  /** A file was finished, or a writer died: look at once. */
+  lookNow(): void {
+    this.#dueRecoveryMs = Number.NEGATIVE_INFINITY;
+    this.#takeInWake.wake();
+  }
+
+  /** What cameras may hold. Streams that a plan no longer names keep their last policy. */
+  setPlan(plan: Plan): void {
+    this.#plan = plan;
+    if (this.#isOpen) this.#writePlan();
+    this.#storeWake.wake();
+  }
+
+  /** A person says that the clock is right: age retention goes on. @throws AppError unavailable  the index is not open */
+  confirmClock(): void {
+    this.assertOpen();
+    this.#guard?.confirm();
+    this.#writeDoubt();
+    this.#log.info('clock confirmed', {});
+    this.#storeWake.wake();
+  }
+
+  /** From now on this store holds our objects. @throws AppError unavailable  it does not answer */
+  async adoptStore(): Promise<void> {
+    this.assertOpen();
+    this.#storeOut.adopt(await this.gate.ask((store) => store.identity()));
+    this.#storeWake.wake();
+  }
+
+  /** Removes footage of a span that no hold protects. Its bytes go after the garbage delay. */
+  removeRange(request: {
+    readonly streamId: string;
+    readonly beginMs: number;
+    readonly endMs: number;
+    readonly who: string;
+  }) {
+    this.assertOpen();
+    if (this.#rebuildReason !== undefined)
+      throw appError('unavailable', 'the index is being rebuilt', { hint: 'Try again when it is done.' });
+    return this.#retention.removeRange(request);
+  }
+
+  /** @throws AppError unavailable  the index is not open */
+  assertOpen(): void {
+    if (this.#isOpen) return;
+    throw appError('unavailable', 'the index is not open', {
+      reason: this.#failures.get('index-unavailable')?.message,
+    });
+  }
+
+  get isIndexOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Everything people see of the keeper; cheap enough for a request a second. */
+  get state(): KeeperState {
+    const { segments } = this.#isOpen ? this.index.queries : { segments: undefined };
+    const nothing = { segments: 0, bytes: 0 };
+    const doubt = this.#guard?.doubt;
+    return {
+      isIndexOpen: this.#isOpen,
+      rebuild:
+        this.#rebuildReason === undefined
+          ? undefined
+          : {
+              reason: this.#rebuildReason,
+              objects: this.#rebuild?.objects ?? 0,
+              segments: this.#rebuild?.segments ?? 0,
+            },
+      store: this.gate.health,
+      clock: { isTrusted: doubt === undefined, reason: doubt?.reason, stepMs: doubt?.stepMs },
+      backlog: segments?.backlog() ?? nothing,
+      localFiles: segments?.localFiles() ?? nothing,
+      garbage: this.#isOpen ? this.index.garbage.garbageTotals() : nothing,
+      ring: { files: this.#lastTakeIn.ringFiles, bytes: this.#lastTakeIn.ringBytes },
+      untaken: this.#lastTakeIn.left,
+      journalSpace: this.#journalSpace,
+      storeSpace: this.#storeSpace,
+      problems: this.#problems(),
+    };
+  }
+
+  async #takeInLoop(signal: AbortSignal): Promise<void> {
+    await this.#loop(signal, { name: 'taking in', wake: this.#takeInWake, problem: 'taking-in-fails' }, () =>
+      this.#takeInTick(signal),
+    );
+  }
+
+  async #storeLoop(signal: AbortSignal): Promise<void> {
+    await this.#loop(signal, { name: 'storing', wake: this.#storeWake, problem: 'storing-fails' }, () =>
+      this.#storeTick(signal),
+    );
+  }
+
+  async #loop(
+    signal: AbortSignal,
+    kind: { readonly name: string; readonly wake: Wake; readonly problem: KeeperProblem['code'] },
+    tick: () => Promise<void>,
+  ): Promise<void> {
+    const periodMs = this.#options.periodMs ?? defaultPeriodMs;
+    const backoff = new Backoff({ firstDelayMs: periodMs, delayMsMax: 60_000 });
+    while (!signal.aborted) {
+      let delayMs = periodMs;
+      try {
+        await tick();
+        backoff.reset();
+        this.#failures.delete(kind.problem);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof AssertionError) return this.#onFatal(error);
+        delayMs = backoff.nextDelayMs();
+        await this.#onFailure(error, kind);
+      }
+      await kind.wake.sleep(delayMs, signal);
+    }
+  }
+
+  async #onFailure(
+    error: unknown,
+    kind: { readonly name: string; readonly problem: KeeperProblem['code'] },
+  ): Promise<void> {
+    const failure = toAppError(error);
+    if (this.#isOpen && isIndexDamage(failure)) {
+      await this.#replaceIndex(failure.message);
+      return;
+    }
+    if (kind.problem === 'storing-fails' && !('sqlite' in failure.context)) this.gate.away(failure);
+    else this.#fail(kind.problem, failure.message, failure.hint);
+    this.#log.counted(`${kind.name} failed`, 1, { reason: failure.message, code: failure.code, cause: failure.cause });
+  }
+
+  async #takeInTick(signal: AbortSignal): Promise<void> {
+    if (!this.#isOpen) await this.#openIndex();
+    this.#observeClock();
+    await this.#ledger.read();
+    if (this.#clock.monotonicMs() >= this.#dueRecoveryMs) {
+      this.#dueRecoveryMs = this.#clock.monotonicMs() + recoveryPeriodMs;
+      await this.#recovery.tick();
+    }
+    do {
+      this.#lastTakeIn = await this.#takeIn.tick();
+      if (this.#lastTakeIn.taken > 0) this.#storeWake.wake();
+    } while (this.#lastTakeIn.left > 0 && this.#lastTakeIn.taken > 0 && !signal.aborted);
+    this.#ledger.update();
+  }
+
+  async #storeTick(signal: AbortSignal): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
+    const isReady = await this.#storeOut.isReady();
+    this.#storeSpace = isReady ? await this.gate.ask((store) => store.space()) : undefined;
+    if (this.#rebuildReason !== undefined) {
+      if (isReady) await this.#fillIndex(signal);
+      return;
+    }
+    if (!this.#failures.has('holds-unreadable')) this.#removeDue();
+    if (!isReady) {
+      await this.#retention.deleteDueLocal();
+      return;
+    }
+    await this.#retention.deleteDue();
+    await this.#storeAll(signal);
+    this.gate.well();
+    if (this.#clock.monotonicMs() >= this.#dueHousekeepingMs) {
+      this.#dueHousekeepingMs = this.#clock.monotonicMs() + housekeepingPeriodMs;
+      if (this.#guard?.doubt === undefined) this.#retention.forgetOldGaps();
+      this.index.checkpoint();
+    }
+  }
+
+  async #storeAll(signal: AbortSignal): Promise<void> {
+    const hotBytesMax = this.#options.hotBytesMax ?? 0;
+    await this.#storeOut.releaseLocal(hotBytesMax);
+    while (!signal.aborted && (await this.#storeOut.storeSome()) > 0) await this.#storeOut.releaseLocal(hotBytesMax);
+  }
+
+  #removeDue(): void {
+    if (this.#journalSpace === undefined) return;
+    const disk = {
+      isClockTrusted: this.#guard?.doubt === undefined,
+      openFiles: this.#recovery.openFiles,
+      journal: this.#journalSpace,
+      store: this.#storeSpace,
+    };
+    // More than one plan a tick only when it was cut off: each frees what it can, and garbage is deleted in between.
+    if (this.#retention.removeDue(disk).isMore) this.#storeWake.wake();
+  }
+
+  async #openIndex(): Promise<void> {
+    try {
+      const start = await this.index.start();
+      if (start.kind !== 'opened')
+        this.#beginRebuild(start.kind === 'replaced' ? start : { reason: 'there was no index' });
+      this.#failures.delete('index-unavailable');
+    } catch (error) {
+      this.#fail('index-unavailable', toAppError(error).message, toAppError(error).hint);
+      throw error;
+    }
+    await this.#onIndexOpen();
+  }
+
+  async #replaceIndex(reason: string): Promise<void> {
+    this.#isOpen = false;
+    try {
+      const start = await this.index.replace(reason);
+      this.#beginRebuild(start.kind === 'replaced' ? start : { reason });
+      await this.#onIndexOpen();
+    } catch (error) {
+      this.#fail('index-unavailable', toAppError(error).message, toAppError(error).hint);
+    }
+  }
+
+  #beginRebuild(start: { readonly reason: string; readonly movedTo?: string }): void {
+    if (start.movedTo !== undefined) {
+      const rows = this.index.salvage(start.movedTo);
+      this.#log.warn('rows were taken over from the damaged index', rows);
+    }
+    const { reason, movedTo = null } = start;
+    this.index.transaction((change) => change.state.set('rebuild', { reason, movedTo, sinceMs: this.#clock.wallMs() }));
+  }
+
+  async #onIndexOpen(): Promise<void> {
+    this.#takeIn.forgetAll();
+    this.#storeOut.forgetAll();
+    this.#retention.forgetAll();
+    this.#rebuildReason = this.index.state.get('rebuild')?.reason;
+    this.#rebuild = undefined;
+    await this.holds.restore().then(
+      () => this.#failures.delete('holds-unreadable'),
+      (error: unknown) => this.#fail('holds-unreadable', toAppError(error).message, toAppError(error).hint),
+    );
+    const earlier = this.index.state.get('clock-doubt') ?? undefined;
+    this.#guard = new ClockGuard({ clock: this.#clock }, earlier);
+    this.#guard.onStart(this.index.queries.segments.newestMs());
+    this.#writeDoubt();
+    this.#ledger.onStart(this.#offSpan());
+    this.#isOpen = true;
+    this.#writePlan();
+    this.#storeWake.wake();
+  }
+
+  /** When the keeper did not run for longer than it notes, most likely nothing did. */
+  #offSpan(): { readonly beginMs: number; readonly endMs: number } | undefined {
+    const beginMs = this.index.state.get('alive-ms');
+    const endMs = this.#clock.wallMs();
+    return beginMs !== undefined && endMs - beginMs > 2 * limits.keeperAlivePeriodMs ? { beginMs, endMs } : undefined;
+  }
+
+  #observeClock(): void {
+    const before = this.#guard?.doubt;
+    this.#guard?.observe();
+    if (before !== this.#guard?.doubt) this.#writeDoubt();
+    if (this.#clock.monotonicMs() < this.#dueAliveMs) return;
+    this.#dueAliveMs = this.#clock.monotonicMs() + limits.keeperAlivePeriodMs;
+    this.index.transaction((change) => change.state.set('alive-ms', this.#clock.wallMs()));
+  }
+
+  #writeDoubt(): void {
+    const doubt = this.#guard?.doubt;
+    if (doubt !== undefined) {
+      this.#log.error('clock is in doubt: nothing is removed by age', {
+        ...doubt,
+        hint: 'Check date and time of this machine, then confirm the clock.',
+      });
+    }
+    const known = this.index.state.get('clock-doubt') ?? null;
+    if (known === null && doubt === undefined) return;
+    this.index.transaction((change) => change.state.set('clock-doubt', doubt ?? null));
+  }
+
+  #writePlan(): void {
+    if (this.#plan !== undefined) {
+      const { sources } = this.#plan;
+      this.index.transaction((change) => {
+        for (const { streamId, cameraId, recording } of sources) {
+          change.state.setPolicy({
+            streamId,
+            cameraId,
+            retentionHours: recording.retentionHours,
+            cameraBytesMax: recording.bytesMax,
+          });
+        }
+      });
+    }
+    this.#policies = new Map(this.index.state.policies().map((policy) => [policy.streamId, policy]));
+  }
+
+  async #fillIndex(signal: AbortSignal): Promise<void> {
+    const log = this.#log;
+    const onProgress = async (progress: RebuildProgress) => {
+      this.#rebuild = progress;
+      // New footage doesn't wait for old rows.
+      await this.#storeAll(signal);
+    };
+    const options = { nowMs: this.#clock.wallMs(), signal, onProgress };
+    const found = await rebuildSegments({ log, index: this.index, store: this.#store }, options);
+    const gaps = this.index.transaction((change) => {
+      const streams = change.queries.streams.totalsOfAll().map((each) => rebuildGaps(change, each.streamId));
+      change.state.set('rebuild', null);
+      return streams.reduce((sum, count) => sum + count, 0);
+    });
+    this.#rebuildReason = undefined;
+    this.#rebuild = undefined;
+    if (found.objects > 0) log.warn('index is rebuilt', { ...found, gaps });
+    this.#storeWake.wake();
+  }
+
+  #fail(code: KeeperProblem['code'], message: string, hint: string | undefined): void {
+    const known = this.#failures.get(code);
+    const sinceMs = known?.sinceMs ?? this.#clock.wallMs();
+    this.#failures.set(code, { code, message, hint, sinceMs });
+    if (known === undefined) this.#log.error('keeper has a problem', { code, message, hint });
+  }
+
+  #problems(): KeeperProblem[] {
+    const problems = [...this.#failures.values()];
+    const { state, message, hint, sinceMs } = this.gate.health;
+    if (state === 'away' || state === 'another') {
+      problems.push({ code: `store-${state}`, message: message ?? 'the object store is away', hint, sinceMs });
+    }
+    if (this.#rebuildReason !== undefined) {
+      const hintOfRebuild = 'Older recordings appear as they are found. Recording goes on.';
+      problems.push({
+        code: 'index-rebuilding',
+        message: this.#rebuildReason,
+        hint: hintOfRebuild,
+        sinceMs: undefined,
+      });
+    }
+    const doubt = this.#guard?.doubt;
+    if (doubt !== undefined) {
+      const hintOfDoubt = 'Check date and time of this machine, then confirm the clock.';
+      problems.push({ code: 'clock-doubt', message: doubt.reason, hint: hintOfDoubt, sinceMs: doubt.sinceMs });
+    }
+    for (const [reason, bytes] of Object.entries(this.#retention.shortBytes)) {
+      const hintOfLimit = 'Release holds or give more room.';
+      problems.push({
+        code: 'limit-short',
+        message: `${bytes} bytes over the limit: ${reason}`,
+        hint: hintOfLimit,
+        sinceMs: undefined,
+      });
+    }
+    if (this.#storeOut.lost > 0) {
+      const message = `the bytes of ${this.#storeOut.lost} segments are nowhere`;
+      problems.push({ code: 'bytes-lost', message, hint: 'Run `weir check`.', sinceMs: undefined });
+    }
+    return problems;
+  }
+}
+
+function isIndexDamage(error: unknown): boolean {
+  return isAppError(error, 'data_loss') && 'sqlite' in error.context;
+}
+
+/** Out of every promise, so that the process ends and its supervisor starts it again. */
+function throwUncaught(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

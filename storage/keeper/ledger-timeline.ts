@@ -1,0 +1,191 @@
+/**
+ * What the ledger's lines say, as a timeline: for each stream stretches of time in which it was recorded, missing for a reason,
+ * or not wanted. Pure: lines in, stretches out. Which seconds really lie in a fragment is decided elsewhere (`gaps-of.ts`).
+ */
+
+import type { LedgerEntry, Span } from '../index/index.ts';
+import type { GapReason } from '../model/run.ts';
+
+export type Missing = { readonly reason: GapReason; readonly detail?: string | undefined };
+
+export type Stretch = {
+  readonly beginMs: number;
+  /** Undefined for the last one. */
+  readonly endMs: number | undefined;
+} & (
+  | { readonly kind: 'unwanted' }
+  | ({ readonly kind: 'missing' } & Missing)
+  /** Seconds at its end that are in no fragment have the reason of its end, if it ended. */
+  | { readonly kind: 'recording'; readonly runId: string; readonly end: Missing | undefined }
+);
+
+/** Everything that lines before a moment say about the time after it; plain values, so that it can be a row's JSON. */
+export type LedgerState = {
+  readonly kind: 'unwanted' | 'missing' | 'recording';
+  readonly sinceMs: number;
+  /** What is missing when nothing is recorded; while recording, what was missing before. */
+  readonly reason: GapReason;
+  readonly detail?: string;
+  /** Runs that began and have not ended: PutMedia connections may overlap. */
+  readonly runIds: readonly string[];
+  readonly process?: string;
+  /** When the stream was last heard of. */
+  readonly heardMs: number;
+};
+
+/** Of a stream that no line spoke of. */
+export const silentState: LedgerState = {
+  kind: 'unwanted',
+  sinceMs: 0,
+  reason: 'connecting',
+  runIds: [],
+  heardMs: 0,
+};
+
+/**
+ * Goes on from a state with more events.
+ *
+ * @param events  of one stream, in the order they were written
+ * @returns       closed stretches in order, then the one that the new state describes
+ */
+export function timelineOf(
+  state: LedgerState,
+  events: readonly LedgerEntry[],
+): { readonly stretches: readonly Stretch[]; readonly state: LedgerState } {
+  const timeline = new Timeline(state);
+  for (const event of events) timeline.apply(event);
+  return timeline.result();
+}
+
+class Timeline {
+  readonly #stretches: Stretch[] = [];
+  readonly #offs: Span[] = [];
+  #state: LedgerState;
+
+  constructor(state: LedgerState) {
+    this.#state = state;
+  }
+
+  result(): { readonly stretches: readonly Stretch[]; readonly state: LedgerState } {
+    return { stretches: [...this.#stretches, this.#stretch(undefined)], state: this.#state };
+  }
+
+  apply({ process, line }: LedgerEntry): void {
+    if (line.kind === 'loss') return;
+    if (line.kind === 'off') {
+      this.#offs.push(line);
+      return;
+    }
+    if (line.kind === 'process-ended') {
+      if (this.#state.process === process) this.#onProcessEnded(line.atMs);
+      return;
+    }
+    const isNewProcess = this.#state.process !== undefined && this.#state.process !== process;
+    if (isNewProcess) this.#onNewProcess(line.atMs);
+    switch (line.kind) {
+      case 'wanted':
+        if (this.#state.kind === 'unwanted' || isNewProcess) this.#miss(line.atMs, { reason: 'connecting' });
+        break;
+      case 'unwanted':
+        this.#enter(line.atMs, { kind: 'unwanted', runIds: [] });
+        break;
+      case 'waiting':
+        if (!this.#isUnwanted) this.#onWaiting(line.atMs, missing(line));
+        break;
+      case 'run-began':
+        this.#onRunBegan(line.atMs, line.runId);
+        break;
+      case 'run-ended':
+        this.#onRunEnded(line.atMs, line.runId, missing(line));
+        break;
+    }
+    this.#state = { ...this.#state, process, heardMs: Math.max(this.#state.heardMs, line.atMs) };
+  }
+
+  /** Lines before the stream was wanted were lost, or the index was: a stream that was never heard of is wanted then. */
+  get #isUnwanted(): boolean {
+    return this.#state.kind === 'unwanted' && this.#state.heardMs > 0;
+  }
+
+  #onRunBegan(atMs: number, runId: string): void {
+    if (this.#isUnwanted) return;
+    if (this.#state.kind === 'recording') {
+      if (!this.#state.runIds.includes(runId)) this.#state = { ...this.#state, runIds: [...this.#state.runIds, runId] };
+      return;
+    }
+    this.#enter(atMs, { kind: 'recording', runIds: [runId] });
+  }
+
+  #onWaiting(atMs: number, why: Missing): void {
+    if (this.#state.kind === 'recording') this.#miss(atMs, why, why);
+    else this.#miss(atMs, why);
+  }
+
+  #onRunEnded(atMs: number, runId: string, why: Missing): void {
+    if (this.#state.kind === 'missing' || this.#isUnwanted) return;
+    const runIds = this.#state.runIds.filter((each) => each !== runId);
+    if (runIds.length > 0) this.#state = { ...this.#state, runIds };
+    else this.#miss(atMs, why, why);
+  }
+
+  /** Nothing more comes from it; what it recorded ends wherever its last fragment does. */
+  #onProcessEnded(atMs: number): void {
+    if (this.#state.kind === 'recording') this.#miss(atMs, crashed, crashed);
+  }
+
+  /** The process before is over. When the keeper was off as well, so was the appliance, since the last sign of life. */
+  #onNewProcess(atMs: number): void {
+    if (this.#state.kind === 'unwanted') return;
+    const off = this.#offs.find((span) => span.beginMs < atMs && span.endMs > this.#state.heardMs);
+    if (this.#state.kind === 'recording') {
+      this.#miss(off === undefined ? atMs : Math.max(off.beginMs, this.#state.heardMs), crashed, crashed);
+    }
+    if (off !== undefined) this.#miss(Math.max(off.beginMs, this.#state.heardMs), { reason: 'appliance-off' });
+  }
+
+  #miss(atMs: number, { reason, detail }: Missing, end?: Missing): void {
+    this.#enter(atMs, { kind: 'missing', runIds: [], missing: { reason, detail } }, end);
+  }
+
+  /** Time never goes back: after a step of the wall clock a line counts from where the last one was. */
+  #enter(
+    atMs: number,
+    next: Pick<LedgerState, 'kind' | 'runIds'> & { readonly missing?: Missing },
+    end?: Missing,
+  ): void {
+    const before = this.#state;
+    const sinceMs = Math.max(atMs, before.sinceMs);
+    if (sinceMs > before.sinceMs || before.kind === 'recording') this.#stretches.push(this.#stretch(sinceMs, end));
+    const { kind, runIds, missing: { reason, detail } = before } = next;
+    const { process, heardMs } = before;
+    this.#state = {
+      kind,
+      runIds,
+      sinceMs,
+      reason,
+      heardMs,
+      ...(detail === undefined ? {} : { detail }),
+      ...(process === undefined ? {} : { process }),
+    };
+  }
+
+  #stretch(endMs: number | undefined, end?: Missing): Stretch {
+    const { kind, sinceMs, reason, detail, runIds } = this.#state;
+    const span = { beginMs: sinceMs, endMs };
+    switch (kind) {
+      case 'unwanted':
+        return { ...span, kind };
+      case 'missing':
+        return { ...span, kind, reason, detail };
+      case 'recording':
+        return { ...span, kind, runId: runIds[0] ?? '', end };
+    }
+  }
+}
+
+const crashed: Missing = { reason: 'crashed' };
+
+function missing(line: { readonly reason: GapReason; readonly detail?: string }): Missing {
+  // After an orderly stop nothing runs until something says so: that is what people want to read.
+  return { reason: line.reason === 'shutdown' ? 'appliance-off' : line.reason, detail: line.detail };
+}

@@ -1,0 +1,233 @@
+/**
+ * Decides what to remove: a pure function of totals, policies, holds and free room. Age first, then the limits of cameras, of
+ * all together, of local files while the store is away, and of disks. It frees before anything is full, since each open file
+ * is charged the whole size it may reach, and it cannot dead-lock: what it could not free it says, and recording goes on.
+ */
+
+import type { Hold, RemovalReason, StoredSegment } from '../index/index.ts';
+import { limits } from '../model/limits.ts';
+
+/** What the planner needs to know of a segment. */
+export type Candidate = Pick<
+  StoredSegment,
+  'segmentId' | 'streamId' | 'beginServerMs' | 'endServerMs' | 'byteLength' | 'location' | 'recordingClass'
+>;
+
+export type QuotaStream = {
+  readonly streamId: string;
+  readonly cameraId: string | undefined;
+  /** Undefined: nothing is removed by age. */
+  readonly retentionHours: number | undefined;
+  /** Events may be kept longer; undefined: as long as the rest. */
+  readonly eventRetentionHours?: number | undefined;
+  readonly cameraBytesMax: number | undefined;
+  readonly bytes: number;
+  /** Files being written: each is charged `limits.segmentBytes`. */
+  readonly openFiles: number;
+};
+
+/** A file system that segments lie on. */
+export type QuotaPlace = {
+  readonly name: string;
+  /** Which segments free room here when they go. */
+  readonly locations: readonly StoredSegment['location'][];
+  /** Room now plus what is already on its way out. */
+  readonly freeBytes: number;
+  readonly reserveBytes: number;
+};
+
+export type QuotaInput = {
+  readonly nowMs: number;
+  /** False: age says nothing, since the clock may be wrong. */
+  readonly isClockTrusted: boolean;
+  readonly streams: readonly QuotaStream[];
+  /** Active ones only. */
+  readonly holds: readonly Hold[];
+  readonly bytesMax: number | undefined;
+  /** Files that the store does not have yet: their bytes and their limit. */
+  readonly localBytes: number;
+  readonly localBytesMax: number | undefined;
+  readonly places: readonly QuotaPlace[];
+  /** Most removals of one plan. */
+  readonly removalsMax: number;
+};
+
+export type PlannedRemoval<Segment extends Candidate> = { readonly segment: Segment; readonly reason: RemovalReason };
+
+export type QuotaPlan<Segment extends Candidate> = {
+  /** In this order. */
+  readonly removals: readonly PlannedRemoval<Segment>[];
+  /** Bytes that a limit still lacks although everything that may go went: held, or simply too small a limit. */
+  readonly shortBytes: Readonly<Partial<Record<RemovalReason, number>>>;
+  /** There is more to do than `removalsMax`: plan again at once. */
+  readonly isCutOff: boolean;
+};
+
+/** Segments of a stream that begin at or after a moment, oldest first, a page at a time; an empty page is the end. */
+export type OldestOf<Segment extends Candidate> = (streamId: string, fromMs: number) => readonly Segment[];
+
+const hourMs = 3_600_000;
+
+/** The removals that bring everything under its limits, oldest first, and never anything under hold. */
+export function planRemovals<Segment extends Candidate>(
+  input: QuotaInput,
+  oldest: OldestOf<Segment>,
+): QuotaPlan<Segment> {
+  const plan = new Plan(input, oldest);
+  if (input.isClockTrusted) for (const stream of input.streams) plan.removeByAge(stream);
+  for (const streams of byCamera(input.streams).values()) {
+    const bytesMax = streams[0]?.cameraBytesMax;
+    if (bytesMax !== undefined)
+      plan.removeOver('camera-bytes', streams, { bytes: chargedBytes(streams, bytesMax), bytesMax });
+  }
+  if (input.bytesMax !== undefined) {
+    const { bytesMax, streams } = input;
+    plan.removeOver('total-bytes', streams, { bytes: chargedBytes(streams, bytesMax), bytesMax });
+  }
+  if (input.localBytesMax !== undefined) {
+    const over = { bytes: input.localBytes, bytesMax: input.localBytesMax };
+    plan.removeOver('local-bytes', input.streams, over, ['local']);
+  }
+  for (const place of input.places) {
+    const over = { bytes: place.reserveBytes, bytesMax: place.freeBytes };
+    plan.removeOver('disk-full', input.streams, over, place.locations);
+  }
+  return plan.result();
+}
+
+/** Room a disk should keep: every open file may still grow to its full size, and a part of the disk is never ours. */
+export function reserveBytesOf(place: { readonly totalBytes: number; readonly openFiles: number }): number {
+  return (
+    place.openFiles * limits.segmentBytes + Math.min(limits.diskReserveBytesMax, Math.floor(place.totalBytes / 50))
+  );
+}
+
+/** Stored bytes and open files; but a limit smaller than its open files still keeps half of it for what is finished. */
+function chargedBytes(streams: readonly QuotaStream[], bytesMax: number): number {
+  const openBytes = streams.reduce((sum, stream) => sum + stream.openFiles * limits.segmentBytes, 0);
+  return streams.reduce((sum, stream) => sum + stream.bytes, 0) + Math.min(openBytes, Math.floor(bytesMax / 2));
+}
+
+function byCamera(streams: readonly QuotaStream[]): Map<string, QuotaStream[]> {
+  const cameras = new Map<string, QuotaStream[]>();
+  for (const stream of streams) {
+    const camera = stream.cameraId ?? `stream ${stream.streamId}`;
+    cameras.set(camera, [...(cameras.get(camera) ?? []), stream]);
+  }
+  return cameras;
+}
+
+class Plan<Segment extends Candidate> {
+  readonly #input: QuotaInput;
+  readonly #oldest: OldestOf<Segment>;
+  readonly #removals: PlannedRemoval<Segment>[] = [];
+  readonly #removed = new Set<number>();
+  readonly #shortBytes: Partial<Record<RemovalReason, number>> = {};
+  #isCutOff = false;
+
+  constructor(input: QuotaInput, oldest: OldestOf<Segment>) {
+    this.#input = input;
+    this.#oldest = oldest;
+  }
+
+  result(): QuotaPlan<Segment> {
+    return { removals: this.#removals, shortBytes: this.#shortBytes, isCutOff: this.#isCutOff };
+  }
+
+  removeByAge(stream: QuotaStream): void {
+    const hours = { continuous: stream.retentionHours, event: stream.eventRetentionHours ?? stream.retentionHours };
+    if (hours.continuous === undefined) return;
+    const shortestMs = this.#input.nowMs - Math.min(hours.continuous, hours.event ?? hours.continuous) * hourMs;
+    for (const segment of this.#walk(stream.streamId)) {
+      if (segment.endServerMs > shortestMs) return;
+      const ownHours = hours[segment.recordingClass] ?? hours.continuous;
+      if (segment.endServerMs > this.#input.nowMs - ownHours * hourMs) continue;
+      if (!this.#remove(segment, 'age')) return;
+    }
+  }
+
+  /** Removes the oldest of all given streams until `bytes` is at most `bytesMax`; what this plan removed already counts. */
+  removeOver(
+    reason: RemovalReason,
+    streams: readonly QuotaStream[],
+    over: { readonly bytes: number; readonly bytesMax: number },
+    locations: readonly StoredSegment['location'][] = ['local', 'stored'],
+  ): void {
+    const streamIds = new Set(streams.map((stream) => stream.streamId));
+    const isOurs = (segment: Candidate) => streamIds.has(segment.streamId) && locations.includes(segment.location);
+    let excess = over.bytes - over.bytesMax;
+    for (const { segment } of this.#removals) if (isOurs(segment)) excess -= segment.byteLength;
+    if (excess <= 0) return;
+    for (const segment of merged([...streamIds].map((streamId) => this.#walk(streamId)))) {
+      if (!isOurs(segment)) continue;
+      if (!this.#remove(segment, reason)) return;
+      excess -= segment.byteLength;
+      if (excess <= 0) return;
+    }
+    this.#shortBytes[reason] = (this.#shortBytes[reason] ?? 0) + excess;
+  }
+
+  /** False when the plan is as long as it may be. */
+  #remove(segment: Segment, reason: RemovalReason): boolean {
+    if (this.#removals.length >= this.#input.removalsMax) {
+      this.#isCutOff = true;
+      return false;
+    }
+    this.#removed.add(segment.segmentId);
+    this.#removals.push({ segment, reason });
+    return true;
+  }
+
+  /** Oldest first, without what is removed already or under hold; a hold is jumped over, not walked through. */
+  *#walk(streamId: string): Generator<Segment> {
+    const holds = this.#input.holds.filter((hold) => hold.streamId === undefined || hold.streamId === streamId);
+    const seen = new Set<number>();
+    for (let fromMs = Number.MIN_SAFE_INTEGER; ; ) {
+      const page = this.#oldest(streamId, fromMs);
+      const fresh = page.filter((segment) => !seen.has(segment.segmentId));
+      if (page.length === 0) return;
+      let nextMs = (page.at(-1)?.beginServerMs ?? fromMs) + (fresh.length === 0 ? 1 : 0);
+      for (const segment of fresh) {
+        seen.add(segment.segmentId);
+        const hold = holds.find((each) => isHeld(segment, each));
+        if (hold !== undefined) {
+          if (hold.endMs === undefined) return;
+          if (hold.endMs > nextMs) {
+            nextMs = hold.endMs;
+            break;
+          }
+        } else if (!this.#removed.has(segment.segmentId)) {
+          yield segment;
+        }
+      }
+      fromMs = nextMs;
+    }
+  }
+}
+
+/** Footage that overlaps the hold's span stays. */
+function isHeld(segment: Candidate, hold: Hold): boolean {
+  return segment.endServerMs > hold.beginMs && (hold.endMs === undefined || segment.beginServerMs < hold.endMs);
+}
+
+/** Several walks as one, oldest first. */
+function* merged<Segment extends Candidate>(walks: readonly Generator<Segment>[]): Generator<Segment> {
+  const heads = walks.flatMap((walk) => {
+    const { value, done } = walk.next();
+    return done ? [] : [{ walk, segment: value as Segment }];
+  });
+  while (heads.length > 0) {
+    let first = 0;
+    for (let i = 1; i < heads.length; i++) if (beginOf(heads[i]) < beginOf(heads[first])) first = i;
+    const head = heads[first];
+    if (head === undefined) return;
+    yield head.segment;
+    const { value, done } = head.walk.next();
+    if (done) heads.splice(first, 1);
+    else head.segment = value as Segment;
+  }
+}
+
+function beginOf(head: { readonly segment: Candidate } | undefined): number {
+  return head?.segment.beginServerMs ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,120 @@
+/**
+ * Fills an empty index from what is left: rows of people and gaps out of the damaged file as far as it can be read, segments
+ * out of every object's own table. May be interrupted and begun again; recording and taking in go on meanwhile, and nothing
+ * is removed before it is done.
+ */
+
+import { type AppError, isAppError, toAppError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { IndexChange, IndexWriter } from '../index/index.ts';
+import { readSegment } from '../journal/index.ts';
+import { limits } from '../model/limits.ts';
+import { type GapReason, gapReasons } from '../model/run.ts';
+import type { Segment } from '../model/segment.ts';
+import type { ObjectInfo, ObjectStore } from '../objects/index.ts';
+import { withObjectFile } from './object-file.ts';
+
+export type RebuildProgress = { readonly objects: number; readonly segments: number; readonly unreadable: number };
+
+/** Objects of one transaction. */
+const batchObjects = 100;
+
+/**
+ * Takes every object of the store into the index.
+ *
+ * @throws AppError  the store's or the index's failure; begin again later
+ */
+export async function rebuildSegments(
+  dependencies: { readonly log: Log; readonly index: IndexWriter; readonly store: ObjectStore },
+  options: {
+    readonly nowMs: number;
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: RebuildProgress) => Promise<void>;
+  },
+): Promise<RebuildProgress> {
+  const { log, index, store } = dependencies;
+  const counts = { objects: 0, segments: 0, unreadable: 0 };
+  let batch: { readonly key: string; readonly segment: Segment }[] = [];
+  const insert = async () => {
+    index.transaction((change) => {
+      for (const { key, segment } of batch) {
+        if (change.segments.isGarbage(key)) continue;
+        if (change.segments.insert(segment, { location: 'stored', takenInMs: options.nowMs }).isNew) counts.segments++;
+      }
+    });
+    batch = [];
+    await options.onProgress({ ...counts });
+  };
+  for await (const object of store.list('')) {
+    options.signal.throwIfAborted();
+    counts.objects++;
+    const segment = await readObject(store, object);
+    if (!isAppError(segment)) batch.push({ key: object.key, segment });
+    else {
+      counts.unreadable++;
+      log.error('object is not a segment that can be read', { objectKey: object.key, reason: segment.message });
+    }
+    if (batch.length >= batchObjects) await insert();
+  }
+  await insert();
+  return counts;
+}
+
+/**
+ * Seconds between what was found that no gap row speaks of: the reason of a run's beginning says why there was nothing
+ * before it, and a hole inside a run means that an object is gone.
+ */
+export function rebuildGaps(change: IndexChange, streamId: string): number {
+  let added = 0;
+  let coveredMs: number | undefined;
+  let runId: string | undefined;
+  for (let fromMs = Number.MIN_SAFE_INTEGER; ; ) {
+    const page = change.queries.segments.oldestFrom(streamId, fromMs, limits.indexRowsMax);
+    for (const segment of page) {
+      const hole = coveredMs === undefined ? undefined : { beginMs: coveredMs, endMs: segment.beginServerMs };
+      if (
+        hole !== undefined &&
+        hole.endMs - hole.beginMs > limits.gapToleranceMs &&
+        !isExplained(change, streamId, hole)
+      ) {
+        const isInRun = segment.runId === runId;
+        change.gaps.add(change.segments.streamKey(streamId), {
+          ...hole,
+          reason: isInRun ? 'data-lost' : reasonOf(segment.runReason),
+          detail: 'found while the index was rebuilt',
+          runId: segment.runId,
+          origin: 'rebuild',
+        });
+        added++;
+      }
+      coveredMs = Math.max(coveredMs ?? 0, segment.endServerMs);
+      runId = segment.runId;
+    }
+    if (page.length < limits.indexRowsMax) return added;
+    fromMs = (page.at(-1)?.beginServerMs ?? 0) + 1;
+  }
+}
+
+function isExplained(change: IndexChange, streamId: string, hole: { beginMs: number; endMs: number }): boolean {
+  const { gaps, streams } = change.queries;
+  return (
+    gaps.between(streamId, hole, 1).length > 0 ||
+    gaps.pausesBetween(streamId, hole, 1).length > 0 ||
+    streams.removals(streamId, hole, 1).length > 0
+  );
+}
+
+function reasonOf(runReason: string): GapReason {
+  return runReason in gapReasons ? (runReason as GapReason) : 'data-lost';
+}
+
+async function readObject(store: ObjectStore, object: ObjectInfo): Promise<Segment | AppError> {
+  try {
+    return await withObjectFile(store, object, readSegment);
+  } catch (error) {
+    const failure = toAppError(error);
+    if (failure.code === 'data_loss' || failure.code === 'failed_precondition' || failure.code === 'not_found')
+      return failure;
+    throw failure;
+  }
+}

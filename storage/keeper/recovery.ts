@@ -1,0 +1,112 @@
+/** Finishes what dead writers left in `journal/open`, and what living ones gave up, so that it can be taken in. */
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, toAppError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { IndexWriter } from '../index/index.ts';
+import { type OpenDirectory, openDirectories, recoverOpenDirectory } from '../journal/index.ts';
+import type { GapLedger } from './gap-ledger.ts';
+
+export type RecoveryOptions = {
+  readonly state: string;
+  readonly journalOpen: string;
+  readonly journalFinished: string;
+};
+
+export class Recovery {
+  readonly #log: Log;
+  readonly #index: IndexWriter;
+  readonly #ledger: GapLedger;
+  readonly #options: RecoveryOptions;
+  /** Processes whose end the ledger knows already. */
+  readonly #ended = new Set<string>();
+  #openFiles: ReadonlyMap<string, number> = new Map();
+
+  constructor(
+    dependencies: { readonly log: Log; readonly index: IndexWriter; readonly ledger: GapLedger },
+    options: RecoveryOptions,
+  ) {
+    this.#log = dependencies.log;
+    this.#index = dependencies.index;
+    this.#ledger = dependencies.ledger;
+    this.#options = options;
+  }
+
+  /** Files being written, by stream, as of the last look. */
+  get openFiles(): ReadonlyMap<string, number> {
+    return this.#openFiles;
+  }
+
+  /** Recovers everything that may be. A directory that cannot be recovered now (a full disk) is tried again next time. */
+  async tick(): Promise<void> {
+    const { state, journalOpen } = this.#options;
+    const directories = await openDirectories({ state, journalOpen });
+    for (const directory of directories) {
+      await this.#recover(directory).catch((error: unknown) => {
+        if (toAppError(error).code !== 'not_found') {
+          this.#log.warn('open files cannot be recovered yet', {
+            directory: directory.directory,
+            error: toAppError(error),
+          });
+        }
+      });
+    }
+    await this.#recoverSalvage();
+    this.#openFiles = await countOpenFiles(directories.filter((directory) => !directory.isDead));
+  }
+
+  async #recover(directory: OpenDirectory): Promise<void> {
+    const recovered = await recoverOpenDirectory(
+      { log: this.#log },
+      {
+        directory: directory.directory,
+        finishedDirectory: this.#options.journalFinished,
+        files: directory.isDead ? 'all' : 'abandoned',
+      },
+    );
+    if (recovered.length > 0) {
+      this.#index.transaction((change) => {
+        for (const { streamId, runId, torn } of recovered) {
+          if (torn !== undefined) this.#ledger.onTorn(change, { streamId, runId, ...torn });
+        }
+      });
+    }
+    const process = `${directory.ingestName}.${directory.epoch}`;
+    if (!directory.isDead || this.#ended.has(process)) return;
+    this.#ledger.onProcessEnded(process);
+    this.#ended.add(process);
+  }
+
+  /** A salvage of a damaged finished file was interrupted. */
+  async #recoverSalvage(): Promise<void> {
+    const directory = join(this.#options.journalFinished, '..', 'salvage');
+    const streams = await namesIn(directory);
+    if (streams.length === 0) return;
+    const finishedDirectory = this.#options.journalFinished;
+    await recoverOpenDirectory(
+      { log: this.#log },
+      { directory, finishedDirectory, files: 'all', verifyLast: Number.POSITIVE_INFINITY },
+    );
+  }
+}
+
+async function countOpenFiles(directories: readonly OpenDirectory[]): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { directory } of directories) {
+    for (const streamId of await namesIn(directory)) {
+      const files = (await namesIn(join(directory, streamId))).length;
+      if (files > 0) counts.set(streamId, (counts.get(streamId) ?? 0) + files);
+    }
+  }
+  return counts;
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
+    throw toAppError(error);
+  }
+}

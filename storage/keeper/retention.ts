@@ -1,0 +1,264 @@
+/**
+ * Removes footage as the planner says: row first, as garbage, in one transaction with the record of why; bytes
+ * `limits.garbageDelayMs` later, so that readers in flight finish, or at once for a full disk.
+ */
+
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import {
+  type Garbage,
+  type IndexWriter,
+  isHoldActive,
+  type RemovalReason,
+  type StoredSegment,
+} from '../index/index.ts';
+import { limits } from '../model/limits.ts';
+import { removeFile, type Space } from './finished-files.ts';
+import { planRemovals, type QuotaPlace, type QuotaPlan, type QuotaStream, reserveBytesOf } from './quota-planner.ts';
+import type { StoreGate } from './store-gate.ts';
+
+export type RetentionOptions = {
+  readonly finishedDirectory: string;
+  /** All cameras together; undefined: as much as the disks take. */
+  readonly bytesMax: number | undefined;
+  /** Files that the store does not have yet. */
+  readonly localBytesMax: number | undefined;
+  /** Room that disks keep; undefined: what open files may need and 2 %. */
+  readonly diskReserveBytes: number | undefined;
+};
+
+export type DiskState = {
+  readonly isClockTrusted: boolean;
+  /** Files being written, by stream. */
+  readonly openFiles: ReadonlyMap<string, number>;
+  readonly journal: Space;
+  /** Undefined: the store has no bound, or is away. */
+  readonly store: Space | undefined;
+};
+
+/** Segments of one transaction, and of one page of the planner. */
+const removalsAtOnce = 500;
+const pageRows = 200;
+const garbageAtOnce = 100;
+
+export class Retention {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #index: IndexWriter;
+  readonly #gate: StoreGate;
+  readonly #options: RetentionOptions;
+  readonly #onLocalGone: (fileName: string) => void;
+  /** When each garbage row was first seen, on the monotonic clock: a step of the wall clock shortens no reader's time. */
+  readonly #seenMs = new Map<number, number>();
+  #lastPlan: Pick<QuotaPlan<StoredSegment>, 'shortBytes'> = { shortBytes: {} };
+
+  constructor(
+    dependencies: {
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly index: IndexWriter;
+      readonly gate: StoreGate;
+      readonly onLocalGone: (fileName: string) => void;
+    },
+    options: RetentionOptions,
+  ) {
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#index = dependencies.index;
+    this.#gate = dependencies.gate;
+    this.#onLocalGone = dependencies.onLocalGone;
+    this.#options = options;
+  }
+
+  /** Bytes that limits still lack although everything that may go is gone. */
+  get shortBytes(): QuotaPlan<StoredSegment>['shortBytes'] {
+    return this.#lastPlan.shortBytes;
+  }
+
+  forgetAll(): void {
+    this.#seenMs.clear();
+  }
+
+  /** Plans and removes rows. Returns how many, and whether there is more to do at once. */
+  removeDue(disk: DiskState): { readonly removed: number; readonly isMore: boolean } {
+    const nowMs = this.#clock.wallMs();
+    const plan = planRemovals(
+      {
+        nowMs,
+        isClockTrusted: disk.isClockTrusted,
+        streams: this.#streams(disk),
+        holds: this.#index.queries.streams.holds(undefined).filter((hold) => isHoldActive(hold, nowMs)),
+        bytesMax: this.#options.bytesMax,
+        localBytes: this.#index.queries.segments.backlog().bytes,
+        localBytesMax: this.#options.localBytesMax,
+        places: this.#places(disk),
+        removalsMax: removalsAtOnce,
+      },
+      (streamId, fromMs) => this.#index.queries.segments.oldestFrom(streamId, fromMs, pageRows),
+    );
+    this.#sayShort(plan.shortBytes);
+    if (plan.removals.length === 0) return { removed: 0, isMore: false };
+    this.#index.transaction((change) => {
+      for (const { segment, reason } of plan.removals) {
+        change.segments.remove(segment, { reason, isUrgent: isUrgent(reason), nowMs });
+      }
+      // Whatever waits already comes before footage that nobody asked to remove yet.
+      if (plan.removals.some(({ reason }) => isUrgent(reason))) change.segments.hurryGarbage();
+    });
+    this.#log.info('footage removed', { segments: plan.removals.length, reasons: countReasons(plan.removals) });
+    return { removed: plan.removals.length, isMore: plan.isCutOff };
+  }
+
+  /** Removes all footage of a span that no hold protects: a person asked for it. */
+  removeRange(request: {
+    readonly streamId: string;
+    readonly beginMs: number;
+    readonly endMs: number;
+    readonly who: string;
+  }): { readonly removed: number; readonly held: number } {
+    const { streamId, beginMs, endMs, who } = request;
+    const nowMs = this.#clock.wallMs();
+    const holds = this.#index.queries.streams.holds(streamId).filter((hold) => isHoldActive(hold, nowMs));
+    let removed = 0;
+    let held = 0;
+    for (let fromMs = beginMs; fromMs < endMs; ) {
+      const page = this.#index.queries.segments.between(
+        streamId,
+        { beginMs: fromMs, endMs },
+        'server',
+        limits.indexRowsMax,
+      );
+      // Only whole segments go: a segment that reaches beyond the span keeps its other seconds.
+      const inside = page.filter((segment) => segment.beginServerMs >= beginMs && segment.endServerMs <= endMs);
+      const free = inside.filter(
+        (segment) =>
+          !holds.some(
+            (hold) =>
+              segment.endServerMs > hold.beginMs && (hold.endMs === undefined || segment.beginServerMs < hold.endMs),
+          ),
+      );
+      this.#index.transaction((change) => {
+        for (const segment of free) change.segments.remove(segment, { reason: 'request', who, isUrgent: false, nowMs });
+      });
+      removed += free.length;
+      held += inside.length - free.length;
+      if (page.length < limits.indexRowsMax) break;
+      fromMs = page.at(-1)?.endServerMs ?? endMs;
+    }
+    this.#log.info('footage removed on request', { streamId, beginMs, endMs, who, removed, held });
+    return { removed, held };
+  }
+
+  /** Deletes the bytes of garbage that is due. Returns how many. @throws AppError  the store's first failure */
+  async deleteDue(): Promise<number> {
+    let deleted = 0;
+    for (let last = 0; ; ) {
+      const page = this.#index.garbage.garbageAfter(last, garbageAtOnce);
+      const due = page.filter((garbage) => this.#isDue(garbage));
+      for (const garbage of due) await this.#deleteBytes(garbage);
+      this.#index.transaction((change) => {
+        for (const { garbageId } of due) change.segments.forgetGarbage(garbageId);
+      });
+      for (const { garbageId } of due) this.#seenMs.delete(garbageId);
+      deleted += due.length;
+      last = page.at(-1)?.garbageId ?? last;
+      if (page.length < garbageAtOnce) return deleted;
+    }
+  }
+
+  /** Local files of due garbage go even while the store is away: they may be what fills the disk. */
+  async deleteDueLocal(): Promise<void> {
+    for (const garbage of this.#index.garbage.garbageAfter(0, garbageAtOnce)) {
+      if (this.#isDue(garbage)) await this.#deleteLocal(garbage);
+    }
+  }
+
+  /** Gaps of a time whose footage is gone by age say nothing any more. */
+  forgetOldGaps(): void {
+    const nowMs = this.#clock.wallMs();
+    this.#index.transaction((change) => {
+      for (const { streamId, retentionHours } of change.state.policies()) {
+        if (retentionHours === undefined) continue;
+        const oldestMs =
+          change.queries.segments.oldestFrom(streamId, Number.MIN_SAFE_INTEGER, 1)[0]?.beginServerMs ?? nowMs;
+        const horizonMs = Math.min(oldestMs, nowMs - retentionHours * 3_600_000);
+        change.gaps.removeBefore(change.segments.streamKey(streamId), horizonMs);
+      }
+    });
+  }
+
+  #isDue(garbage: Garbage): boolean {
+    if (garbage.isUrgent) return true;
+    const nowMs = this.#clock.monotonicMs();
+    const seenMs = this.#seenMs.get(garbage.garbageId);
+    if (seenMs === undefined) this.#seenMs.set(garbage.garbageId, nowMs);
+    return nowMs - (seenMs ?? nowMs) >= limits.garbageDelayMs;
+  }
+
+  async #deleteBytes(garbage: Garbage): Promise<void> {
+    await this.#gate.ask((store) => store.delete(garbage.objectKey));
+    await this.#deleteLocal(garbage);
+  }
+
+  async #deleteLocal(garbage: Garbage): Promise<void> {
+    await removeFile(join(this.#options.finishedDirectory, garbage.streamId, garbage.fileName));
+    this.#onLocalGone(garbage.fileName);
+  }
+
+  #streams(disk: DiskState): QuotaStream[] {
+    const totals = new Map(this.#index.queries.streams.totalsOfAll().map((each) => [each.streamId, each]));
+    return this.#index.state.policies().map((policy) => ({
+      ...policy,
+      bytes: totals.get(policy.streamId)?.bytes ?? 0,
+      openFiles: disk.openFiles.get(policy.streamId) ?? 0,
+    }));
+  }
+
+  #places(disk: DiskState): QuotaPlace[] {
+    const openFiles = [...disk.openFiles.values()].reduce((sum, count) => sum + count, 0);
+    const leavingBytes = this.#index.garbage.garbageTotals().bytes;
+    const reserveOf = (totalBytes: number, open: number) =>
+      this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes, openFiles: open });
+    const { journal, store } = disk;
+    const isShared = store === undefined || store.device === journal.device;
+    const journalPlace: QuotaPlace = {
+      name: 'journal',
+      locations: isShared && store !== undefined ? ['local', 'stored'] : ['local'],
+      freeBytes: journal.freeBytes + (isShared ? leavingBytes : 0),
+      reserveBytes: reserveOf(journal.totalBytes, openFiles),
+    };
+    if (isShared) return [journalPlace];
+    const storePlace: QuotaPlace = {
+      name: 'store',
+      locations: ['stored'],
+      freeBytes: store.freeBytes + leavingBytes,
+      reserveBytes: reserveOf(store.totalBytes, 0),
+    };
+    return [journalPlace, storePlace];
+  }
+
+  #sayShort(shortBytes: QuotaPlan<StoredSegment>['shortBytes']): void {
+    const before = Object.keys(this.#lastPlan.shortBytes).sort().join();
+    const now = Object.keys(shortBytes).sort().join();
+    this.#lastPlan = { shortBytes };
+    if (before === now) return;
+    if (now === '') this.#log.info('all limits are kept again', {});
+    else {
+      this.#log.error('a limit cannot be kept', {
+        shortBytes,
+        hint: 'What is left is under legal hold, or the limit is too small. Release holds or give more room.',
+      });
+    }
+  }
+}
+
+function countReasons(removals: readonly { readonly reason: RemovalReason }[]): Partial<Record<RemovalReason, number>> {
+  const counts: Partial<Record<RemovalReason, number>> = {};
+  for (const { reason } of removals) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
+}
+
+function isUrgent(reason: RemovalReason): boolean {
+  return reason === 'disk-full' || reason === 'local-bytes';
+}

@@ -1,0 +1,197 @@
+/**
+ * Takes finished files into the index: finished file -> table read -> row. Bytes first, row second: the row says that the file
+ * is the only copy until the store has it. Each step may be interrupted and done again.
+ */
+
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { type AppError, isAppError, toAppError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { IndexWriter } from '../index/index.ts';
+import { readSegment, recoverOpenDirectory } from '../journal/index.ts';
+import { limits } from '../model/limits.ts';
+import { objectKey, type Segment } from '../model/segment.ts';
+import { type FinishedFile, listFinished, moveFile, removeFile, statFile } from './finished-files.ts';
+import type { GapLedger } from './gap-ledger.ts';
+
+export type TakeInResult = {
+  readonly taken: number;
+  /** Files that are still to be taken in: the batch was full, or the index refused. */
+  readonly left: number;
+  /** Files kept in the ring of streams with retention 0, and their bytes. */
+  readonly ringFiles: number;
+  readonly ringBytes: number;
+};
+
+/** Files of one transaction: a minute of 60 cameras. Small enough that a request does not wait for it. */
+const batchFiles = 64;
+
+export class TakeIn {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #index: IndexWriter;
+  readonly #ledger: GapLedger;
+  readonly #isRing: (streamId: string) => boolean;
+  readonly #finishedDirectory: string;
+  readonly #salvageDirectory: string;
+  readonly #asideDirectory: string;
+  /** Names of files that have a row; they stay as long as the hot budget lets them. */
+  readonly #known = new Set<string>();
+
+  constructor(
+    dependencies: {
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly index: IndexWriter;
+      readonly ledger: GapLedger;
+      readonly isRing: (streamId: string) => boolean;
+    },
+    options: { readonly finishedDirectory: string },
+  ) {
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#index = dependencies.index;
+    this.#ledger = dependencies.ledger;
+    this.#isRing = dependencies.isRing;
+    this.#finishedDirectory = options.finishedDirectory;
+    this.#salvageDirectory = join(options.finishedDirectory, '..', 'salvage');
+    this.#asideDirectory = join(options.finishedDirectory, '..', 'damaged');
+  }
+
+  /** The journal file of a segment, whether it is there or not. */
+  pathOf(file: { readonly streamId: string; readonly name: string }): string {
+    return join(this.#finishedDirectory, file.streamId, file.name);
+  }
+
+  /** Forgets which files have rows: after the index was replaced. */
+  forgetAll(): void {
+    this.#known.clear();
+  }
+
+  /** To be called when a file was removed. */
+  forget(name: string): void {
+    this.#known.delete(name);
+  }
+
+  /** Takes in what is new, at most one batch, and trims the rings. */
+  async tick(): Promise<TakeInResult> {
+    const files = await listFinished(this.#finishedDirectory);
+    const ring = files.filter((file) => this.#isRing(file.streamId) && !this.#known.has(file.name));
+    const fresh = files.filter((file) => !this.#known.has(file.name) && !this.#isRing(file.streamId));
+    const batch = fresh.slice(0, batchFiles);
+    const segments: { readonly file: FinishedFile; readonly segment: Segment }[] = [];
+    for (const file of batch) {
+      const segment = await this.#read(file);
+      if (segment !== undefined) segments.push({ file, segment });
+    }
+    const taken = await this.#insert(segments);
+    return { taken, left: fresh.length - batch.length, ...(await this.#trimRings(ring)) };
+  }
+
+  async #read(file: FinishedFile): Promise<Segment | undefined> {
+    try {
+      return await readSegment(file.path);
+    } catch (error) {
+      const failure = toAppError(error);
+      if (failure.code === 'not_found') return undefined;
+      if (failure.code !== 'data_loss' && failure.code !== 'failed_precondition') throw failure;
+      await this.#salvage(file, failure);
+      return undefined;
+    }
+  }
+
+  /** A damaged file is walked for what is left of it; what comes out is a finished file again and is taken in next. */
+  async #salvage(file: FinishedFile, failure: AppError): Promise<void> {
+    this.#log.error('finished segment file is damaged', {
+      path: file.path,
+      reason: failure.message,
+      hint: 'Every fragment that is still whole is kept. Look at the disk.',
+    });
+    await moveFile(file.path, join(this.#salvageDirectory, file.streamId, file.name));
+    const recovered = await recoverOpenDirectory(
+      { log: this.#log },
+      {
+        directory: this.#salvageDirectory,
+        finishedDirectory: this.#finishedDirectory,
+        files: 'all',
+        verifyLast: limits.segmentFragmentsMax,
+      },
+    );
+    this.#index.transaction((change) => {
+      for (const { streamId, runId, torn } of recovered) {
+        if (torn !== undefined) this.#ledger.onTorn(change, { streamId, runId, ...torn });
+      }
+    });
+  }
+
+  async #insert(read: readonly { readonly file: FinishedFile; readonly segment: Segment }[]): Promise<number> {
+    if (read.length === 0) return 0;
+    const refused: { readonly file: FinishedFile; readonly failure: AppError }[] = [];
+    const leftovers: FinishedFile[] = [];
+    const taken = this.#index.transaction((change) => {
+      let inserted = 0;
+      for (const { file, segment } of read) {
+        if (change.segments.isGarbage(objectKey({ ...segment, beginServerMs: beginOf(segment) }))) continue;
+        try {
+          const { segmentId, isNew } = change.segments.insert(segment, {
+            location: 'local',
+            takenInMs: this.#clock.wallMs(),
+          });
+          const row = change.queries.segments.byId(segmentId);
+          if (row === undefined) continue;
+          // Its removal was not durable before a power loss: the object is, so the file may go again.
+          if (!isNew && row.location === 'stored' && !row.isLocal) leftovers.push(file);
+          if (isNew) this.#ledger.onTakenIn(change, row);
+          if (isNew) inserted++;
+        } catch (error) {
+          if (!isAppError(error, 'failed_precondition')) throw error;
+          refused.push({ file, failure: error });
+        }
+      }
+      return inserted;
+    });
+    for (const { file } of read) this.#known.add(file.name);
+    for (const file of leftovers) {
+      await removeFile(file.path);
+      this.#known.delete(file.name);
+    }
+    for (const { file, failure } of refused) await this.#putAside(file, failure);
+    return taken;
+  }
+
+  async #putAside(file: FinishedFile, failure: AppError): Promise<void> {
+    const target = join(this.#asideDirectory, file.streamId, file.name);
+    await moveFile(file.path, target);
+    this.#known.delete(file.name);
+    this.#log.error('segment file cannot be taken into the index', {
+      path: target,
+      reason: failure.message,
+      ...failure.context,
+    });
+  }
+
+  /** Retention 0: what live players need and no more. Never in the index, never in the store. */
+  async #trimRings(files: readonly FinishedFile[]): Promise<{ ringFiles: number; ringBytes: number }> {
+    let ringFiles = 0;
+    let ringBytes = 0;
+    const keptBytes = new Map<string, number>();
+    for (const file of files.toReversed()) {
+      const found = await statFile(file.path);
+      if (found === undefined) continue;
+      const bytes = (keptBytes.get(file.streamId) ?? 0) + found.byteLength;
+      const ageMs = this.#clock.wallMs() - found.changedMs;
+      if (bytes > limits.ringBytes || ageMs > limits.ringDurationMs) {
+        await removeFile(file.path);
+        continue;
+      }
+      keptBytes.set(file.streamId, bytes);
+      ringFiles++;
+      ringBytes += found.byteLength;
+    }
+    return { ringFiles, ringBytes };
+  }
+}
+
+function beginOf(segment: Segment): number {
+  return Math.floor(segment.fragments[0]?.serverTimestampMs ?? segment.runStartServerMs);
+}
