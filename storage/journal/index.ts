@@ -4,6 +4,7 @@ export { ByteBudget } from './byte-budget.ts';
 export { Durability } from './durability.ts';
 export { deadOpenDirectories, type Epoch, type OpenDirectory, openDirectories, openEpoch } from './epoch.ts';
 export { type JournalFiles, systemFiles } from './journal-files.ts';
+export { highestJournalCounter } from './known-counter.ts';
 export { NumberAllocator } from './number-allocator.ts';
 export { type RecoveredFile, type RecoverOptions, recoverOpenDirectory } from './recovery.ts';
 export { readSegment, type SegmentDamage, verifySegment } from './segment-read.ts';

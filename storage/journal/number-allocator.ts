@@ -20,7 +20,7 @@ export type NumberAllocatorOptions = {
   /** `state/<ingest>/numbers`. */
   readonly directory: string;
   readonly streamId: string;
-  /** The highest counter that is known from elsewhere, asked for only when the reservation is lost. */
+  /** The highest counter that is known from elsewhere (`highestJournalCounter`), asked for only without a reservation. */
   readonly knownCounter?: () => Promise<number>;
 };
 

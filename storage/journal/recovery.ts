@@ -143,7 +143,8 @@ async function findFragments(
 ): Promise<Found> {
   const { size, verifyLast } = limitsOf;
   const table = await readTable(file).catch(undefinedIfDamaged);
-  if (table !== undefined && (await areLastIntact(file, table.fragments, verifyLast))) {
+  const isTableGood = table !== undefined && isSameDigest(table.digest, segmentDigest(head.bytes, table.fragments));
+  if (isTableGood && (await areLastIntact(file, table.fragments, verifyLast))) {
     return { fragments: table.fragments, goodBytes: size, bytesDamaged: 0, isFinished: true };
   }
   const headBytes = head.bytes.byteLength;
@@ -194,6 +195,10 @@ async function areLastIntact(file: FileHandle, fragments: readonly Fragment[], v
     if (!(await isClusterIntact(file, fragment))) return false;
   }
   return true;
+}
+
+function isSameDigest(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }
 
 /** Cuts the file behind its last good fragment and gives it cues and table, if it has none, and makes it durable. */

@@ -2,11 +2,12 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../../storage/base/log.ts';
-import { NumberAllocator } from '../../../storage/journal/index.ts';
+import { highestJournalCounter, NumberAllocator } from '../../../storage/journal/index.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
+import { startWriter, streamId, writeFragment } from './kit.ts';
 
 async function startAllocator(
   directory: string,
@@ -135,4 +136,16 @@ test('a state directory that cannot be written stops numbers only when the block
     }
   });
   await allocator.close();
+});
+
+test('names of open and finished files tell a counter to go on from', async () => {
+  const root = await temporaryDirectory();
+  const { writer, finished } = await startWriter(root);
+  for (const counter of [7, 90]) writeFragment(writer, counter);
+  await until('the first file is finished', () => finished().length === 1);
+  const paths = { journalOpen: join(root, 'open'), journalFinished: join(root, 'finished') };
+
+  expect(await highestJournalCounter(paths, streamId)).toBe(90);
+  expect(await highestJournalCounter(paths, 'other')).toBe(0);
+  await writer.end('shutdown');
 });

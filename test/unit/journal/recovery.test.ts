@@ -92,6 +92,16 @@ test('a file that only lacks its rename is moved as it is', async () => {
   expect(await readFile(report?.finishedPath ?? '')).toEqual(await readFile(source));
 });
 
+test('a finished file whose head changed gets a table that fits it, so that it is not recovered for ever', async () => {
+  const { source, path, recover } = await tornFile(2);
+  await copyFile(source, path);
+  await flip(path, (await readFile(path)).indexOf('Weir'));
+
+  const [report] = await recover();
+
+  expect((await readSegment(report?.finishedPath ?? '')).fragments).toHaveLength(2);
+});
+
 test('the last fragments are compared with their hashes, and damaged ones are cut off', async () => {
   const { path, fragments, recover } = await tornFile(4);
   await flip(path, range(fragments[3]).end - 5);
