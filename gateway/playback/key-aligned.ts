@@ -10,21 +10,17 @@ const lookBackMs = 5 * 60_000;
 /**
  * Fragments that overlap the range, preceded by those that their decoding needs.
  *
- * @throws AppError invalid_argument  the range has more than `limits.playbackFragmentsMax`
+ * @throws AppError invalid_argument  the range is longer, or has more fragments, than the limits of playback
  */
 export async function keyAlignedFragments(
   source: FragmentSource,
   streamId: string,
   range: TimeRange,
 ): Promise<readonly PlayableFragment[]> {
+  if (range.endMs - range.beginMs > limits.playbackRangeMsMax) throw tooLong();
   const limit = limits.playbackFragmentsMax + 1;
   const found = await source.fragmentsBetween(streamId, { ...range, limit });
-  if (found.length >= limit) {
-    throw appError('invalid_argument', 'the range is too long to be played at once', {
-      fragmentsMax: limits.playbackFragmentsMax,
-      hint: 'ask for a shorter range: a day is always possible',
-    });
-  }
+  if (found.length >= limit) throw tooLong();
   const [first] = found;
   if (first === undefined || first.fragment.isKey) return found;
   const beginMs = first.fragment.serverTimestampMs;
@@ -39,4 +35,12 @@ export async function keyAlignedFragments(
   // Nothing to decode the beginning with: it is as good as missing.
   const firstKey = found.findIndex(({ fragment }) => fragment.isKey);
   return firstKey < 0 ? [] : found.slice(firstKey);
+}
+
+function tooLong(): Error {
+  return appError('invalid_argument', 'the range is too long to be played at once', {
+    rangeMsMax: limits.playbackRangeMsMax,
+    fragmentsMax: limits.playbackFragmentsMax,
+    hint: 'ask for a shorter range',
+  });
 }

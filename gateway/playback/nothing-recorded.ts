@@ -3,21 +3,16 @@
 import { type AppError, appError } from '../../storage/base/errors.ts';
 import { type FragmentSource, fragmentEnd, type TimeRange } from './fragment-source.ts';
 
-/** How far back is searched, step by step: minutes are cheap, a day is enough to help a person. */
-const lookBackMs = [10 * 60_000, 3 * 3_600_000, 24 * 3_600_000] as const;
+/** How far is searched to either side, step by step: near is cheap, and an error is not worth reading a day of tables. */
+const stepsMs = [10 * 60_000, 6 * 3_600_000] as const;
 
 /**
  * Makes the `not_found` for a range without media. Its context has `nearestBeforeMs`, the end of what was recorded before
- * (within a day), and `nearestAfterMs`, the beginning of what was recorded after; either is absent when there is none.
+ * and `nearestAfterMs`, the beginning of what was recorded after; either is absent when there is none within some hours.
  */
 export async function nothingRecorded(source: FragmentSource, streamId: string, range: TimeRange): Promise<AppError> {
   const nearestBeforeMs = await lastEndBefore(source, streamId, range.beginMs);
-  const [after] = await source.fragmentsBetween(streamId, {
-    beginMs: range.endMs,
-    endMs: Number.MAX_SAFE_INTEGER,
-    limit: 1,
-  });
-  const nearestAfterMs = after?.fragment.serverTimestampMs;
+  const nearestAfterMs = await firstBeginAfter(source, streamId, range.endMs);
   const places = [
     ...(nearestBeforeMs === undefined ? [] : [`before it until ${isoTime(nearestBeforeMs)}`]),
     ...(nearestAfterMs === undefined ? [] : [`after it from ${isoTime(nearestAfterMs)}`]),
@@ -28,15 +23,26 @@ export async function nothingRecorded(source: FragmentSource, streamId: string, 
     endMs: range.endMs,
     ...(nearestBeforeMs === undefined ? {} : { nearestBeforeMs }),
     ...(nearestAfterMs === undefined ? {} : { nearestAfterMs }),
-    hint: places.length === 0 ? 'nothing is recorded near it' : `the nearest media lie ${places.join(' and ')}`,
+    hint:
+      places.length === 0
+        ? 'nothing is recorded within hours of it: look at the timeline'
+        : `the nearest media lie ${places.join(' and ')}`,
   });
 }
 
 async function lastEndBefore(source: FragmentSource, streamId: string, timeMs: number): Promise<number | undefined> {
-  for (const stepMs of lookBackMs) {
+  for (const stepMs of stepsMs) {
     const found = await source.fragmentsBetween(streamId, { beginMs: Math.max(0, timeMs - stepMs), endMs: timeMs });
     const last = found.at(-1);
     if (last !== undefined) return Math.min(timeMs, fragmentEnd(last));
+  }
+  return undefined;
+}
+
+async function firstBeginAfter(source: FragmentSource, streamId: string, timeMs: number): Promise<number | undefined> {
+  for (const stepMs of stepsMs) {
+    const [first] = await source.fragmentsBetween(streamId, { beginMs: timeMs, endMs: timeMs + stepMs, limit: 1 });
+    if (first !== undefined) return Math.max(timeMs, first.fragment.serverTimestampMs);
   }
   return undefined;
 }

@@ -15,6 +15,7 @@ const g711FramesPerSecond = 50;
 /** Linear 0 in either law. */
 const g711Zero = { pcmu: 0xff, pcma: 0xd5 } as const;
 const opusFrameSamples = 960;
+const g711RateHzMax = 48_000;
 const configBytesMax = 64;
 const aacCoreLowComplexity = 2;
 
@@ -56,10 +57,13 @@ export function silentFrame(track: Track): SilentFrame | undefined {
 
 /** The track's format for a URI (`aac.1190`, `opus.2`, `pcmu.8000.1`), or undefined where there is no silence in it. */
 export function silenceFormatOf(track: Track): string | undefined {
-  if (silentFrame(track) === undefined) return undefined;
+  if (silentFrame(track) === undefined || track.codecPrivate.length > configBytesMax) return undefined;
   if (track.codec === 'aac') return `aac.${Buffer.from(track.codecPrivate).toString('hex')}`;
   if (track.codec === 'opus') return `opus.${track.audio?.channels}`;
-  return `${track.codec}.${track.audio?.samplingFrequencyHz}.${track.audio?.channels}`;
+  const { samplingFrequencyHz = 0, channels = 0 } = track.audio ?? {};
+  return g711RateHzMax >= samplingFrequencyHz && channels <= 2
+    ? `${track.codec}.${samplingFrequencyHz}.${channels}`
+    : undefined;
 }
 
 /**
@@ -72,10 +76,15 @@ export function silentTrack(format: string, trackNumber: number): Track {
   const isHex = /^(?:[0-9a-f]{2})+$/.test(first) && first.length <= 2 * configBytesMax;
   if (codec === 'aac' && isHex) return aacTrack(trackNumber, Buffer.from(first, 'hex'));
   if (codec === 'opus' && /^[12]$/.test(first)) return opusTrack(trackNumber, { channels: Number(first) });
-  if ((codec === 'pcmu' || codec === 'pcma') && /^\d{4,6}$/.test(first) && /^[1-8]$/.test(second)) {
+  if ((codec === 'pcmu' || codec === 'pcma') && /^\d{4,5}$/.test(first) && /^[12]$/.test(second)) {
+    if (Number(first) > g711RateHzMax) throw notSilence(format);
     return g711Track(trackNumber, { law: codec, samplingFrequencyHz: Number(first), channels: Number(second) });
   }
-  throw appError('invalid_argument', 'not a format of silence', { format: format.slice(0, 40) });
+  throw notSilence(format);
+}
+
+function notSilence(format: string): Error {
+  return appError('invalid_argument', 'not a format of silence', { format: format.slice(0, 40) });
 }
 
 /**

@@ -147,13 +147,22 @@ export class Hls {
       });
       return windowOf(found, (reference) => reference);
     }
-    const isGrowing = range.endMs === undefined || range.endMs > this.#clock.wallMs();
-    const known = { beginMs: range.beginMs, endMs: range.endMs ?? Number.MAX_SAFE_INTEGER };
-    const found = await keyAlignedFragments(this.#source, streamId, known);
+    const found = await this.#recorded(streamId, range);
     if (found.length > 0) return found;
-    if (!isGrowing) throw await nothingRecorded(this.#source, streamId, known);
+    const isGrowing = range.endMs === undefined || range.endMs > this.#clock.wallMs();
+    if (!isGrowing) {
+      const whole = { beginMs: range.beginMs, endMs: range.endMs ?? range.beginMs + 1 };
+      throw await nothingRecorded(this.#source, streamId, whole);
+    }
     await waitForLive(dependencies, streamId, range.beginMs);
-    return keyAlignedFragments(this.#source, streamId, known);
+    return this.#recorded(streamId, range);
+  }
+
+  /** What there is of a range now. */
+  async #recorded(streamId: string, range: HlsRange & { kind: 'recorded' }): Promise<readonly PlayableFragment[]> {
+    const newest = await this.#source.latest(streamId);
+    const endMs = Math.min(range.endMs ?? Number.POSITIVE_INFINITY, newest === undefined ? 0 : fragmentEnd(newest));
+    return endMs <= range.beginMs ? [] : keyAlignedFragments(this.#source, streamId, { beginMs: range.beginMs, endMs });
   }
 
   async #media(request: HlsRequest, kind: 'video' | 'audio'): Promise<string> {
@@ -183,8 +192,7 @@ export class Hls {
       const window = await this.#windows.window({ streamId, anchor: range.anchor, video });
       return { ...window, type: 'live' };
     }
-    const endMs = range.endMs ?? Number.MAX_SAFE_INTEGER;
-    const found = await keyAlignedFragments(this.#source, streamId, { beginMs: range.beginMs, endMs });
+    const found = await this.#recorded(streamId, range);
     const fragments = numberFragments(
       undefined,
       found.filter((reference) => isSelected(reference, video)),
@@ -196,17 +204,17 @@ export class Hls {
     // The last fragment of the range is committed a GOP and some waiting after its beginning.
     const isWhole = range.endMs !== undefined && range.endMs + limits.liveAgeMsMax < this.#clock.wallMs();
     const newest = isWhole ? undefined : await this.#source.latest(streamId);
-    const isPassed = newest !== undefined && newest.fragment.serverTimestampMs >= endMs;
+    const isPassed =
+      newest !== undefined && newest.fragment.serverTimestampMs >= (range.endMs ?? Number.POSITIVE_INFINITY);
     return { fragments, firstOfRun, type: isWhole || isPassed ? 'vod' : 'event' };
   }
 
-  /** A run keeps its set-up, so any fragment of the run will do when the one that named it was removed meanwhile. */
+  /** A run keeps its set-up, so when the fragment that named it was removed, the newest of the same run will do. */
   async #init(streamId: string, number: FragmentNumber, trackNumber: number): Promise<Uint8Array> {
     const { serverTimestampMs } = fragmentNumberParts(number);
     const reference = await this.#find(streamId, number).catch(async (error: unknown) => {
-      const range = { beginMs: serverTimestampMs, endMs: Number.MAX_SAFE_INTEGER, limit: 1 };
-      const [later] = await this.#source.fragmentsBetween(streamId, range);
-      if (later !== undefined && later.segment.runStartServerMs <= serverTimestampMs) return later;
+      const newest = await this.#source.latest(streamId);
+      if (newest !== undefined && newest.segment.runStartServerMs <= serverTimestampMs) return newest;
       throw error;
     });
     return initSegment(trackOf(reference, trackNumber));

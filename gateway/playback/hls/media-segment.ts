@@ -70,7 +70,13 @@ function playedTrack(track: Track): Track {
 function playedSamples(track: Track, samples: readonly Fmp4Sample[]): readonly Fmp4Sample[] {
   const format = isG711(track) ? parseWaveFormat(track.codecPrivate) : undefined;
   if (format === undefined) return samples;
-  return samples.map((sample) => ({ ...sample, bytes: g711ToFlac(format, sample.bytes) }));
+  // Silence is the same bytes again and again.
+  const converted = new Map<Uint8Array, Uint8Array>();
+  return samples.map((sample) => {
+    const bytes = converted.get(sample.bytes) ?? g711ToFlac(format, sample.bytes);
+    converted.set(sample.bytes, bytes);
+    return { ...sample, bytes };
+  });
 }
 
 function isG711(track: Track): boolean {
