@@ -21,7 +21,7 @@ export type RoleState = {
 export type SupervisorMessage =
   /** The first message: a role does nothing before it. */
   | { readonly type: 'start'; readonly config: Config; readonly isDemo: boolean; readonly plan: Plan }
-  /** To `ingest`: everything it has to do from now on. */
+  /** To `ingest`: everything it has to do from now on. To the keeper: whose recordings are kept for how long. */
   | { readonly type: 'plan'; readonly plan: Plan }
   /** To `serve`. */
   | { readonly type: 'roles'; readonly roles: readonly RoleState[] }

@@ -62,12 +62,15 @@ export async function readPlan(path: string, deps: { readonly box: SecretBox; re
   return plan;
 }
 
-/** The sources of one of several recording processes: by the stream's id, so that no other camera moves when one is added. */
+/** Which of several recording processes a stream belongs to: by its id, so that none moves when another is added. */
+export function partIndexOf(streamId: string, processes: number): number {
+  return createHash('sha256').update(streamId).digest().readUInt32LE(0) % processes;
+}
+
+/** The sources of one of several recording processes. */
 export function partOfPlan(plan: Plan, part: { readonly index: number; readonly processes: number }): Plan {
-  if (part.processes === 1) return plan;
-  const isOurs = (streamId: string) =>
-    createHash('sha256').update(streamId).digest().readUInt32LE(0) % part.processes === part.index;
-  return { version: 1, sources: plan.sources.filter((source) => isOurs(source.streamId)) };
+  const sources = plan.sources.filter(({ streamId }) => partIndexOf(streamId, part.processes) === part.index);
+  return { version: 1, sources };
 }
 
 function toPlan(data: z.output<typeof planSchema>): Plan {

@@ -24,6 +24,8 @@ const patience: Readonly<Record<RoleKind, RolePatience>> = {
   demo: { firstDelayMs: 500, delayMsMax: 30_000, stopMs: 3_000, silenceMs: 60_000 },
 };
 
+const noPlan: Plan = { version: 1, sources: [] };
+
 /** The other roles start when recording runs, or after this: they compete for the same few cores. */
 const ingestHeadStartMs = 1_500;
 
@@ -48,7 +50,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #lifetime = new Lifetime();
   readonly #roles = new Map<string, RoleProcess>();
-  #plan: Plan = { version: 1, sources: [] };
+  #lastNotice = '';
+  #plan: Plan = noPlan;
   #reading: Promise<void> = Promise.resolve();
 
   constructor(deps: SupervisorDeps, options: SupervisorOptions) {
@@ -67,7 +70,7 @@ export class Supervisor {
     await this.#readPlan();
 
     // The demo camera outlives the recorder of its stream at stop: the run then ends by our wish, not by a lost connection.
-    if (isDemo) this.#startRole('demo', 'demo', () => this.#plan);
+    if (isDemo) this.#startRole('demo', 'demo', () => noPlan);
     const ingests: RoleProcess[] = [];
     this.#lifetime.defer(async () => {
       await Promise.all(ingests.map((ingest) => ingest.close()));
@@ -78,8 +81,8 @@ export class Supervisor {
     for (const ingest of ingests) ingest.start();
     const allStarted = Promise.all(ingests.map((ingest) => ingest.firstStart)).then(() => {});
     await Promise.race([allStarted, clock.sleep(ingestHeadStartMs, this.#lifetime.signal)]);
-    this.#startRole('keeper', 'keeper', () => this.#plan);
-    this.#startRole('serve', 'serve', () => this.#plan);
+    this.#startRole('keeper', 'keeper', () => withoutCredentials(this.#plan));
+    this.#startRole('serve', 'serve', () => noPlan);
   }
 
   /** Stops all roles: each gets its time, then it is killed. */
@@ -118,7 +121,15 @@ export class Supervisor {
 
   #hear(message: RoleMessage): void {
     if (message.type === 'plan-changed') this.#reading = this.#reading.then(() => this.#takePlan());
-    else if (message.type === 'notice') this.#deps.show(message.lines);
+    else if (message.type === 'notice') this.#show(message.lines);
+  }
+
+  /** `serve` tells where it is at each of its starts; people want to read it once. */
+  #show(lines: readonly string[]): void {
+    const notice = lines.join('\n');
+    if (notice === this.#lastNotice) return;
+    this.#lastNotice = notice;
+    this.#deps.show(lines);
   }
 
   async #takePlan(): Promise<void> {
@@ -126,6 +137,7 @@ export class Supervisor {
     for (let index = 0; index < this.#options.config.ingest.processes; index++) {
       this.#send(`ingest-${index}`, { type: 'plan', plan: this.#partOf(index) });
     }
+    this.#send('keeper', { type: 'plan', plan: withoutCredentials(this.#plan) });
   }
 
   async #readPlan(): Promise<void> {
@@ -143,4 +155,15 @@ export class Supervisor {
   #send(name: string, message: SupervisorMessage): void {
     this.#roles.get(name)?.send(message);
   }
+}
+
+/** What the keeper needs to know of cameras; passwords are for the process that connects. */
+function withoutCredentials(plan: Plan): Plan {
+  return {
+    version: 1,
+    sources: plan.sources.map((planned) => {
+      const { username: _, password: __, ...source } = planned.source;
+      return { ...planned, source };
+    }),
+  };
 }

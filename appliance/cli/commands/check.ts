@@ -1,0 +1,62 @@
+/** `weir check`: are all recordings whole? Looks at files and index itself, whether Weir runs or not, and never writes. */
+
+import { type Command, Option } from 'commander';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { appError } from '../../../storage/base/errors.ts';
+import { createLog } from '../../../storage/base/log.ts';
+import { type CheckLevel, type CheckResult, check, checkLevels } from '../../../storage/keeper/index.ts';
+import { DirectoryStore } from '../../../storage/objects/index.ts';
+import { pathsOf } from '../../roles/index.ts';
+import type { CommandContext } from '../command-context.ts';
+import { addConfigFlags, configOf } from '../config-flags.ts';
+
+export function addCheckCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('check')
+    .summary('are all recordings whole?')
+    .description(
+      'Compares index, files and object store, and tells what is missing or damaged. Reads only, so it may run beside the appliance.',
+    )
+    .addOption(
+      new Option(
+        '--level <level>',
+        'presence: rows and files meet; size: lengths and tables too; hash: every byte is read',
+      )
+        .choices(checkLevels)
+        .default('size'),
+    );
+  addConfigFlags(command, 'all').action(async (flags: { level: CheckLevel }) => {
+    const paths = pathsOf(await configOf(command, context.surroundings));
+    const log = createLog({ level: 'silent' });
+    const store = new DirectoryStore({ log }, { directory: paths.objects });
+    const result = await context.output.progress('checking', (tell) =>
+      check(
+        { clock: systemClock, log, store },
+        {
+          paths,
+          level: flags.level,
+          signal: context.signal,
+          onProgress: ({ done, total, findings }) =>
+            tell(`${done} of about ${total} looked at, ${findings === 0 ? 'nothing found' : `${findings} found`}`),
+        },
+      ),
+    );
+    context.output.result(result, () => linesOf(result));
+    const alarms = result.findings.filter((finding) => finding.severity === 'alarm').length;
+    if (alarms > 0) {
+      throw appError('data_loss', `${alarms} ${alarms === 1 ? 'recording is' : 'recordings are'} damaged or missing`);
+    }
+  });
+}
+
+function linesOf({ level, findings, segments, objects, files, skipped }: CheckResult): string[] {
+  return [
+    ...findings.flatMap(({ severity, invariant, what, where, hint }) => [
+      `${severity} (invariant ${invariant}): ${what}`,
+      `  ${where}`,
+      `  ${hint}`,
+    ]),
+    ...skipped.map((text) => `not looked at: ${text}`),
+    `${segments} segments, ${objects} objects, ${files} journal files at level ${level}: ${findings.length === 0 ? 'all well' : `${findings.length} found`}`,
+  ];
+}

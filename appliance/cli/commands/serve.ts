@@ -1,0 +1,57 @@
+/** `weir serve`: the appliance, or one role of it. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { appError } from '../../../storage/base/errors.ts';
+import { createLog } from '../../../storage/base/log.ts';
+import { mainEntry, pathsOf, runRoleAlone, siteKeyPath } from '../../roles/index.ts';
+import { cameraPurpose, SiteKey } from '../../secrets/index.ts';
+import { Supervisor } from '../../supervisor/index.ts';
+import type { CommandContext } from '../command-context.ts';
+import { addConfigFlags, configOf } from '../config-flags.ts';
+
+const rolesAlone = /^(ingest(-\d{1,2})?|keeper|serve)$/;
+
+export function addServeCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('serve')
+    .summary('run the appliance')
+    .description(
+      'Runs the appliance: records the cameras, keeps the recordings, serves page and API. Ends on SIGTERM or Ctrl-C after what was recorded is safe.',
+    )
+    .option('--demo', 'add a demo camera with a test picture, a clock and a tone')
+    .option('--role <name>', 'run one role alone: ingest, keeper or serve (a container of its own, or for developers)');
+  addConfigFlags(command, 'all').action(async (options: { demo?: boolean; role?: string }) => {
+    const config = await configOf(command, context.surroundings);
+    const show = (lines: readonly string[]) => context.output.note(lines.join('\n'));
+    await mkdir(config.dataDirectory, { recursive: true });
+    if (options.role !== undefined) {
+      if (!rolesAlone.test(options.role)) {
+        throw appError('invalid_argument', `there is no role ${options.role}`, { hint: 'use ingest, keeper or serve' });
+      }
+      const name = options.role === 'ingest' ? 'ingest-0' : options.role;
+      await runRoleAlone({ name, config, show, signal: context.signal });
+      return;
+    }
+    const supervisor = new Supervisor(
+      {
+        clock: systemClock,
+        log: createLog({ level: config.logLevel, identity: { role: 'supervisor' } }),
+        box: (await SiteKey.open(siteKeyPath(config), randomBytes)).box(cameraPurpose),
+        show,
+      },
+      { config, paths: pathsOf(config), isDemo: options.demo === true, entry: mainEntry },
+    );
+    const { signal } = context;
+    try {
+      await supervisor.start().catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    } finally {
+      await supervisor.close();
+    }
+  });
+}

@@ -1,0 +1,3 @@
+/** The command line. */
+
+export { runCommandLine } from './run.ts';

@@ -1,0 +1,89 @@
+/** What commands print: tables for people, JSON for scripts, never both; progress and errors on standard error. */
+
+import { inspect } from 'node:util';
+import type { Clock } from '../../storage/base/clock.ts';
+import { toAppError } from '../../storage/base/errors.ts';
+import { withoutCredentials } from '../../storage/base/log.ts';
+import { exitCodes } from './exit-codes.ts';
+
+export type Terminal = {
+  readonly out: { write(text: string): unknown };
+  readonly err: { write(text: string): unknown; readonly isTTY?: boolean };
+};
+
+export class Output {
+  readonly #terminal: Terminal;
+  readonly #clock: Clock;
+  isJson = false;
+
+  constructor(deps: { readonly terminal: Terminal; readonly clock: Clock }) {
+    this.#terminal = deps.terminal;
+    this.#clock = deps.clock;
+  }
+
+  /** The command's result: `value` as JSON, or what `lines` makes of it for people. */
+  result(value: unknown, lines: () => readonly string[]): void {
+    if (this.isJson) this.#terminal.out.write(`${JSON.stringify(value, undefined, 2)}\n`);
+    else for (const line of lines()) this.#terminal.out.write(`${line}\n`);
+  }
+
+  /** Something beside the result. */
+  note(text: string): void {
+    this.#terminal.err.write(`${text}\n`);
+  }
+
+  /** Prints why a command failed. Returns its exit code. */
+  failure(thrown: unknown): number {
+    const error = toAppError(thrown);
+    if (this.isJson) {
+      const { code, message, hint, context } = error;
+      const key = typeof context.key === 'string' ? { key: context.key } : {};
+      this.#terminal.err.write(
+        `${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }), ...key } })}\n`,
+      );
+    } else {
+      this.note(`weir: ${withoutCredentials(error.message)}`);
+      if (error.hint !== undefined) this.note(`      ${error.hint}`);
+      if (error.code === 'internal') this.note(withoutCredentials(inspect(error.cause ?? error)));
+    }
+    return exitCodes[error.code];
+  }
+
+  /**
+   * Runs long work with a sign of life on standard error: the newest text it gave, rewritten on a terminal, otherwise a line
+   * every ten seconds.
+   */
+  async progress<T>(what: string, work: (tell: (text: string) => void) => Promise<T>): Promise<T> {
+    const { err } = this.#terminal;
+    const beganMs = this.#clock.monotonicMs();
+    let told = '';
+    const isTerminal = err.isTTY === true;
+    const line = () =>
+      `${what}: ${told === '' ? '' : `${told}, `}${Math.round((this.#clock.monotonicMs() - beganMs) / 1000)} s`;
+    const stop = this.#clock.every(isTerminal ? 500 : 10_000, () => {
+      err.write(isTerminal ? `\r${line()}\u001b[K` : `${line()}\n`);
+    });
+    try {
+      return await work((text) => {
+        told = text;
+      });
+    } finally {
+      stop();
+      if (isTerminal) err.write('\r\u001b[K');
+    }
+  }
+}
+
+/** Columns as wide as their widest cell; the last one is not padded. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [head.map((name) => name.toUpperCase()), ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => [...(row[column] ?? '')].length)));
+  return all.map((row) =>
+    row
+      .map((cell, column) =>
+        column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - [...cell].length),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}

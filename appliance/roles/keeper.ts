@@ -1,0 +1,57 @@
+/** The role `keeper`: the keeper, its requests on a socket, and hints from recorders that wake it. */
+
+import { join } from 'node:path';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
+import { check, Keeper, keeperRequests, registerKeeperMetrics } from '../../storage/keeper/index.ts';
+import { LaneClient, LaneServer } from '../../storage/lane/index.ts';
+import { DirectoryStore } from '../../storage/objects/index.ts';
+import type { RoleContext } from './run-role.ts';
+
+export async function startKeeper(context: RoleContext): Promise<Closable> {
+  const { clock, log, config, paths, link, start } = context;
+  const lifetime = new Lifetime();
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+
+  const store = lifetime.own(new DirectoryStore({ log }, { directory: paths.objects }));
+  // Without its directory the store is away: files then stay here until it is back.
+  await store.start().catch((error: unknown) => log.error('object store cannot be used yet', { error }));
+  const { bytesMax, hotBytesMax } = config.storage;
+  const keeper = lifetime.own(
+    new Keeper({ clock, log, store }, { paths, hotBytesMax, ...(bytesMax === undefined ? {} : { bytesMax }) }),
+  );
+  keeper.setPlan(start.plan);
+  await keeper.start();
+  registerKeeperMetrics({ keeper, registry }, { wallMs: () => clock.wallMs() });
+  link.onPlan((plan) => keeper.setPlan(plan));
+  link.onIngestEnded(() => keeper.lookNow());
+
+  const requests = keeperRequests(
+    { keeper, registry, runCheck: (options) => check({ clock, log, store }, { paths, ...options }) },
+    { signal: lifetime.signal },
+  );
+  const server = new LaneServer(
+    { log, handlers: { requests } },
+    { path: join(paths.run, 'keeper.sock'), role: 'keeper' },
+  );
+  lifetime.own(server);
+  await server.start();
+  for (let i = 0; i < config.ingest.processes; i++) lifetime.own(wakingLane(context, `ingest-${i}`, keeper));
+  return lifetime;
+}
+
+/** Each finished file is looked at when it is told, not only at the next round. */
+function wakingLane({ clock, log, paths }: RoleContext, name: string, keeper: Keeper): Closable {
+  const lane = new LaneClient({ clock, log }, { path: join(paths.run, `${name}.sock`), name: 'keeper' });
+  lane.watch({
+    onHint: (hint) => {
+      if (hint.kind === 'finished') keeper.lookNow();
+    },
+    onState: () => {},
+    onSnapshot: () => keeper.lookNow(),
+    onLost: () => {},
+  });
+  lane.start();
+  return lane;
+}

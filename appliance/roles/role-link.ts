@@ -1,0 +1,109 @@
+/**
+ * A role's end of its line to the supervisor. Alone (`weir serve --role ingest`) there is no supervisor: then the plan file is
+ * looked at instead, and nobody tells about other roles.
+ */
+
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Plan } from '../../storage/model/camera.ts';
+import type { RoleMessage, RoleState, SupervisorMessage } from '../supervisor/index.ts';
+
+export type StartMessage = Extract<SupervisorMessage, { type: 'start' }>;
+
+/** What a role hears and says while it runs. */
+export type RoleLink = {
+  readonly onPlan: (callback: (plan: Plan) => void) => void;
+  readonly onIngestEnded: (callback: (name: string) => void) => void;
+  readonly roles: {
+    readonly list: () => readonly RoleState[];
+    readonly onChange: (callback: () => void) => () => void;
+  };
+  readonly planChanged: () => void;
+  /** Shown once at the supervisor's terminal, never logged. */
+  readonly show: (lines: readonly string[]) => void;
+};
+
+/** The part of `process` that a child of `fork` has. */
+export type ParentChannel = Pick<NodeJS.Process, 'on' | 'off'> & { readonly send?: NodeJS.Process['send'] };
+
+export class SupervisorLink implements RoleLink {
+  readonly #channel: ParentChannel;
+  readonly #lifetime = new Lifetime();
+  readonly #started: PromiseWithResolvers<StartMessage> = Promise.withResolvers();
+  readonly #lost: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #planCallbacks = new Set<(plan: Plan) => void>();
+  readonly #endedCallbacks = new Set<(name: string) => void>();
+  readonly #roleCallbacks = new Set<() => void>();
+  #roles: readonly RoleState[] = [];
+
+  constructor(channel: ParentChannel) {
+    this.#channel = channel;
+  }
+
+  /** Resolves with the start message. */
+  start(): Promise<StartMessage> {
+    const onMessage = (message: SupervisorMessage) => this.#hear(message);
+    const onDisconnect = () => this.#lost.resolve();
+    this.#channel.on('message', onMessage);
+    this.#channel.on('disconnect', onDisconnect);
+    this.#lifetime.defer(() => {
+      this.#channel.off('message', onMessage);
+      this.#channel.off('disconnect', onDisconnect);
+    });
+    return this.#started.promise;
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  /** Resolves when the supervisor is gone: a role must not outlive it, or the next one's would record beside it. */
+  get lost(): Promise<void> {
+    return this.#lost.promise;
+  }
+
+  readonly roles = {
+    list: () => this.#roles,
+    onChange: (callback: () => void) => {
+      this.#roleCallbacks.add(callback);
+      return () => this.#roleCallbacks.delete(callback);
+    },
+  };
+
+  readonly onPlan = (callback: (plan: Plan) => void): void => {
+    this.#planCallbacks.add(callback);
+  };
+
+  readonly onIngestEnded = (callback: (name: string) => void): void => {
+    this.#endedCallbacks.add(callback);
+  };
+
+  readonly planChanged = (): void => this.say({ type: 'plan-changed' });
+
+  readonly show = (lines: readonly string[]): void => this.say({ type: 'notice', lines });
+
+  /** Says something if somebody listens. */
+  readonly say = (message: RoleMessage): void => {
+    this.#channel.send?.(message, undefined, undefined, () => {});
+  };
+
+  #hear(message: SupervisorMessage): void {
+    switch (message.type) {
+      case 'start':
+        this.#started.resolve(message);
+        break;
+      case 'plan':
+        for (const callback of this.#planCallbacks) callback(message.plan);
+        break;
+      case 'roles':
+        this.#roles = message.roles;
+        for (const callback of this.#roleCallbacks) callback();
+        break;
+      case 'ingest-ended':
+        for (const callback of this.#endedCallbacks) callback(message.name);
+        break;
+      case 'ping':
+        this.say({ type: 'pong', id: message.id });
+        break;
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** One role without a supervisor (`weir serve --role ingest`): for containers that run one process each, and for developers. */
+
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../../storage/base/clock.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import { createLog } from '../../storage/base/log.ts';
+import type { Config } from '../config/index.ts';
+import { cameraPurpose, SiteKey } from '../secrets/index.ts';
+import { partOfPlan } from '../supervisor/index.ts';
+import { LocalLink } from './local-link.ts';
+import { makeContext, startRole } from './run-role.ts';
+import { pathsOf, siteKeyPath } from './setting-paths.ts';
+
+/** Runs until the signal aborts. */
+export async function runRoleAlone(options: {
+  readonly name: string;
+  readonly config: Config;
+  readonly signal: AbortSignal;
+  readonly show: (lines: readonly string[]) => void;
+}): Promise<void> {
+  const { name, config, signal, show } = options;
+  const lifetime = new Lifetime();
+  const log = createLog({ level: config.logLevel, identity: { role: name } });
+  const box = (await SiteKey.open(siteKeyPath(config), randomBytes)).box(cameraPurpose);
+  const link = lifetime.own(new LocalLink({ clock: systemClock, log, box }, { planPath: pathsOf(config).plan, show }));
+  const plan = await link.start();
+  const index = Number(/-(\d+)$/.exec(name)?.[1] ?? '0');
+  const part = partOfPlan(plan, { index, processes: config.ingest.processes });
+  const start = { type: 'start', config, isDemo: false, plan: part } as const;
+  try {
+    lifetime.own(await startRole(makeContext({ name, log, link, start })));
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  } finally {
+    await lifetime.close();
+  }
+}

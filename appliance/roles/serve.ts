@@ -1,0 +1,139 @@
+/** The role `serve`: readers, players and lanes of the other roles, put behind the public port. */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Clips, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
+import { must } from '../../storage/base/assert.ts';
+import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
+import { IndexReader } from '../../storage/index/index.ts';
+import { LaneClient } from '../../storage/lane/index.ts';
+import { DirectoryStore } from '../../storage/objects/index.ts';
+import { type FragmentRef, StreamReader } from '../../storage/reader/index.ts';
+import { Serve, type TlsMaterial } from '../admin/index.ts';
+import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
+import { partIndexOf } from '../supervisor/index.ts';
+import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
+import { probeInChild } from './probe.ts';
+import type { RoleContext } from './run-role.ts';
+import { mainEntry, siteKeyPath } from './setting-paths.ts';
+import { startNotice } from './start-notice.ts';
+
+export async function startServe(context: RoleContext): Promise<Closable> {
+  const lifetime = new Lifetime();
+  try {
+    await start(context, lifetime);
+  } catch (error) {
+    await lifetime.close();
+    throw error;
+  }
+  return lifetime;
+}
+
+async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
+  const { clock, log, random, config, paths, link } = context;
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+
+  const lanes = Array.from({ length: config.ingest.processes }, (_, i) => lane(context, lifetime, `ingest-${i}`));
+  const keeper = lane(context, lifetime, 'keeper').client;
+  const index = lifetime.own(new IndexReader({ clock, log }, { path: paths.index }));
+  await index.start();
+  const store = lifetime.own(new DirectoryStore({ log }, { directory: paths.objects }));
+  const readers: StreamReader[] = [];
+  for (const { client } of lanes) {
+    const reader = lifetime.own(new StreamReader({ clock, log, paths, index, store, watcher: client }));
+    await reader.start();
+    readers.push(reader);
+  }
+  const source = sourceOf(readers);
+  const decoders = lifetime.own(new PictureDecoders({ clock, log, ffmpeg: config.ffmpegPath }));
+
+  const tls = await certificates(context, lifetime);
+  const serve = lifetime.own(
+    new Serve(
+      {
+        clock,
+        log,
+        random,
+        secrets: await SiteKey.open(siteKeyPath(config), random),
+        hasher: new Argon2Hasher(random),
+        tls,
+        index,
+        newest: source,
+        hls: new Hls({ clock, source }),
+        clips: new Clips({ source, log }),
+        pictures: new Images({ source, decoders }),
+        probe: probeInChild({ clock }, { entry: mainEntry, ffmpegPath: config.ffmpegPath }),
+        roles: link.roles,
+        ingests: new Map(lanes.map(({ name, client }) => [name, client])),
+        keeper,
+        registry,
+        onPlanChanged: link.planChanged,
+      },
+      {
+        paths,
+        version: await releaseVersion(),
+        host: config.listen.address,
+        port: config.listen.port,
+        isPlainAllowed: config.tls.allowPlainBeyondLoopback,
+        publicUrl: config.publicUrl,
+        pageDirectory: join(import.meta.dirname, '..', 'page', 'dist'),
+      },
+    ),
+  );
+  const firstAdmin = await serve.start();
+  const authorityPem = tls?.authorityPem();
+  link.show(
+    startNotice({
+      firstAdmin,
+      port: serve.port,
+      config,
+      fingerprint: authorityPem === undefined ? undefined : certificateFacts(authorityPem).fingerprint,
+    }),
+  );
+}
+
+function lane(
+  { clock, log, paths }: RoleContext,
+  lifetime: Lifetime,
+  name: string,
+): { name: string; client: LaneClient } {
+  const client = lifetime.own(new LaneClient({ clock, log }, { path: join(paths.run, `${name}.sock`), name: 'serve' }));
+  client.start();
+  return { name, client };
+}
+
+/** Each stream belongs to one recording process, whose hints only its own reader hears. */
+function sourceOf(readers: readonly StreamReader[]): FragmentSource {
+  const ownerOf = (streamId: string) => must(readers[partIndexOf(streamId, readers.length)], 'every part has a reader');
+  return {
+    fragmentsBetween: (streamId, range) => ownerOf(streamId).fragmentsBetween(streamId, range),
+    latest: (streamId) => ownerOf(streamId).latest(streamId),
+    clusterBytes(reference: FragmentRef) {
+      return ownerOf(reference.segment.streamId).clusterBytes(reference);
+    },
+    onNew: (streamId, callback) => ownerOf(streamId).onNew(streamId, callback),
+  };
+}
+
+async function certificates(context: RoleContext, lifetime: Lifetime): Promise<TlsMaterial | undefined> {
+  const { clock, log, random, config, paths } = context;
+  const { mode, names, certificateFile, keyFile } = config.tls;
+  if (mode === 'plain') return undefined;
+  const material =
+    mode === 'own'
+      ? new OwnCertificates({ clock, log, random }, { directory: paths.tls, names })
+      : new SiteCertificates(
+          { clock, log },
+          { certificateFile: must(certificateFile, 'checked'), keyFile: must(keyFile, 'checked') },
+        );
+  lifetime.own(material);
+  await material.start();
+  return material;
+}
+
+async function releaseVersion(): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8');
+  return String(JSON.parse(text).version);
+}
