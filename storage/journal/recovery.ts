@@ -26,7 +26,7 @@ export type RecoverOptions = {
   readonly finishedDirectory: string;
   /** `all` only when the writer is dead; `abandoned`: what a living one gave up after a failure. */
   readonly files: 'all' | 'abandoned';
-  /** So many of the last clusters are compared with their hashes; all of abandoned files. Default 2: what one sync period holds. */
+  /** So many of the last clusters are compared with their hashes (default `limits.recoveryVerifyFragments`); all of abandoned files. */
   readonly verifyLast?: number;
 };
 
@@ -90,7 +90,9 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
       return { path, streamId, outcome, ...nothing, bytesCut: size, bytesDamaged: 0, torn: undefined };
     }
 
-    const verifyLast = path.endsWith(abandonedSuffix) ? Number.POSITIVE_INFINITY : (options.verifyLast ?? 2);
+    const verifyLast = path.endsWith(abandonedSuffix)
+      ? Number.POSITIVE_INFINITY
+      : (options.verifyLast ?? limits.recoveryVerifyFragments);
     const found = await findFragments(file, head, { size, verifyLast });
     const last = found.fragments.at(-1);
     const report = {
@@ -139,9 +141,9 @@ type FragmentAt = { readonly fragment: Fragment; readonly end: number };
 async function findFragments(
   file: FileHandle,
   head: SegmentHeadBytes,
-  limitsOf: { readonly size: number; readonly verifyLast: number },
+  options: { readonly size: number; readonly verifyLast: number },
 ): Promise<Found> {
-  const { size, verifyLast } = limitsOf;
+  const { size, verifyLast } = options;
   const table = await readTable(file).catch(undefinedIfDamaged);
   const isTableGood = table !== undefined && isSameDigest(table.digest, segmentDigest(head.bytes, table.fragments));
   if (isTableGood && (await areLastIntact(file, table.fragments, verifyLast))) {

@@ -23,9 +23,6 @@ export const tagNames = {
   table: 'WEIR_TABLE',
 } as const;
 
-/** The commit record, ten user tags of the largest size and their element heads, with room. */
-const commitTagsBytesMax = 16 * 1024;
-
 /** A segment's head with the bytes it was read from: the digest begins with them. */
 export type SegmentHeadBytes = { readonly head: SegmentHead; readonly bytes: Uint8Array };
 
@@ -67,7 +64,7 @@ export async function readFragmentTags(
 ): Promise<FragmentTags> {
   return withFile(path, async (file) => {
     const { size } = await file.stat();
-    const commit = await readCommitTags(new FileWindow(file, size, commitTagsBytesMax), fragment);
+    const commit = await readCommitTags(new FileWindow(file, size, limits.commitTagsBytesMax), fragment);
     if (commit === undefined) throw appError('data_loss', 'no commit record behind the cluster', { path, ...fragment });
     return commit.tags;
   });
@@ -178,7 +175,7 @@ async function readCommitTags(
 ): Promise<CommitTags | undefined> {
   const begin = cluster.offset + cluster.byteLength;
   const head = await window.head(begin);
-  if (head?.id !== ebmlIds.tags || head.size === undefined || head.size > commitTagsBytesMax) return undefined;
+  if (head?.id !== ebmlIds.tags || head.size === undefined || head.size > limits.commitTagsBytesMax) return undefined;
   const element = await window.bytes(begin, head.headBytes + head.size);
   const commit = element === undefined ? undefined : parseCommitTags(element);
   if (commit?.fragment.offset !== cluster.offset || commit.fragment.byteLength !== cluster.byteLength) return undefined;

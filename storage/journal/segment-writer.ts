@@ -136,6 +136,7 @@ export class SegmentWriter {
   #previousDigest: Uint8Array = new Uint8Array(32);
   #lastReadable: Fragment | undefined;
   #cancelFlush: (() => void) | undefined;
+  #started: Promise<void> = Promise.resolve();
   #drained: Promise<void> = Promise.resolve();
   #isDraining = false;
   #isMarking = false;
@@ -151,8 +152,16 @@ export class SegmentWriter {
     this.#pending = new PendingBytes(deps.budget);
   }
 
-  /** Makes the stream's directories. The first file is created by the first fragment. */
-  async start(): Promise<void> {
+  /**
+   * Makes the stream's directories. The first file is created by the first fragment, which need not wait for this: the queue
+   * does, and a failure here is a failed write too.
+   */
+  start(): Promise<void> {
+    this.#started = this.#makeDirectories();
+    return this.#started;
+  }
+
+  async #makeDirectories(): Promise<void> {
     for (const directory of [this.#openDirectory, this.#finishedDirectory]) {
       const created = await mkdir(directory, { recursive: true });
       // In shared mode the file system's sync covers the new entry, before anything in it is called durable.
@@ -225,7 +234,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Ends the fragment: its commit record follows the cluster, and both are on their way to the file.
+   * Ends the fragment: its commit record follows the cluster, and both are on their way to the file. A duration above a minute
+   * is stored as one.
    *
    * @throws AppError  as `write`
    */
@@ -233,12 +243,15 @@ export class SegmentWriter {
     this.#mustBeRunning();
     const open = this.#mustBeOpen();
     assert(open.byteLength > 0, 'a committed fragment has bytes');
-    assert(facts.durationMs >= 0 && facts.durationMs <= fragmentDurationMsMax, 'a fragment is within a segment');
+    assert(facts.durationMs >= 0, 'a fragment does not end before it begins');
     assert(facts.tracks.length <= limits.tracksMax, 'a fragment has no more tracks than a stream may have');
     const { file, number, offset, byteLength, serverTimestampMs, producerTimestampMs, mediaTimeMs } = open;
     const times = { serverTimestampMs, producerTimestampMs, mediaTimeMs };
-    const fragment = { number, offset, byteLength, ...times, ...facts, sha256: this.#pending.endHash() };
+    // A span above the bound could not be found by interval queries; the footage counts for more than its estimated end.
+    const durationMs = Math.min(facts.durationMs, fragmentDurationMsMax);
+    const fragment = { number, offset, byteLength, ...times, ...facts, durationMs, sha256: this.#pending.endHash() };
     const { record, element } = commitBytes(fragment, tags);
+    assert(element.byteLength <= limits.commitTagsBytesMax, "a fragment's tags are within their limits");
     this.#append(open, element);
     file.add(fragment, record, element.byteLength);
     this.#flush(fragment);
@@ -394,6 +407,7 @@ export class SegmentWriter {
   async #drain(): Promise<void> {
     for (let operation = this.#queue[0]; operation !== undefined; operation = this.#queue[0]) {
       try {
+        await this.#started;
         await this.#perform(operation);
       } catch (error) {
         const errno = errnoOf(error);

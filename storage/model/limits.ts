@@ -49,6 +49,9 @@ export const limits = {
   /** Recorders of one process share this: 100 cameras at 4 Mb/s fill 50 MB a second, a stalled disk is survived for 10 s. */
   recorderBytesMax: 512 * MiB,
 
+  /** Recovery compares so many of a torn file's last clusters with their hashes: 10 s of a slow disk's sync period and its time. */
+  recoveryVerifyFragments: 8,
+
   /** Fragment numbers are reserved on disk in blocks: at 2 s a fragment one small write every half an hour and stream. */
   numberBlock: 1_000,
 
@@ -61,6 +64,19 @@ export const limits = {
   fragmentTagsMax: 10,
   fragmentTagNameBytesMax: 128,
   fragmentTagValueBytesMax: 256,
+  /** The Tags element behind a cluster: the commit record and ten of the largest user tags take 5 KB. */
+  commitTagsBytesMax: 16 * KiB,
+
+  /** Runs of one stream: above this in a minute the source is waited for, in an hour people are told that the camera is faulty. */
+  runsPerMinuteMax: 30,
+  runsPerHourWarning: 10,
+  /** Server time follows the wall clock inside a run by no more than this: a fragment of 2 s moves by a millisecond at most. */
+  slewPpmMax: 500,
+  /** A wall clock that differs from the time that passed by more was set, and the run ends; NTP steps above 0.128 s only at start. */
+  wallStepMs: 2_000,
+  /** Ledger lines that wait for their file: an hour of 100 cameras that reconnect every half minute. */
+  ledgerLinesMax: 50_000,
+  ledgerFileBytes: 1 * MiB,
 
   /** One coded picture: the largest seen is an 8K intra frame of 6 MB. */
   accessUnitBytesMax: 16 * MiB,

@@ -161,6 +161,39 @@ test('a recovered file has the length that its table says and nothing behind it'
   expect(segment.byteLength).toBeLessThan(20_000);
 });
 
+test('after a power loss that lost any pages since the last sync, all synced fragments are there and none is damaged', async () => {
+  const { path, fragments, recover, source } = await tornFile(12, [3_000, 9_000]);
+  const whole = await readFile(source);
+  const pageBytes = 4_096;
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 5, max: 12 }),
+      fc.array(fc.boolean(), { minLength: 60, maxLength: 60 }),
+      async (syncedCount, isLost) => {
+        const syncedBytes = fragments[syncedCount]?.offset ?? whole.byteLength;
+        const bytes = Buffer.from(whole);
+        for (
+          let at = Math.ceil(syncedBytes / pageBytes) * pageBytes, i = 0;
+          at < bytes.byteLength;
+          at += pageBytes, i++
+        ) {
+          if (isLost[i]) bytes.fill(0, at, Math.min(at + pageBytes, bytes.byteLength));
+        }
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, bytes);
+
+        const [report] = await recover();
+
+        const kept = (await readSegment(report?.finishedPath ?? '')).fragments;
+        expect(kept.slice(0, syncedCount)).toEqual(fragments.slice(0, syncedCount));
+        expect((await verifySegment(report?.finishedPath ?? '')).damaged).toEqual([]);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
 async function flip(path: string, at: number): Promise<void> {
   const bytes = await readFile(path);
   bytes[at] = (bytes[at] ?? 0) ^ 0x40;
