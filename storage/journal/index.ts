@@ -10,10 +10,11 @@ export { type RecoveredFile, type RecoverOptions, recoverOpenDirectory } from '.
 export { readSegment, type SegmentDamage, verifySegment } from './segment-read.ts';
 export { packTable, parseTable, parseTrailer, trailerBytes } from './segment-record.ts';
 export { readFragmentTags, readSegmentHead, type SegmentScan, scanSegment } from './segment-scan.ts';
-export {
-  type FragmentBegin,
-  type FragmentCommit,
-  type OpenFragmentView,
-  SegmentWriter,
-  type SegmentWriterOptions,
-} from './segment-writer.ts';
+export { SegmentWriter } from './segment-writer.ts';
+export type {
+  FragmentBegin,
+  FragmentCommit,
+  OpenFragmentView,
+  SegmentWriterDeps,
+  SegmentWriterOptions,
+} from './segment-writer-options.ts';

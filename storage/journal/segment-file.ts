@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
+import { appError } from '../base/errors.ts';
 import { cuesElement, matroskaHead, segmentDataBegin, tagsElement } from '../media/index.ts';
 import type { Fragment } from '../model/fragment.ts';
 import { limits } from '../model/limits.ts';
@@ -105,9 +106,18 @@ export class SegmentFile {
     await this.#files.truncate(this.#opened(), byteLength);
   }
 
-  /** Makes what was written durable; nothing to do before the file is created and after it was closed. */
+  /**
+   * Makes what was written durable; nothing to do before the file is created and after it was closed.
+   *
+   * @throws AppError data_loss  the disk refused: what was written since the last sync may be lost
+   */
   async sync(): Promise<void> {
-    if (this.#descriptor !== undefined) await this.#files.sync(this.#descriptor);
+    if (this.#descriptor === undefined) return;
+    try {
+      await this.#files.sync(this.#descriptor);
+    } catch (cause) {
+      throw appError('data_loss', 'sync of a segment file failed', { path: this.path, cause });
+    }
   }
 
   /** Appends cues and table of what is readable, syncs, closes and renames; a file without fragments is removed instead. */

@@ -11,77 +11,24 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, unreachable } from '../base/assert.ts';
-import type { Clock } from '../base/clock.ts';
-import { type AppError, appError, errnoOf, toAppError } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
+import { type AppError, appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
 import { clusterHead, simpleBlockHeadBytesMax, writeSimpleBlockHead } from '../media/index.ts';
-import type { Fragment, FragmentTags, FragmentTrack } from '../model/fragment.ts';
-import type { FragmentNumber } from '../model/fragment-number.ts';
-import type { Hint, OpenSegment } from '../model/hint.ts';
+import type { Fragment } from '../model/fragment.ts';
+import type { OpenSegment } from '../model/hint.ts';
 import { limits } from '../model/limits.ts';
 import type { GapReason, RunEndReason } from '../model/run.ts';
-import type { Track } from '../model/track.ts';
-import type { ByteBudget } from './byte-budget.ts';
-import type { SyncRequest } from './durability.ts';
 import { type JournalFiles, systemFiles } from './journal-files.ts';
+import { OperationQueue } from './operation-queue.ts';
 import { PendingBytes, type Piece } from './pending-bytes.ts';
+import { salvage } from './salvage.ts';
 import { commitBytes, SegmentFile, timecodeOf } from './segment-file.ts';
-
-export type SegmentWriterOptions = {
-  /** The epoch's directory (`Epoch.directory`) and `journal/finished`: the stream's own directories are made below. */
-  readonly openDirectory: string;
-  readonly finishedDirectory: string;
-  readonly streamId: string;
-  /** 32 lower-case hexadecimal digits. */
-  readonly runId: string;
-  readonly runReason: string;
-  /** Server time of media time 0. */
-  readonly runStartServerMs: number;
-  readonly tracks: readonly Track[];
-  readonly timecodeScaleNs: number;
-  readonly producerHead?: Uint8Array;
-  /** The run's first segment is so much shorter, so that a hundred cameras do not finish files at once; 0 .. 59,999. */
-  readonly segmentOffsetMs: number;
-  /** `each-fragment`: one fdatasync a fragment, for acknowledged producers; `shared`: the period of `Durability`. */
-  readonly durability: 'each-fragment' | 'shared';
-};
-
-export type SegmentWriterDeps = {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly budget: ByteBudget;
-  readonly durability: { synced(request: SyncRequest): Promise<void> };
-  readonly onHint: (hint: Hint) => void;
-  /** Called once, at the first failure: nothing more is taken. The owner calls `end`, and begins a new run when it can. */
-  readonly onFailed: (error: AppError, reason: GapReason) => void;
-  readonly files?: JournalFiles;
-};
-
-export type FragmentBegin = {
-  readonly number: FragmentNumber;
-  readonly counter: number;
-  readonly serverTimestampMs: number;
-  readonly producerTimestampMs: number;
-  readonly mediaTimeMs: number;
-};
-
-export type FragmentCommit = {
-  readonly durationMs: number;
-  readonly isKey: boolean;
-  readonly hasLoss: boolean;
-  readonly tracks: readonly FragmentTrack[];
-  readonly tags?: FragmentTags;
-};
-
-/** Where the bytes of the fragment being written are: `tail` (a copy) follows what lies in the file up to `joinOffset`. */
-export type OpenFragmentView = {
-  readonly path: string;
-  readonly clusterOffset: number;
-  readonly joinOffset: number;
-  readonly tail: Uint8Array;
-  readonly number: FragmentNumber;
-  readonly serverTimestampMs: number;
-};
+import type {
+  FragmentBegin,
+  FragmentCommit,
+  OpenFragmentView,
+  SegmentWriterDeps,
+  SegmentWriterOptions,
+} from './segment-writer-options.ts';
 
 /** A fragment between `begin` and `commit`. */
 type OpenFragment = FragmentBegin & {
@@ -113,10 +60,6 @@ const joinTailBytesMax = limits.laneMessageBytesMax / 2;
 /** The fragment that a segment's last begin lets in may be so long, without the segment passing its hard bound. */
 const fragmentDurationMsMax = limits.segmentDurationMsMax - limits.segmentDurationMs;
 
-/** How often, and for how long (a day), a file is offered to recovery again; a restart does the same. */
-const abandonRetryMs = 10_000;
-const abandonAttemptsMax = 8_640;
-
 export class SegmentWriter {
   readonly #deps: SegmentWriterDeps;
   readonly #options: SegmentWriterOptions;
@@ -125,9 +68,9 @@ export class SegmentWriter {
   readonly #finishedDirectory: string;
   readonly #pending: PendingBytes;
   readonly #blockHead = new Uint8Array(simpleBlockHeadBytesMax);
-  /** Not sealed yet, oldest first; the last one takes the next fragment unless it is in `#sealing`. */
+  /** Not sealed yet, oldest first. */
   readonly #unsealed: SegmentFile[] = [];
-  readonly #queue: Operation[] = [];
+  readonly #queue: OperationQueue<Operation>;
   readonly #background = new Set<Promise<void>>();
   #file: SegmentFile | undefined;
   #open: OpenFragment | undefined;
@@ -137,8 +80,6 @@ export class SegmentWriter {
   #lastReadable: Fragment | undefined;
   #cancelFlush: (() => void) | undefined;
   #started: Promise<void> = Promise.resolve();
-  #drained: Promise<void> = Promise.resolve();
-  #isDraining = false;
   #isMarking = false;
   #failure: AppError | undefined;
   #ended: Promise<void> | undefined;
@@ -150,6 +91,11 @@ export class SegmentWriter {
     this.#openDirectory = join(options.openDirectory, options.streamId);
     this.#finishedDirectory = join(options.finishedDirectory, options.streamId);
     this.#pending = new PendingBytes(deps.budget);
+    this.#queue = new OperationQueue<Operation>({
+      perform: (operation) => this.#perform(operation),
+      release: (operation) => this.#release(operation),
+      onFailed: (error) => this.#fail(error, reasonOf(error)),
+    });
   }
 
   /**
@@ -265,7 +211,7 @@ export class SegmentWriter {
     this.#open = undefined;
     this.#stopFlushTimer();
     this.#pending.drop();
-    if (open.queuedBytes > 0) this.#enqueue({ kind: 'truncate', file: open.file, byteLength: open.offset });
+    if (open.queuedBytes > 0) this.#queue.push({ kind: 'truncate', file: open.file, byteLength: open.offset });
     this.#deps.onHint({ kind: 'aborted', ...this.#identity(), number: open.number });
   }
 
@@ -275,7 +221,7 @@ export class SegmentWriter {
     if (open === undefined || open.byteLength === 0) return undefined;
     if (open.byteLength - open.writtenBytes > joinTailBytesMax) return undefined;
     const views: Uint8Array[] = [];
-    for (const operation of this.#queue) {
+    for (const operation of this.#queue.operations) {
       if (operation.kind !== 'write' || operation.of !== open) continue;
       for (const { chunk, byteLength } of operation.pieces) views.push(chunk.subarray(0, byteLength));
     }
@@ -314,7 +260,7 @@ export class SegmentWriter {
   async #end(reason: RunEndReason): Promise<void> {
     this.abort();
     if (this.#failure === undefined && this.#file !== undefined) this.#roll();
-    await this.#drained;
+    await this.#queue.drained;
     if (this.#background.size > 0 && this.#failure === undefined) this.#inBackground(this.#synced());
     // Marking may begin another sync at the end of one.
     while (this.#background.size > 0) await Promise.all(this.#background);
@@ -352,7 +298,7 @@ export class SegmentWriter {
       },
     });
     this.#unsealed.push(file);
-    this.#enqueue({ kind: 'create', file });
+    this.#queue.push({ kind: 'create', file });
     return file;
   }
 
@@ -363,7 +309,7 @@ export class SegmentWriter {
     // A file without fragments will be removed: it is no link of the chain.
     if (file.fragments.length > 0) this.#previousDigest = file.digest;
     else this.#sequence--;
-    this.#enqueue({ kind: 'seal', file });
+    this.#queue.push({ kind: 'seal', file });
   }
 
   #append(open: OpenFragment, bytes: Uint8Array): void {
@@ -384,7 +330,7 @@ export class SegmentWriter {
     const position = open.offset + open.queuedBytes;
     open.queuedBytes += byteLength;
     const pieces = this.#pending.take();
-    this.#enqueue({ kind: 'write', file: open.file, position, pieces, byteLength, of: open, committed });
+    this.#queue.push({ kind: 'write', file: open.file, position, pieces, byteLength, of: open, committed });
   }
 
   #stopFlushTimer(): void {
@@ -392,37 +338,11 @@ export class SegmentWriter {
     this.#cancelFlush = undefined;
   }
 
-  #enqueue(operation: Operation): void {
-    if (this.#failure !== undefined) {
-      this.#release(operation);
-      return;
-    }
-    this.#queue.push(operation);
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    this.#drained = this.#drain();
-  }
-
-  /** The background loop: one operation at a time, in order, as long as there are any. Does not fail. */
-  async #drain(): Promise<void> {
-    for (let operation = this.#queue[0]; operation !== undefined; operation = this.#queue[0]) {
-      try {
-        await this.#started;
-        await this.#perform(operation);
-      } catch (error) {
-        const errno = errnoOf(error);
-        this.#fail(error, errno === 'ENOSPC' || errno === 'EDQUOT' ? 'disk-full' : 'write-failed');
-      }
-      this.#release(operation);
-      this.#queue.shift();
-    }
-    this.#isDraining = false;
-  }
-
   async #perform(operation: Operation): Promise<void> {
     const { file } = operation;
     switch (operation.kind) {
       case 'create':
+        await this.#started;
         await file.create();
         if (this.#options.durability === 'each-fragment') await this.#files.syncDirectory(this.#openDirectory);
         return;
@@ -456,7 +376,7 @@ export class SegmentWriter {
     this.#lastReadable = fragment;
     this.#deps.onHint({ kind: 'committed', ...this.#identity(), path: file.path, fragment });
     if (this.#options.durability === 'shared') return this.#markDurable();
-    await this.#syncNow(() => file.sync());
+    await file.sync();
     this.#deps.onHint({ kind: 'durable', ...this.#identity(), number: fragment.number });
   }
 
@@ -497,15 +417,6 @@ export class SegmentWriter {
     await this.#files.syncDirectory(this.#finishedDirectory);
   }
 
-  async #syncNow(sync: () => Promise<void>): Promise<void> {
-    try {
-      await sync();
-    } catch (error) {
-      this.#fail(error, 'sync-failed');
-      throw error;
-    }
-  }
-
   #inBackground(work: Promise<unknown>): void {
     const tracked: Promise<void> = work.then(() => {
       this.#background.delete(tracked);
@@ -524,49 +435,19 @@ export class SegmentWriter {
     const failure = toAppError(error);
     this.#failure = failure;
     this.#stopFlushTimer();
-    // The operation in flight, if any, still uses its memory and ends by itself.
-    for (const operation of this.#queue.splice(this.#isDraining ? 1 : 0)) this.#release(operation);
+    this.#queue.stop();
     this.#inBackground(this.#salvage(reason));
     this.#deps.onFailed(failure, reason);
   }
 
-  /** Keeps what is readable: finishes the files if the disk still lets us, else leaves them to the keeper. */
+  /** Keeps what is readable; everything else of the run never existed. */
   async #salvage(reason: GapReason): Promise<void> {
-    await this.#drained;
+    await this.#queue.drained;
     this.#abortUnreadable();
-    for (const file of this.#unsealed.splice(0)) {
-      try {
-        // After a failed sync the file may differ from what we believe: the keeper reads it before it is trusted.
-        if (reason === 'sync-failed') await file.abandon();
-        else await this.#sealReadable(file);
-      } catch (cause) {
-        await this.#abandon(file, cause);
-      }
-    }
-  }
-
-  async #sealReadable(file: SegmentFile): Promise<void> {
-    if (file.readableCount > 0) await file.truncate(file.readableBytes);
-    await file.seal();
-    if (file.readableCount === 0) return;
-    const { path, finishedPath } = file;
-    this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
-  }
-
-  /** Leaves a file to the keeper, by its name; tried again where not even that can be written now. */
-  async #abandon(file: SegmentFile, cause: unknown, attempts = 1): Promise<void> {
-    try {
-      await file.abandon();
-    } catch (error) {
-      this.#deps.log.counted('segment file could not be given to recovery yet', 1, {
-        path: file.path,
-        cause: toAppError(cause).message,
-        error: toAppError(error).message,
-      });
-      if (attempts >= abandonAttemptsMax) return;
-      // Nobody waits for it: a file system that is read-only may stay so for hours.
-      this.#deps.clock.after(abandonRetryMs, () => void this.#abandon(file, cause, attempts + 1));
-    }
+    const onFinished = ({ path, finishedPath }: SegmentFile) =>
+      this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
+    const isTrusted = reason !== 'sync-failed';
+    await salvage({ ...this.#deps, onFinished }, this.#unsealed.splice(0), { isTrusted });
   }
 
   #abortUnreadable(): void {
@@ -576,4 +457,10 @@ export class SegmentWriter {
     this.#pending.drop();
     for (const number of numbers) this.#deps.onHint({ kind: 'aborted', ...this.#identity(), number });
   }
+}
+
+function reasonOf(error: unknown): GapReason {
+  if (isAppError(error, 'data_loss')) return 'sync-failed';
+  const errno = errnoOf(error);
+  return errno === 'ENOSPC' || errno === 'EDQUOT' ? 'disk-full' : 'write-failed';
 }

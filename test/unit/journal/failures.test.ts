@@ -149,6 +149,20 @@ test('a failed fdatasync of an acknowledged producer ends the run before its fra
   expect(hints.map((hint) => hint.kind)).not.toContain('durable');
 });
 
+test('a failed sync of a file that is being finished ends the run, and the file is not called finished', async () => {
+  const files = { ...systemFiles, sync: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })) };
+  const { writer, failures, hints, openDirectory } = await startWriter(await temporaryDirectory(), { files });
+
+  for (let counter = 1; counter <= 31; counter++) writeFragment(writer, counter);
+  await until('the run failed', () => failures.length > 0);
+  await writer.end('sync-failed');
+
+  expect(failures[0]?.reason).toBe('sync-failed');
+  expect(hints.map((hint) => hint.kind)).not.toContain('finished');
+  const names = await readdir(join(openDirectory, streamId));
+  expect(names.every((name) => name.endsWith('.abandoned'))).toBe(true);
+});
+
 test('a stalled disk is survived as long as memory lasts, and nothing that was taken is lost', async () => {
   const { files, state } = faultyFiles();
   let release = () => {};
