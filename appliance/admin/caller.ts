@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { must } from '../../storage/base/assert.ts';
 import { appError } from '../../storage/base/errors.ts';
 import type { Actor } from '../../storage/catalog/index.ts';
-import { decide, type Resource, type Subject } from './authoriser.ts';
+import { decide, decideAny, type Resource, type Subject } from './authoriser.ts';
 
 export class Caller {
   readonly subject: Subject;
@@ -33,6 +33,11 @@ export class Caller {
 
   may(action: string, resource: Resource): boolean {
     return decide(this.subject, action, resource);
+  }
+
+  /** True when there may be a resource with which they may. */
+  mayAny(action: string): boolean {
+    return decideAny(this.subject, action);
   }
 
   /**

@@ -99,10 +99,17 @@ function patchedSource(
   patch: { readonly [Field in keyof CatalogSource]?: CatalogSource[Field] | undefined },
 ): { readonly source: CatalogSource; readonly inUrl: PlainCredentials | undefined } {
   const { transport = before.transport, tls = before.tls } = patch;
-  // A form sends the address as it was shown, hidden parts and all: that is no change.
-  const isSame = patch.url === undefined || patch.url === shownUrl(before.url);
-  const parsed: ReturnType<typeof parseSourceUrl> = isSame ? { url: before.url } : parseSourceUrl(patch.url ?? '');
+  const parsed: ReturnType<typeof parseSourceUrl> =
+    patch.url === undefined ? { url: before.url } : parseChangedUrl(patch.url, before);
   return { source: { kind: 'rtsp', url: parsed.url, transport, tls }, inUrl: parsed.credentials };
+}
+
+/**
+ * An address that somebody sent for a camera which has one: as it was shown, hidden parts and all, it is the one it has.
+ * @throws AppError invalid_argument  the address is none
+ */
+export function parseChangedUrl(url: string, before: CatalogSource): ReturnType<typeof parseSourceUrl> {
+  return url === shownUrl(before.url) ? { url: before.url } : parseSourceUrl(url);
 }
 
 function patchedCredentials(

@@ -12,7 +12,7 @@ import { appError, errnoOf } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { addressKey } from './attempts.ts';
-import { readFirst, refuseConnection } from './first-bytes.ts';
+import { endWith, readFirst, refuseConnection } from './first-bytes.ts';
 import { adminLimits } from './limits.ts';
 import { parseRequestHead, type RequestHead, redirectTarget } from './request-head.ts';
 
@@ -115,7 +115,7 @@ export class Dispatcher {
       if (first === tlsHandshake && this.#tls !== undefined) this.#tls.emit('connection', socket);
       else await this.#onHead(socket, { isRedirected: this.#isPlainRefused(socket) });
     } catch (error) {
-      refuseConnection(socket, error);
+      refuseConnection(socket, error, clock);
     }
   }
 
@@ -130,7 +130,7 @@ export class Dispatcher {
       });
       this.#decided(socket);
       if (isRedirected) {
-        redirect(socket, redirectTarget(head, this.#port));
+        redirect(socket, redirectTarget(head, this.#port), clock);
         return;
       }
       const raw = rawRoutes.find((route) => route.matches(head));
@@ -138,7 +138,7 @@ export class Dispatcher {
       else raw.take(socket, head);
       socket.resume();
     } catch (error) {
-      refuseConnection(socket, error);
+      refuseConnection(socket, error, clock);
     }
   }
 
@@ -223,12 +223,12 @@ function isLoopback(socket: Socket): boolean {
   return address === '::1' || addressKey(address).startsWith('127.');
 }
 
-function redirect(socket: Socket, target: string | undefined): void {
+function redirect(socket: Socket, target: string | undefined, clock: Clock): void {
   const head =
     target === undefined
       ? 'HTTP/1.1 400 Bad Request\r\n'
       : `HTTP/1.1 308 Permanent Redirect\r\nlocation: ${target}\r\ncache-control: no-store\r\n`;
-  socket.end(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
+  endWith(socket, head, clock);
 }
 
 /** Peers that reset are their own matter: whoever owns the socket then hears of it as `close`. */

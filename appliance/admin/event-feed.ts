@@ -25,7 +25,13 @@ export type EventFeedDeps = {
   readonly resourceOf: (streamId: string) => string;
 };
 
-type Listener = { readonly socket: WebSocket; caller: Caller; isAlive: boolean };
+type Listener = {
+  readonly socket: WebSocket;
+  caller: Caller;
+  isAlive: boolean;
+  /** What was decided about streams: asked anew whenever permissions or cameras change. */
+  readonly sees: Map<string, boolean>;
+};
 
 /** WebSocket close codes (RFC 6455, 7.4.1; 4000 and above are ours). */
 const closeCodes = { tooMany: 1013, slow: 1013, goingAway: 1001, loggedOut: 4401 } as const;
@@ -51,7 +57,7 @@ export class EventFeed {
     const { board, clock, roles } = this.#deps;
     this.#lifetime.defer(
       board.listen({
-        onState: (state) => this.#toAll((caller) => this.#sees(caller, state.streamId), { type: 'state', state }),
+        onState: (state) => this.#toAll((listener) => this.#sees(listener, state.streamId), { type: 'state', state }),
         onSnapshot: () => {
           for (const listener of this.#listeners) this.#sendSnapshot(listener);
         },
@@ -59,7 +65,7 @@ export class EventFeed {
       }),
     );
     this.#lifetime.defer(
-      roles.onChange(() => this.#toAll((caller) => seesRoles(caller), { type: 'roles', roles: roles.list() })),
+      roles.onChange(() => this.#toAll(({ caller }) => seesRoles(caller), { type: 'roles', roles: roles.list() })),
     );
     this.#lifetime.defer(clock.every(adminLimits.eventPingMs, () => this.#ping()));
     this.#lifetime.defer(() => {
@@ -74,11 +80,11 @@ export class EventFeed {
 
   /** Owns the socket until it closes. */
   add(socket: WebSocket, caller: Caller): void {
-    if (this.#listeners.size >= adminLimits.eventSocketsMax) {
-      socket.close(closeCodes.tooMany, 'too many pages are open');
+    if (this.#lifetime.signal.aborted || this.#listeners.size >= adminLimits.eventSocketsMax) {
+      socket.close(closeCodes.tooMany, 'no room');
       return;
     }
-    const listener = { socket, caller, isAlive: true };
+    const listener: Listener = { socket, caller, isAlive: true, sees: new Map() };
     this.#listeners.add(listener);
     socket.on('close', () => this.#listeners.delete(listener));
     socket.on('error', () => socket.terminate());
@@ -91,7 +97,7 @@ export class EventFeed {
   /** Tells pages to read a list again. */
   changed(what: Changed): void {
     this.refreshCallers();
-    this.#toAll((caller) => caller.may(`${what}:read`, '*') || what === 'cameras', { type: 'changed', what });
+    this.#toAll(({ caller }) => caller.mayAny(`${what}:read`), { type: 'changed', what });
   }
 
   /** Looks up again who may see what: after a logout, or a change of accounts or policies. */
@@ -100,12 +106,13 @@ export class EventFeed {
       const caller = this.#deps.refresh(listener.caller);
       if (caller === undefined) listener.socket.close(closeCodes.loggedOut, 'logged out');
       else listener.caller = caller;
+      listener.sees.clear();
     }
   }
 
   #sendSnapshot(listener: Listener): void {
     const { board, roles } = this.#deps;
-    const states = board.states().filter((state) => this.#sees(listener.caller, state.streamId));
+    const states = board.states().filter((state) => this.#sees(listener, state.streamId));
     const seenRoles = seesRoles(listener.caller) ? roles.list() : [];
     send(listener, JSON.stringify({ type: 'snapshot', states, roles: seenRoles }));
   }
@@ -121,14 +128,14 @@ export class EventFeed {
     const streams = [...this.#latest].map(([streamId, latestMs]) => ({ streamId, latestMs }));
     this.#latest.clear();
     for (const listener of this.#listeners) {
-      const seen = streams.filter(({ streamId }) => this.#sees(listener.caller, streamId));
+      const seen = streams.filter(({ streamId }) => this.#sees(listener, streamId));
       if (seen.length > 0) send(listener, JSON.stringify({ type: 'streams', streams: seen }));
     }
   }
 
-  #toAll(isFor: (caller: Caller) => boolean, message: EventMessage): void {
+  #toAll(isFor: (listener: Listener) => boolean, message: EventMessage): void {
     const text = JSON.stringify(message);
-    for (const listener of this.#listeners) if (isFor(listener.caller)) send(listener, text);
+    for (const listener of this.#listeners) if (isFor(listener)) send(listener, text);
   }
 
   #ping(): void {
@@ -140,8 +147,12 @@ export class EventFeed {
     }
   }
 
-  #sees(caller: Caller, streamId: string): boolean {
-    return caller.may('streams:read', this.#deps.resourceOf(streamId));
+  #sees({ caller, sees }: Listener, streamId: string): boolean {
+    const known = sees.get(streamId);
+    if (known !== undefined) return known;
+    const isSeen = caller.may('streams:read', this.#deps.resourceOf(streamId));
+    sees.set(streamId, isSeen);
+    return isSeen;
   }
 }
 

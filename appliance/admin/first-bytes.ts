@@ -53,19 +53,28 @@ export function readFirst<T>(
       reject(appError('deadline_exceeded', 'the first request did not come in time'));
     });
     socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+    socket.resume();
   });
 }
 
 /** Says why in one line of HTTP, where there is somebody to hear it, and ends the connection. */
-export function refuseConnection(socket: Socket, error: unknown): void {
+export function refuseConnection(socket: Socket, error: unknown, clock: Clock): void {
   const status = isAppError(error, 'resource_exhausted')
     ? '431 Request Header Fields Too Large'
     : isAppError(error, 'deadline_exceeded')
       ? '408 Request Timeout'
       : undefined;
-  if (status === undefined || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => socket.destroy());
+  if (status === undefined || !socket.writable) socket.destroy();
+  else endWith(socket, `HTTP/1.1 ${status}\r\n`, clock);
+}
+
+/** Time in which a client may read why it is sent away; closing at once would reset the connection before. */
+const lingerMs = 1_000;
+
+/** Sends a head without a body as the connection's last words. */
+export function endWith(socket: Socket, head: string, clock: Clock): void {
+  const cancel = clock.after(lingerMs, () => socket.destroy());
+  socket.once('close', cancel);
+  socket.resume();
+  socket.end(`${head}content-length: 0\r\nconnection: close\r\n\r\n`);
 }

@@ -159,12 +159,12 @@ export class Serve {
       await app.close();
       server.close();
     });
-    this.#lifetime.own(feed);
     feed.start();
-
     localDoor = this.#lifetime.own(new LocalDoor({ http: server }, { path: join(paths.run, 'serve.sock') }));
     await localDoor.start();
     await this.#listen(server);
+    // Closed before the port, which waits for its connections to end.
+    this.#lifetime.own(feed);
     this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweepSessions(catalog)));
     log.info('serve listens', { port: this.port, isEncrypted: tls !== undefined });
     return firstAdmin;

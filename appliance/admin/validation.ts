@@ -11,13 +11,16 @@ export function validatorCompiler({ schema, httpPart }: { readonly schema: z.Zod
   return (data: unknown): { readonly value: unknown } | { readonly error: Error } => {
     const parsed = schema.safeParse(data);
     if (parsed.success) return { value: parsed.data };
-    return { error: validationError(parsed.error, schema, httpPart as Part | undefined) };
+    return { error: validationError(parsed.error, { schema, data, part: httpPart as Part | undefined }) };
   };
 }
 
-/** The first thing that is wrong, in words. */
-export function validationError(error: z.ZodError, schema: z.ZodType, part: Part | undefined): AppError {
-  const issue = error.issues[0];
+/** The first thing that is wrong, in words; an unknown field before a missing one, since it is often the same one. */
+function validationError(
+  error: z.ZodError,
+  { schema, data, part }: { readonly schema: z.ZodType; readonly data: unknown; readonly part: Part | undefined },
+): AppError {
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0];
   if (issue === undefined) return appError('invalid_argument', 'the request is not what is expected', {});
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
@@ -31,7 +34,8 @@ export function validationError(error: z.ZodError, schema: z.ZodType, part: Part
   }
   const field = path.join('.');
   const where = field === '' ? (part === 'querystring' ? 'query' : (part ?? 'request')) : field;
-  return appError('invalid_argument', `${where}: ${lowerFirst(issue.message)}`, field === '' ? {} : { field });
+  const what = valueAt(data, path) === undefined ? 'is missing' : lowerFirst(issue.message);
+  return appError('invalid_argument', `${where}: ${what}`, field === '' ? {} : { field });
 }
 
 /** The schema that a path of field names leads to, through whatever wraps it. */
@@ -44,10 +48,24 @@ function schemaAt(schema: z.ZodType, path: readonly string[]): z.ZodType {
   return at;
 }
 
+function valueAt(data: unknown, path: readonly string[]): unknown {
+  let at = data;
+  for (const name of path) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    at = (at as Readonly<Record<string, unknown>>)[name];
+  }
+  return at;
+}
+
 function unwrapped(schema: z.ZodType): z.ZodType {
   let at = schema;
   for (;;) {
-    if (at instanceof z.ZodOptional || at instanceof z.ZodNullable || at instanceof z.ZodDefault) {
+    if (
+      at instanceof z.ZodOptional ||
+      at instanceof z.ZodNullable ||
+      at instanceof z.ZodDefault ||
+      at instanceof z.ZodPrefault
+    ) {
       at = at.unwrap() as z.ZodType;
     } else if (at instanceof z.ZodPipe) at = at.in as z.ZodType;
     else return at;

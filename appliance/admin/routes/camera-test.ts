@@ -2,11 +2,12 @@
 
 import { z } from 'zod';
 import { appError, isAppError, toAppError } from '../../../storage/base/errors.ts';
+import type { Camera } from '../../../storage/catalog/index.ts';
 import type { RtspSource } from '../../../storage/model/camera.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import { asking } from '../access.ts';
 import { callerOf } from '../caller.ts';
-import { credentialsInput, opened, requireSameHost, sourceInput } from '../camera-input.ts';
+import { credentialsInput, opened, parseChangedUrl, requireSameHost, sourceInput } from '../camera-input.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { adminLimits } from '../limits.ts';
@@ -58,18 +59,22 @@ export function addCameraTestRoute(app: App, context: Context): void {
   );
 }
 
-function sourceToTest(body: z.infer<typeof testBody>, { catalog, cameraSecrets }: Context): RtspSource {
-  const { url, credentials: inUrl } = parseSourceUrl(body.source.url);
+function sourceToTest(body: z.infer<typeof testBody>, context: Context): RtspSource {
+  const camera = body.cameraId === undefined ? undefined : requireCamera(context, body.cameraId);
+  const { url, credentials: inUrl } =
+    camera === undefined ? parseSourceUrl(body.source.url) : parseChangedUrl(body.source.url, camera.source);
   const source = { ...body.source, url };
-  if (body.credentials === null) return source;
-  const given = body.credentials ?? inUrl;
+  const given = body.credentials === undefined ? inUrl : (body.credentials ?? undefined);
   if (given !== undefined) return { ...source, ...given };
-  if (body.cameraId === undefined) return source;
-  const camera = catalog.tables.cameras.find(body.cameraId);
-  if (camera === undefined) throw appError('not_found', 'no such camera', { cameraId: body.cameraId });
-  if (camera.credentials === undefined) return source;
+  if (camera?.credentials === undefined || body.credentials === null) return source;
   requireSameHost(camera, url);
-  return { ...source, ...opened(camera.credentials, cameraSecrets) };
+  return { ...source, ...opened(camera.credentials, context.cameraSecrets) };
+}
+
+function requireCamera({ catalog }: Context, cameraId: string): Camera {
+  const camera = catalog.tables.cameras.find(cameraId);
+  if (camera === undefined) throw appError('not_found', 'no such camera', { cameraId });
+  return camera;
 }
 
 /** A camera that connects and sends nothing is an answer too. */

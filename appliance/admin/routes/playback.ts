@@ -73,7 +73,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
             end: time.optional(),
             durationMs: z.number().int().min(1_000).max(adminLimits.playbackMsMax).optional(),
           })
-          .optional(),
+          .nullish(),
         response: { 201: z.object({ url: z.string(), expiresMs: z.number() }) },
       },
     },
@@ -162,7 +162,8 @@ function addClipRoute(app: App, context: Context, onStream: (request: FastifyReq
         reply.code(206).header('content-range', `bytes ${part.begin}-${part.end - 1}/${clip.byteLength}`);
       }
       reply.type('video/mp4');
-      if (request.method === 'HEAD') return reply.send('');
+      // Of an empty text Fastify would say that the clip has no bytes.
+      if (request.method === 'HEAD') return reply.send(Readable.from([]));
       notes.note(callerOf(request), streamResource(context.catalog, stream.id), span);
       return reply.send(Readable.from(clip.read(part), { objectMode: false }));
     },

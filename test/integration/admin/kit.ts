@@ -1,0 +1,256 @@
+/**
+ * `serve` on a free port with real TLS, catalog, index, hasher and lane sockets. What other rooms make out of recordings
+ * (playlists, clips, pictures, probes) is a value that the test chooses. Everything that goes out is kept in `transcript`.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { onTestFinished } from 'vitest';
+import {
+  type ProbeResult,
+  type RawRoute,
+  type RoleState,
+  Serve,
+  type ServeDeps,
+} from '../../../appliance/admin/index.ts';
+import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
+import { OwnCertificates } from '../../../appliance/tls/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { appError } from '../../../storage/base/errors.ts';
+import { createLog } from '../../../storage/base/log.ts';
+import { IndexReader, IndexWriter } from '../../../storage/index/index.ts';
+import { LaneClient, type LaneHandlers, LaneServer } from '../../../storage/lane/index.ts';
+import type { RtspSource, SourceState } from '../../../storage/model/camera.ts';
+import type { Hint } from '../../../storage/model/hint.ts';
+import { pathsUnder } from '../../../storage/model/paths.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+import { HttpClient } from './http-client.ts';
+
+export type TestSite = Awaited<ReturnType<typeof startSite>>;
+
+export type SiteOptions = {
+  readonly data?: string;
+  readonly host?: string;
+  readonly isPlainAllowed?: boolean;
+  readonly rawRoutes?: readonly RawRoute[];
+  readonly requests?: LaneHandlers['requests'];
+  readonly publicUrl?: string;
+  readonly isKeeperAway?: boolean;
+};
+
+/** Random bytes that a clip consists of. */
+export const clipBytes = randomBytes(300_000);
+
+export async function startSite(options: SiteOptions = {}) {
+  const data = options.data ?? (await temporaryDirectory());
+  const paths = pathsUnder(data);
+  const transcript: string[] = [];
+  const log = createLog({ level: 'debug', destination: { write: (line) => transcript.push(line) } });
+  const deps = { clock: systemClock, log, random: randomBytes };
+  const closers: (() => Promise<void>)[] = [];
+  const own = <T extends { close(): Promise<void> }>(part: T): T => {
+    closers.push(() => part.close());
+    return part;
+  };
+  const close = async () => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
+  };
+  onTestFinished(close);
+
+  await mkdir(paths.journalOpen, { recursive: true });
+  const writer = own(new IndexWriter(deps, { path: paths.index }));
+  await writer.start();
+  const tls = own(
+    new OwnCertificates(
+      { ...deps, machineNames: () => ['127.0.0.1', 'localhost'] },
+      { directory: paths.tls, names: [] },
+    ),
+  );
+  await tls.start();
+  const siteKey = await SiteKey.open(join(paths.secrets, 'site.key'), randomBytes);
+
+  const states = new Map<string, SourceState>();
+  const keeperCalls: { method: string; params: unknown }[] = [];
+  const lanes = await startLanes({ own, log, run: paths.run, states, keeperCalls, options });
+  const probes: { sources: RtspSource[]; result: ProbeResult } = {
+    sources: [],
+    result: { tracks: [], picture: undefined, warnings: [], fault: undefined },
+  };
+  const planChanges = { count: 0 };
+  const roleStates: RoleState[] = [{ role: 'ingest-0', state: 'running', sinceMs: 1, restarts: 2 }];
+  const roleCallbacks = new Set<() => void>();
+  const index = own(new IndexReader(deps, { path: paths.index }));
+
+  const serveDeps: ServeDeps = {
+    ...deps,
+    secrets: siteKey,
+    hasher: new Argon2Hasher(randomBytes),
+    tls,
+    index,
+    newest: { fragmentsBetween: async () => [] },
+    hls: {
+      get: async ({ file, query, carried = {} }) => ({
+        contentType: 'application/vnd.apple.mpegurl',
+        body: `#EXTM3U\n${file} ${JSON.stringify(query)}\nvideo.m3u8?${new URLSearchParams(carried as Record<string, string>)}\n`,
+        isImmutable: file.endsWith('.m4s'),
+      }),
+    },
+    clips: {
+      open: async (_streamId, span) => {
+        if (span.beginMs < 1_000) throw appError('not_found', 'nothing was recorded at that time');
+        return {
+          byteLength: clipBytes.length,
+          entityTag: '"clip-1"',
+          async *read({ begin, end }) {
+            for (let at = begin; at < end; at += 65_536) yield clipBytes.subarray(at, Math.min(end, at + 65_536));
+          },
+        };
+      },
+    },
+    pictures: {
+      live: async () => ({ bytes: Buffer.from('live picture'), serverTimestampMs: 5 }),
+      at: async (_streamId, timeMs) => ({ bytes: Buffer.from('old picture'), serverTimestampMs: timeMs - 1 }),
+    },
+    probe: async (source) => {
+      probes.sources.push(source);
+      return probes.result;
+    },
+    roles: {
+      list: () => roleStates,
+      onChange: (callback) => {
+        roleCallbacks.add(callback);
+        return () => roleCallbacks.delete(callback);
+      },
+    },
+    ingests: new Map([['ingest-0', lanes.ingest]]),
+    keeper: lanes.keeper,
+    registry: new Registry(),
+    onPlanChanged: () => {
+      planChanges.count++;
+    },
+  };
+  const serve = own(
+    new Serve(serveDeps, {
+      paths,
+      version: '0.0.0-test',
+      host: options.host ?? '127.0.0.1',
+      port: 0,
+      isPlainAllowed: options.isPlainAllowed ?? false,
+      pageDirectory: join(data, 'no-page'),
+      ...(options.rawRoutes === undefined ? {} : { rawRoutes: options.rawRoutes }),
+      ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+    }),
+  );
+  const firstAdmin = await serve.start();
+  const ca = tls.authorityPem() ?? '';
+  return {
+    data,
+    paths,
+    serve,
+    port: serve.port,
+    ca,
+    siteKey,
+    transcript,
+    firstAdmin,
+    planChanges,
+    probes,
+    keeperCalls,
+    writer,
+    /** Tells a state as `ingest` would. */
+    tellState: (state: SourceState) => {
+      states.set(state.streamId, state);
+      lanes.ingestServer.state(state);
+    },
+    tellHint: (hint: Hint) => lanes.ingestServer.hint(hint),
+    closeIngest: () => lanes.ingestServer.close(),
+    close,
+    /** A browser or program without any login. */
+    client: () => new HttpClient({ port: serve.port, ca, transcript }),
+    /** Logged in as the first admin, with the one-time password replaced. */
+    admin: async () => {
+      const client = new HttpClient({ port: serve.port, ca, transcript });
+      const { name, password } = firstAdmin ?? { name: 'admin', password: adminPassword };
+      await client.login(name, password);
+      if (firstAdmin !== undefined) {
+        await client.post('/api/session/password', { currentPassword: password, newPassword: adminPassword });
+      }
+      return client;
+    },
+  };
+}
+
+export const adminPassword = 'correct horse battery';
+
+async function startLanes(given: {
+  readonly own: <T extends { close(): Promise<void> }>(part: T) => T;
+  readonly log: ReturnType<typeof createLog>;
+  readonly run: string;
+  readonly states: ReadonlyMap<string, SourceState>;
+  readonly keeperCalls: { method: string; params: unknown }[];
+  readonly options: SiteOptions;
+}) {
+  const { own, log, run, states, keeperCalls, options } = given;
+  const noted = (method: string, result: unknown) => (params: unknown) => {
+    keeperCalls.push({ method, params });
+    return result;
+  };
+  const ingestServer = own(
+    new LaneServer(
+      {
+        log,
+        handlers: {
+          requests: { metrics: () => '# TYPE weir_frames_total counter\nweir_frames_total{camera="x"} 7\n' },
+          snapshot: () => ({ open: [], states: [...states.values()] }),
+        },
+      },
+      { path: join(run, 'ingest-0.sock'), role: 'ingest' },
+    ),
+  );
+  const keeperServer = own(
+    new LaneServer(
+      {
+        log,
+        handlers: {
+          requests: {
+            metrics: () => '# TYPE weir_frames_total counter\nweir_segments 3\n',
+            status: noted('status', { store: 'directory' }),
+            confirmClock: noted('confirmClock', null),
+            hold: noted('hold', null),
+            release: noted('release', null),
+            ...options.requests,
+          },
+        },
+      },
+      { path: join(run, 'keeper.sock'), role: 'keeper' },
+    ),
+  );
+  await ingestServer.start();
+  if (options.isKeeperAway !== true) await keeperServer.start();
+  const ingest = own(new LaneClient({ clock: systemClock, log }, { path: join(run, 'ingest-0.sock'), name: 'serve' }));
+  const keeper = own(new LaneClient({ clock: systemClock, log }, { path: join(run, 'keeper.sock'), name: 'serve' }));
+  ingest.start();
+  keeper.start();
+  return { ingestServer, ingest, keeper };
+}
+
+export function sourceState(streamId: string, change: Partial<SourceState> = {}): SourceState {
+  return {
+    streamId,
+    state: 'live',
+    reason: undefined,
+    message: undefined,
+    hint: undefined,
+    sinceMs: 1,
+    attempts: 0,
+    nextAttemptMs: undefined,
+    isRecording: true,
+    tracks: [{ number: 1, codec: 'h264', text: 'h264 1920x1080' }],
+    clockOffsetMs: undefined,
+    clockDriftPpm: undefined,
+    runsLastHour: 1,
+    warnings: [],
+    ...change,
+  };
+}

@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { allowedActions, anonymous, decide, decideAny, type Subject } from '../../../appliance/admin/authoriser.ts';
+import type { PolicyStatement } from '../../../storage/catalog/index.ts';
+
+const subjectWith = (...statements: PolicyStatement[]): Subject => ({
+  kind: 'user',
+  id: 'u',
+  name: 'ada',
+  role: null,
+  mustChangePassword: false,
+  statements,
+});
+const allow = (actions: string[], resources: string[]): PolicyStatement => ({ effect: 'allow', actions, resources });
+const deny = (actions: string[], resources: string[]): PolicyStatement => ({ effect: 'deny', actions, resources });
+
+test('what no statement allows is denied', () => {
+  const subject = subjectWith(allow(['cameras:read'], ['camera/a']));
+
+  expect(decide(subject, 'cameras:read', 'camera/a')).toBe(true);
+  expect(decide(subject, 'cameras:update', 'camera/a')).toBe(false);
+  expect(decide(subject, 'cameras:read', 'camera/b')).toBe(false);
+  expect(decide(subjectWith(), 'cameras:read', 'camera/a')).toBe(false);
+});
+
+test('a denial outweighs every allowance, in any order', () => {
+  const all = allow(['*'], ['*']);
+  const none = deny(['streams:export'], ['camera/a']);
+
+  for (const subject of [subjectWith(all, none), subjectWith(none, all)]) {
+    expect(decide(subject, 'streams:export', 'camera/a/stream/s')).toBe(false);
+    expect(decide(subject, 'streams:export', 'camera/b/stream/s')).toBe(true);
+  }
+});
+
+test('a resource covers what is below it, and not what only begins like it', () => {
+  const subject = subjectWith(allow(['streams:view'], ['camera/ab']));
+
+  expect(decide(subject, 'streams:view', 'camera/ab/stream/s')).toBe(true);
+  expect(decide(subject, 'streams:view', 'camera/abc/stream/s')).toBe(false);
+  expect(decide(subject, 'streams:view', 'camera')).toBe(false);
+});
+
+test('nobody may do anything, and a one-time password only its own replacement', () => {
+  const all = allow(['*'], ['*']);
+
+  expect(decide({ ...anonymous, statements: [all] }, 'own:read', 'own')).toBe(false);
+  const fresh = { ...subjectWith(all), mustChangePassword: true };
+  expect(decide(fresh, 'own:password', 'own')).toBe(true);
+  expect(decide(fresh, 'cameras:read', 'camera/a')).toBe(false);
+  expect(decideAny(fresh, 'cameras:read')).toBe(false);
+});
+
+test('a list is worth making when something could be in it', () => {
+  expect(decideAny(subjectWith(allow(['cameras:*'], ['camera/a'])), 'cameras:read')).toBe(true);
+  expect(decideAny(subjectWith(allow(['streams:*'], ['*'])), 'cameras:read')).toBe(false);
+  expect(decideAny(subjectWith(allow(['*'], ['*']), deny(['cameras:*'], ['*'])), 'cameras:read')).toBe(false);
+});
+
+test('a page is told patterns of actions, each once', () => {
+  const subject = subjectWith(
+    allow(['cameras:read', 'events:read'], ['*']),
+    allow(['cameras:read'], ['x']),
+    deny(['y'], ['*']),
+  );
+
+  expect(allowedActions(subject)).toEqual(['cameras:read', 'events:read', 'own:*']);
+});
+
+const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':'), maxLength: 12 });
+
+test('whatever is decided about one resource is possible for some', () => {
+  const statement = fc.record<PolicyStatement>({
+    effect: fc.constantFrom('allow', 'deny'),
+    actions: fc.array(fc.constantFrom('*', 'a:*', 'a:b', '*:b'), { minLength: 1, maxLength: 2 }),
+    resources: fc.array(fc.constantFrom('*', 'x', 'x/*', 'x/y', '*y'), { minLength: 1, maxLength: 2 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(statement, { maxLength: 4 }),
+      fc.constantFrom('a:b', 'a:c', 'b:b'),
+      fc.constantFrom('x', 'x/y', 'x/y/z', 'z'),
+      (statements, action, resource) => {
+        const subject = subjectWith(...statements);
+        if (decide(subject, action, resource)) expect(decideAny(subject, action)).toBe(true);
+        const denied = subjectWith(...statements, deny([action], [resource]));
+        expect(decide(denied, action, resource)).toBe(false);
+      },
+    ),
+  );
+});
+
+test('wildcards match as regular expressions do, however many there are', () => {
+  const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*', '/'), maxLength: 10 });
+  fc.assert(
+    fc.property(pattern, text, (actionPattern, action) => {
+      const expected = new RegExp(`^${actionPattern.replaceAll('*', '.*')}$`).test(action);
+      expect(decide(subjectWith(allow([actionPattern], ['r'])), action, 'r')).toBe(expected);
+    }),
+  );
+  const begun = performance.now();
+  decide(subjectWith(allow([`${'*a'.repeat(100)}b`], ['r'])), 'a'.repeat(200), 'r');
+  expect(performance.now() - begun).toBeLessThan(100);
+});
