@@ -8,19 +8,15 @@
  * when they survive power loss. The first failure ends the run; what was readable then stays.
  */
 
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { assert, unreachable } from '../base/assert.ts';
-import { type AppError, appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
+import { assert } from '../base/assert.ts';
+import { appError } from '../base/errors.ts';
 import { clusterHead, simpleBlockHeadBytesMax, writeSimpleBlockHead } from '../media/index.ts';
 import type { Fragment } from '../model/fragment.ts';
 import type { OpenSegment } from '../model/hint.ts';
 import { limits } from '../model/limits.ts';
-import type { GapReason, RunEndReason } from '../model/run.ts';
-import { type JournalFiles, systemFiles } from './journal-files.ts';
-import { OperationQueue } from './operation-queue.ts';
-import { PendingBytes, type Piece } from './pending-bytes.ts';
-import { salvage } from './salvage.ts';
+import type { RunEndReason } from '../model/run.ts';
+import { PendingBytes } from './pending-bytes.ts';
+import { RunFiles } from './run-files.ts';
 import { commitBytes, SegmentFile, timecodeOf } from './segment-file.ts';
 import type {
   FragmentBegin,
@@ -34,26 +30,12 @@ import type {
 type OpenFragment = FragmentBegin & {
   readonly file: SegmentFile;
   readonly offset: number;
-  /** Bytes of the cluster; how many of them were handed to the queue; how many of those are in the file. */
+  /** Bytes of the cluster, and how many of them were handed to the queue. */
   byteLength: number;
   queuedBytes: number;
-  writtenBytes: number;
+  /** Something of it was refused: it can only be aborted. */
   isBroken: boolean;
 };
-
-type Operation =
-  | { readonly kind: 'create' | 'seal'; readonly file: SegmentFile }
-  | { readonly kind: 'truncate'; readonly file: SegmentFile; readonly byteLength: number }
-  | {
-      readonly kind: 'write';
-      readonly file: SegmentFile;
-      readonly position: number;
-      readonly pieces: readonly Piece[];
-      readonly byteLength: number;
-      readonly of: OpenFragment;
-      /** This write ends with the fragment's commit record. */
-      readonly committed: Fragment | undefined;
-    };
 
 /** A lane's first message is JSON with the tail in base64: above this the lane begins with the next key frame. */
 const joinTailBytesMax = limits.laneMessageBytesMax / 2;
@@ -63,38 +45,24 @@ const fragmentDurationMsMax = limits.segmentDurationMsMax - limits.segmentDurati
 export class SegmentWriter {
   readonly #deps: SegmentWriterDeps;
   readonly #options: SegmentWriterOptions;
-  readonly #files: JournalFiles;
-  readonly #openDirectory: string;
-  readonly #finishedDirectory: string;
+  readonly #files: RunFiles;
   readonly #pending: PendingBytes;
   readonly #blockHead = new Uint8Array(simpleBlockHeadBytesMax);
-  /** Not sealed yet, oldest first. */
-  readonly #unsealed: SegmentFile[] = [];
-  readonly #queue: OperationQueue<Operation>;
-  readonly #background = new Set<Promise<void>>();
   #file: SegmentFile | undefined;
   #open: OpenFragment | undefined;
   #sequence = 0;
   #lastCounter = 0;
   #previousDigest: Uint8Array = new Uint8Array(32);
-  #lastReadable: Fragment | undefined;
   #cancelFlush: (() => void) | undefined;
-  #started: Promise<void> = Promise.resolve();
-  #isMarking = false;
-  #failure: AppError | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(deps: SegmentWriterDeps, options: SegmentWriterOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#files = deps.files ?? systemFiles;
-    this.#openDirectory = join(options.openDirectory, options.streamId);
-    this.#finishedDirectory = join(options.finishedDirectory, options.streamId);
     this.#pending = new PendingBytes(deps.budget);
-    this.#queue = new OperationQueue<Operation>({
-      perform: (operation) => this.#perform(operation),
-      release: (operation) => this.#release(operation),
-      onFailed: (error) => this.#fail(error, reasonOf(error)),
+    this.#files = new RunFiles(deps, options, (error, reason) => {
+      this.abort();
+      deps.onFailed(error, reason);
     });
   }
 
@@ -103,23 +71,12 @@ export class SegmentWriter {
    * does, and a failure here is a failed write too.
    */
   start(): Promise<void> {
-    this.#started = this.#makeDirectories();
-    return this.#started;
-  }
-
-  async #makeDirectories(): Promise<void> {
-    for (const directory of [this.#openDirectory, this.#finishedDirectory]) {
-      const created = await mkdir(directory, { recursive: true });
-      // In shared mode the file system's sync covers the new entry, before anything in it is called durable.
-      if (created !== undefined && this.#options.durability === 'each-fragment') {
-        await this.#files.syncDirectory(join(created, '..'));
-      }
-    }
+    return this.#files.start();
   }
 
   /** The last fragment that any process can read now: how far the run's footage goes when it fails. */
   get lastReadable(): Fragment | undefined {
-    return this.#lastReadable;
+    return this.#files.lastReadable;
   }
 
   /**
@@ -136,7 +93,7 @@ export class SegmentWriter {
     this.#file ??= this.#beginFile(fragment);
     const file = this.#file;
     const offset = file.byteLength;
-    this.#open = { ...fragment, file, offset, byteLength: 0, queuedBytes: 0, writtenBytes: 0, isBroken: false };
+    this.#open = { ...fragment, file, offset, byteLength: 0, queuedBytes: 0, isBroken: false };
     this.#pending.beginHash();
     const { number, serverTimestampMs, producerTimestampMs, mediaTimeMs } = fragment;
     const times = { serverTimestampMs, producerTimestampMs, mediaTimeMs };
@@ -211,7 +168,7 @@ export class SegmentWriter {
     this.#open = undefined;
     this.#stopFlushTimer();
     this.#pending.drop();
-    if (open.queuedBytes > 0) this.#queue.push({ kind: 'truncate', file: open.file, byteLength: open.offset });
+    if (open.queuedBytes > 0) this.#files.truncate(open.file, open.offset);
     this.#deps.onHint({ kind: 'aborted', ...this.#identity(), number: open.number });
   }
 
@@ -219,17 +176,14 @@ export class SegmentWriter {
   openFragment(): OpenFragmentView | undefined {
     const open = this.#open;
     if (open === undefined || open.byteLength === 0) return undefined;
-    if (open.byteLength - open.writtenBytes > joinTailBytesMax) return undefined;
-    const views: Uint8Array[] = [];
-    for (const operation of this.#queue.operations) {
-      if (operation.kind !== 'write' || operation.of !== open) continue;
-      for (const { chunk, byteLength } of operation.pieces) views.push(chunk.subarray(0, byteLength));
-    }
+    const views = [...this.#files.queuedOf(open.number), ...this.#pending.views()];
+    const tailBytes = views.reduce((sum, view) => sum + view.byteLength, 0);
+    if (tailBytes > joinTailBytesMax) return undefined;
     return {
       path: open.file.path,
       clusterOffset: open.offset,
-      joinOffset: open.offset + open.writtenBytes,
-      tail: Buffer.concat([...views, ...this.#pending.views()]),
+      joinOffset: open.offset + open.byteLength - tailBytes,
+      tail: Buffer.concat(views),
       number: open.number,
       serverTimestampMs: open.serverTimestampMs,
     };
@@ -237,7 +191,7 @@ export class SegmentWriter {
 
   /** The run's files that are not finished, for watchers that begin now. */
   snapshot(): OpenSegment[] {
-    return this.#unsealed.map((file) => ({
+    return this.#files.unsealed.map((file) => ({
       streamId: this.#options.streamId,
       runId: this.#options.runId,
       path: file.path,
@@ -259,11 +213,8 @@ export class SegmentWriter {
 
   async #end(reason: RunEndReason): Promise<void> {
     this.abort();
-    if (this.#failure === undefined && this.#file !== undefined) this.#roll();
-    await this.#queue.drained;
-    if (this.#background.size > 0 && this.#failure === undefined) this.#inBackground(this.#synced());
-    // Marking may begin another sync at the end of one.
-    while (this.#background.size > 0) await Promise.all(this.#background);
+    if (this.#files.failure === undefined) this.#roll();
+    await this.#files.end();
     this.#deps.onHint({ kind: 'run-ended', ...this.#identity(), reason });
   }
 
@@ -272,7 +223,7 @@ export class SegmentWriter {
   }
 
   #mustBeRunning(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#files.failure !== undefined) throw this.#files.failure;
     assert(this.#ended === undefined, 'a run that was ended takes nothing more');
   }
 
@@ -285,9 +236,9 @@ export class SegmentWriter {
   #beginFile(first: FragmentBegin): SegmentFile {
     const { streamId, runId, runReason, runStartServerMs, tracks, timecodeScaleNs } = this.#options;
     const sequence = this.#sequence++;
-    const file = new SegmentFile(this.#files, {
-      directory: this.#openDirectory,
-      finishedDirectory: this.#finishedDirectory,
+    const file = new SegmentFile(this.#files.files, {
+      directory: this.#files.openDirectory,
+      finishedDirectory: this.#files.finishedDirectory,
       first,
       shortenedByMs: sequence === 0 ? this.#options.segmentOffsetMs % limits.segmentDurationMs : 0,
       head: {
@@ -297,8 +248,7 @@ export class SegmentWriter {
         previousDigest: this.#previousDigest,
       },
     });
-    this.#unsealed.push(file);
-    this.#queue.push({ kind: 'create', file });
+    this.#files.create(file);
     return file;
   }
 
@@ -309,7 +259,7 @@ export class SegmentWriter {
     // A file without fragments will be removed: it is no link of the chain.
     if (file.fragments.length > 0) this.#previousDigest = file.digest;
     else this.#sequence--;
-    this.#queue.push({ kind: 'seal', file });
+    this.#files.seal(file);
   }
 
   #append(open: OpenFragment, bytes: Uint8Array): void {
@@ -329,138 +279,12 @@ export class SegmentWriter {
     if (open === undefined || byteLength === 0) return;
     const position = open.offset + open.queuedBytes;
     open.queuedBytes += byteLength;
-    const pieces = this.#pending.take();
-    this.#queue.push({ kind: 'write', file: open.file, position, pieces, byteLength, of: open, committed });
+    const { file, number } = open;
+    this.#files.write({ file, number, position, pieces: this.#pending.take(), byteLength, committed });
   }
 
   #stopFlushTimer(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
   }
-
-  async #perform(operation: Operation): Promise<void> {
-    const { file } = operation;
-    switch (operation.kind) {
-      case 'create':
-        await this.#started;
-        await file.create();
-        if (this.#options.durability === 'each-fragment') await this.#files.syncDirectory(this.#openDirectory);
-        return;
-      case 'write':
-        await file.write(
-          operation.pieces.map(({ chunk, byteLength }) => chunk.subarray(0, byteLength)),
-          operation.position,
-        );
-        operation.of.writtenBytes += operation.byteLength;
-        if (operation.committed !== undefined) await this.#nowReadable(file, operation.committed, operation);
-        return;
-      case 'truncate':
-        return file.truncate(operation.byteLength);
-      case 'seal':
-        await file.seal();
-        this.#unsealed.splice(this.#unsealed.indexOf(file), 1);
-        if (file.readableCount > 0) this.#inBackground(this.#finish(file));
-        return;
-      default:
-        unreachable(operation);
-    }
-  }
-
-  async #nowReadable(
-    file: SegmentFile,
-    fragment: Fragment,
-    written: { readonly position: number; readonly byteLength: number },
-  ): Promise<void> {
-    file.readableCount++;
-    file.readableBytes = written.position + written.byteLength;
-    this.#lastReadable = fragment;
-    this.#deps.onHint({ kind: 'committed', ...this.#identity(), path: file.path, fragment });
-    if (this.#options.durability === 'shared') return this.#markDurable();
-    await file.sync();
-    this.#deps.onHint({ kind: 'durable', ...this.#identity(), number: fragment.number });
-  }
-
-  /** Says `durable` for what is readable now as soon as a sync that begins later is complete, again and again. */
-  #markDurable(): void {
-    const fragment = this.#lastReadable;
-    if (this.#isMarking || fragment === undefined || this.#failure !== undefined) return;
-    this.#isMarking = true;
-    const marked = this.#synced().then((isSynced) => {
-      this.#isMarking = false;
-      if (!isSynced) return;
-      this.#deps.onHint({ kind: 'durable', ...this.#identity(), number: fragment.number });
-      if (this.#lastReadable !== fragment) this.#markDurable();
-    });
-    this.#inBackground(marked);
-  }
-
-  /** The content of a sealed file is durable; its new name is after the next sync. */
-  async #finish({ path, finishedPath }: SegmentFile): Promise<void> {
-    if (await this.#synced()) this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
-  }
-
-  /** False when it failed: then the run has. */
-  async #synced(): Promise<boolean> {
-    try {
-      const alone = () => this.#syncAlone();
-      await this.#deps.durability.synced({ alone, isUrgent: this.#ended !== undefined });
-      return true;
-    } catch (error) {
-      this.#fail(error, 'sync-failed');
-      return false;
-    }
-  }
-
-  async #syncAlone(): Promise<void> {
-    for (const file of this.#unsealed) await file.sync();
-    await this.#files.syncDirectory(this.#openDirectory);
-    await this.#files.syncDirectory(this.#finishedDirectory);
-  }
-
-  #inBackground(work: Promise<unknown>): void {
-    const tracked: Promise<void> = work.then(() => {
-      this.#background.delete(tracked);
-    });
-    this.#background.add(tracked);
-  }
-
-  /** Gives an operation's memory back: it is complete, or will never begin. */
-  #release(operation: Operation): void {
-    if (operation.kind !== 'write') return;
-    for (const { chunk } of operation.pieces) this.#deps.budget.giveChunk(chunk);
-  }
-
-  #fail(error: unknown, reason: GapReason): void {
-    if (this.#failure !== undefined) return;
-    const failure = toAppError(error);
-    this.#failure = failure;
-    this.#stopFlushTimer();
-    this.#queue.stop();
-    this.#inBackground(this.#salvage(reason));
-    this.#deps.onFailed(failure, reason);
-  }
-
-  /** Keeps what is readable; everything else of the run never existed. */
-  async #salvage(reason: GapReason): Promise<void> {
-    await this.#queue.drained;
-    this.#abortUnreadable();
-    const onFinished = ({ path, finishedPath }: SegmentFile) =>
-      this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
-    const isTrusted = reason !== 'sync-failed';
-    await salvage({ ...this.#deps, onFinished }, this.#unsealed.splice(0), { isTrusted });
-  }
-
-  #abortUnreadable(): void {
-    const numbers = this.#unsealed.flatMap((file) => file.fragments.slice(file.readableCount).map((f) => f.number));
-    if (this.#open !== undefined) numbers.push(this.#open.number);
-    this.#open = undefined;
-    this.#pending.drop();
-    for (const number of numbers) this.#deps.onHint({ kind: 'aborted', ...this.#identity(), number });
-  }
-}
-
-function reasonOf(error: unknown): GapReason {
-  if (isAppError(error, 'data_loss')) return 'sync-failed';
-  const errno = errnoOf(error);
-  return errno === 'ENOSPC' || errno === 'EDQUOT' ? 'disk-full' : 'write-failed';
 }
