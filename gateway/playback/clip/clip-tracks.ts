@@ -9,12 +9,7 @@ import {
   fmp4Timescale,
   g711FlacBytes,
   g711ToFlac,
-  h264NalType,
-  h264NalTypes,
-  h265NalType,
-  h265NalTypes,
   joinNals,
-  nalLengthBytes,
   parameterSetsOf,
   parseWaveFormat,
 } from '../../../storage/media/index.ts';
@@ -83,15 +78,6 @@ export class ClipTracks {
     this.#groups.push([track]);
     if (track.kind === 'audio') this.#sound.push({ stored, track, sampleDescriptionIndex: 1, parameterSets: noBytes });
   }
-}
-
-/** A picture with parameter sets before it, behind the delimiter if there is one. */
-export function withParameterSets(codec: Track['codec'], picture: Uint8Array, parameterSets: Uint8Array): Uint8Array {
-  const first = picture[nalLengthBytes] ?? 0;
-  const isDelimiter =
-    codec === 'h264' ? h264NalType(first) === h264NalTypes.delimiter : h265NalType(first) === h265NalTypes.delimiter;
-  const at = isDelimiter ? nalLengthBytes + new DataView(picture.buffer, picture.byteOffset).getUint32(0) : 0;
-  return Buffer.concat([picture.subarray(0, at), parameterSets, picture.subarray(at)]);
 }
 
 /** How many samples and bytes a track has in a clip, from its row in the fragment table alone. */

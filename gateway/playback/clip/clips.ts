@@ -12,6 +12,7 @@ import type { FragmentSource, TimeRange } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { clusterSamples, contiguousSound } from '../media-samples.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
+import { withParameterSets } from '../parameter-sets.ts';
 import { chooseTracks, type LeftOutTrack } from '../playable-tracks.ts';
 import { silentFrame } from '../silence.ts';
 import {
@@ -22,7 +23,7 @@ import {
   clipLayout,
   partAt,
 } from './clip-layout.ts';
-import { clipSamples, withParameterSets } from './clip-tracks.ts';
+import { clipSamples } from './clip-tracks.ts';
 
 export type ClipOptions = TimeRange & {
   /** `collapsed` (default): playback goes on at once after a gap. `kept`: the clip's timeline is the wall's. */

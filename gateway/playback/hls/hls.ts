@@ -61,7 +61,8 @@ const contentTypes = {
   mp4: 'video/mp4',
   segment: 'video/iso.segment',
 } as const;
-const unselectedTrack = 1;
+/** Tracks of silence stand in no run. */
+const silentTrackNumber = 1;
 
 /** The window or range that a media playlist shows. */
 type Shown = {
@@ -101,7 +102,7 @@ export class Hls {
     const [, kind = '', number = '', rest = ''] =
       /^(init|media|silence)-(\d{47}|silence)-([a-z0-9.]{1,140})\.(?:mp4|m4s)$/.exec(file) ?? [];
     if (kind === 'init' && number === 'silence') {
-      return immutable(contentTypes.mp4, initSegment(silentTrack(rest, unselectedTrack)));
+      return immutable(contentTypes.mp4, initSegment(silentTrack(rest, silentTrackNumber)));
     }
     if (kind === '' || number === 'silence')
       throw appError('not_found', 'no such file', { file: file.slice(0, 80), query });
@@ -109,7 +110,7 @@ export class Hls {
     if (kind === 'init') return immutable(contentTypes.mp4, await this.#init(streamId, fragment, Number(rest)));
     if (kind === 'media') return immutable(contentTypes.segment, await this.#segment(streamId, fragment, Number(rest)));
     const reference = await this.#find(streamId, fragment);
-    return immutable(contentTypes.segment, silentSegment(reference, silentTrack(rest, unselectedTrack)));
+    return immutable(contentTypes.segment, silentSegment(reference, silentTrack(rest, silentTrackNumber)));
   }
 
   /** The master playlist, and which tracks it leaves out and why. @throws AppError  as `get` */

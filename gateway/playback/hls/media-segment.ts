@@ -6,16 +6,18 @@ import {
   fmp4Fragment,
   fmp4Init,
   g711ToFlac,
+  joinNals,
+  parameterSetsOf,
   parseWaveFormat,
 } from '../../../storage/media/index.ts';
 import { fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import type { PlayableFragment } from '../fragment-source.ts';
 import { clusterSamples, continuousSound, fragmentSpanUs, silence } from '../media-samples.ts';
+import { hasParameterSets, withParameterSets } from '../parameter-sets.ts';
 import { chooseTracks } from '../playable-tracks.ts';
 
-/** Times in fMP4 are unsigned, and a run's first frames may lie before its media time 0: by less than a fragment's wait. */
-const timeOffsetUs = 10_000_000;
+const playedTrackNumber = 1;
 
 /** ftyp and moov of one track. G.711 becomes FLAC. @throws AppError unimplemented  players cannot take the codec */
 export function initSegment(track: Track): Uint8Array {
@@ -33,7 +35,8 @@ export function mediaSegments(reference: PlayableFragment, cluster: Uint8Array):
   const byTrack = clusterSamples(cluster, reference.segment);
   const segments = new Map<number, Uint8Array>();
   if (video !== undefined) {
-    segments.set(video.number, segmentOf(reference, video, byTrack.get(video.number) ?? []));
+    const pictures = withOwnParameterSets(video, byTrack.get(video.number) ?? []);
+    segments.set(video.number, segmentOf(reference, video, pictures));
   }
   if (audio !== undefined) {
     const sound = continuousSound(audio, byTrack.get(audio.number) ?? [], fragmentSpanUs(reference));
@@ -52,7 +55,9 @@ function segmentOf(reference: PlayableFragment, track: Track, samples: readonly 
   const endMediaMs = fragment.tracks.find(({ trackNumber }) => trackNumber === track.number)?.endMediaMs;
   return fmp4Fragment({
     sequenceNumber: fragmentNumberParts(fragment.number).counter % 2 ** 32,
-    timeOffsetUs,
+    // Players get the run's media time as wall time: it is never negative, goes up over all runs, and needs no state. ffmpeg
+    // drops what seems to go back in time, whatever discontinuity tags say.
+    timeOffsetUs: Math.round(reference.segment.runStartServerMs) * 1000,
     tracks: [
       {
         track: playedTrack(track),
@@ -63,8 +68,17 @@ function segmentOf(reference: PlayableFragment, track: Track, samples: readonly 
   });
 }
 
+/** The first picture has its parameter sets with it: where runs change, ffmpeg does not read the new initialization. */
+function withOwnParameterSets(track: Track, samples: readonly Fmp4Sample[]): readonly Fmp4Sample[] {
+  const [first, ...rest] = samples;
+  if (first === undefined || !first.isKey || hasParameterSets(track.codec, first.bytes)) return samples;
+  const parameterSets = joinNals(parameterSetsOf(track));
+  return [{ ...first, bytes: withParameterSets(track.codec, first.bytes, parameterSets) }, ...rest];
+}
+
+/** All files of a rendition have one track number, whatever the runs' own are: ffmpeg reads only the first initialization. */
 function playedTrack(track: Track): Track {
-  return isG711(track) ? flacTrack(track) : track;
+  return { ...(isG711(track) ? flacTrack(track) : track), number: playedTrackNumber };
 }
 
 function playedSamples(track: Track, samples: readonly Fmp4Sample[]): readonly Fmp4Sample[] {
