@@ -4,6 +4,8 @@
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import type { Clock } from '../../storage/base/clock.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -34,6 +36,8 @@ export type RoleProcessDeps = {
   readonly onState: () => void;
   readonly onMessage: (message: RoleMessage) => void;
   readonly onEnded: () => void;
+  /** Aborts when all roles are about to be stopped, in their order: whoever ends by itself then is not started anew. */
+  readonly stopping: AbortSignal;
 };
 
 export type RoleProcessOptions = {
@@ -41,6 +45,8 @@ export type RoleProcessOptions = {
   /** Script and arguments; run by this Node with its flags. */
   readonly entry: string;
   readonly args: readonly string[];
+  /** Flags for Node. */
+  readonly execArgv: readonly string[];
   readonly patience: RolePatience;
   /** Made anew for each start. */
   readonly startMessage: () => SupervisorMessage;
@@ -97,11 +103,11 @@ export class RoleProcess {
     const { clock, log } = this.#deps;
     const { firstDelayMs, delayMsMax } = this.#options.patience;
     const backoff = new Backoff({ firstDelayMs, delayMsMax });
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#deps.stopping.aborted) {
       const beginMs = clock.monotonicMs();
       const reason = await this.#runOnce(signal);
       this.#firstStart.resolve();
-      if (signal.aborted) break;
+      if (signal.aborted || this.#deps.stopping.aborted) break;
       this.#deps.onEnded();
       if (clock.monotonicMs() - beginMs > stableMs) backoff.reset();
       const delayMs = this.#isLooping() ? delayMsMax : backoff.nextDelayMs();
@@ -121,7 +127,14 @@ export class RoleProcess {
     const { clock, log } = this.#deps;
     const { name, entry, args, patience } = this.#options;
     this.#lastWords = undefined;
-    const child = fork(entry, args, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(entry, args, {
+      serialization: 'advanced',
+      execArgv: [...process.execArgv, ...this.#options.execArgv],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Its own process group: what a terminal or a service manager sends to all, the parent passes on in its order.
+      detached: true,
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache() },
+    });
     this.#child = child;
     this.#heardMs = clock.monotonicMs();
     const ended = new Promise<string>((resolve) => {
@@ -187,4 +200,10 @@ export class RoleProcess {
     this.#state = { ...this.#state, ...change, sinceMs: this.#deps.clock.wallMs() };
     this.#deps.onState();
   }
+}
+
+/** The cache's folder as it is given to Node, which adds one for its own version. */
+function compileCache(): string | undefined {
+  const directory = getCompileCacheDir();
+  return directory === undefined ? undefined : dirname(directory);
 }

@@ -4,11 +4,13 @@ import { type Command, Option } from 'commander';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { createLog } from '../../../storage/base/log.ts';
-import { type CheckLevel, type CheckResult, check, checkLevels } from '../../../storage/keeper/index.ts';
+import type { CheckLevel, CheckResult } from '../../../storage/keeper/index.ts';
 import { DirectoryStore } from '../../../storage/objects/index.ts';
 import { pathsOf } from '../../roles/index.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addConfigFlags, configOf } from '../config-flags.ts';
+
+const levels: readonly CheckLevel[] = ['presence', 'size', 'hash'];
 
 export function addCheckCommand(program: Command, context: CommandContext): void {
   const command = program
@@ -22,11 +24,13 @@ export function addCheckCommand(program: Command, context: CommandContext): void
         '--level <level>',
         'presence: rows and files meet; size: lengths and tables too; hash: every byte is read',
       )
-        .choices(checkLevels)
+        .choices(levels)
         .default('size'),
     );
   addConfigFlags(command, 'all').action(async (flags: { level: CheckLevel }) => {
     const paths = pathsOf(await configOf(command, context.surroundings));
+    // Loaded when needed: the supervisor, which this program also is, has no use for a database.
+    const { check } = await import('../../../storage/keeper/index.ts');
     const log = createLog({ level: 'silent' });
     const store = new DirectoryStore({ log }, { directory: paths.objects });
     const result = await context.output.progress('checking', (tell) =>

@@ -1,0 +1,51 @@
+/** The role `ingest`: recording. When a former process of the same name still lives, it is waited for, and then ended. */
+
+import { Registry } from 'prom-client';
+import { Ingest } from '../../gateway/ingest/index.ts';
+import { isAppError } from '../../storage/base/errors.ts';
+import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
+import type { RoleContext } from './run-role.ts';
+
+/** An orphan of a killed supervisor notices at once and needs this long at most to finish its files. */
+const predecessorMs = 5_000;
+const lookAgainMs = 50;
+
+export async function startIngest(context: RoleContext): Promise<Closable> {
+  const { log, link, start } = context;
+  const ingest = await startAfterPredecessor(context);
+  const lifetime = new Lifetime();
+  lifetime.own(ingest);
+  const apply = (plan: typeof start.plan) => {
+    ingest.apply(plan).catch((error: unknown) => log.error('plan could not be applied', { error }));
+  };
+  link.onPlan(apply);
+  apply(start.plan);
+  return lifetime;
+}
+
+/**
+ * Two processes must never record one camera, and no camera may wait for a process that hangs: within its time the former one
+ * may end by itself, then it is killed. What it had not finished, the keeper recovers.
+ */
+async function startAfterPredecessor({ clock, log, random, name, config, paths }: RoleContext): Promise<Ingest> {
+  const deadlineMs = clock.monotonicMs() + predecessorMs;
+  for (;;) {
+    const ingest = new Ingest(
+      { clock, log, registry: new Registry(), random: () => Buffer.from(random(4)).readUInt32LE() / 2 ** 32 },
+      { paths, name, syncPeriodMs: config.journal.syncPeriodMs },
+    );
+    try {
+      await ingest.start();
+      return ingest;
+    } catch (error) {
+      await ingest.close();
+      if (!isAppError(error, 'failed_precondition') || typeof error.context.pid !== 'number') throw error;
+      const { pid } = error.context;
+      if (clock.monotonicMs() > deadlineMs) {
+        log.error('former recording process hangs and is killed', { formerPid: pid });
+        process.kill(pid, 'SIGKILL');
+      } else log.counted('waiting for the former recording process to end', 1, { formerPid: pid });
+      await clock.sleep(lookAgainMs);
+    }
+  }
+}
