@@ -290,15 +290,12 @@ export class Keeper {
     this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
     const isReady = await this.#storeOut.isReady();
     this.#storeSpace = isReady ? await this.gate.ask((store) => store.space()) : undefined;
-    if (this.#rebuildReason !== undefined) {
-      if (isReady) await this.#fillIndex(signal);
-      return;
-    }
     if (!this.#failures.has('holds-unreadable')) this.#removeDue();
     if (!isReady) {
       await this.#retention.deleteDueLocal();
       return;
     }
+    if (this.#rebuildReason !== undefined) await this.#fillIndex(signal);
     await this.#retention.deleteDue();
     await this.#storeAll(signal);
     this.gate.well();
@@ -319,6 +316,7 @@ export class Keeper {
     if (this.#journalSpace === undefined) return;
     const disk = {
       isClockTrusted: this.#guard?.doubt === undefined,
+      isIndexWhole: this.#rebuildReason === undefined,
       openFiles: this.#recovery.openFiles,
       journal: this.#journalSpace,
       store: this.#storeSpace,

@@ -30,6 +30,8 @@ export type RetentionOptions = {
 
 export type DiskState = {
   readonly isClockTrusted: boolean;
+  /** False while rows are still missing: then only full disks are a reason to remove. */
+  readonly isIndexWhole: boolean;
   /** Files being written, by stream. */
   readonly openFiles: ReadonlyMap<string, number>;
   readonly journal: Space;
@@ -86,10 +88,10 @@ export class Retention {
     const plan = planRemovals(
       {
         nowMs,
-        isClockTrusted: disk.isClockTrusted,
+        isClockTrusted: disk.isClockTrusted && disk.isIndexWhole,
         streams: this.#streams(disk),
         holds: this.#index.queries.streams.holds(undefined).filter((hold) => isHoldActive(hold, nowMs)),
-        bytesMax: this.#options.bytesMax,
+        bytesMax: disk.isIndexWhole ? this.#options.bytesMax : undefined,
         localBytes: this.#index.queries.segments.backlog().bytes,
         localBytesMax: this.#options.localBytesMax,
         places: this.#places(disk),
@@ -210,6 +212,7 @@ export class Retention {
     const totals = new Map(this.#index.queries.streams.totalsOfAll().map((each) => [each.streamId, each]));
     return this.#index.state.policies().map((policy) => ({
       ...policy,
+      cameraBytesMax: disk.isIndexWhole ? policy.cameraBytesMax : undefined,
       bytes: totals.get(policy.streamId)?.bytes ?? 0,
       openFiles: disk.openFiles.get(policy.streamId) ?? 0,
     }));

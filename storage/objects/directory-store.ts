@@ -152,7 +152,7 @@ export class DirectoryStore implements ObjectStore {
   /** An unmounted disk leaves an empty directory on the wrong one: what is written there would be lost from sight. */
   async #assertSame(): Promise<void> {
     const mark = await this.identity();
-    if (mark !== this.#identity) {
+    if (this.#identity !== undefined && mark !== this.#identity) {
       throw appError('unavailable', 'the object directory is another one than at the start', {
         directory: this.#root,
         hint: 'Mount the disk that was there before, or restart Weir.',
@@ -162,8 +162,9 @@ export class DirectoryStore implements ObjectStore {
 
   /** Depth first, names sorted so that keys come out in order: a directory sorts as its name with `/` at the end. */
   async *#walk(within: string, prefix: string): AsyncGenerator<ObjectInfo> {
+    if (within === '') await this.#assertSame();
     const entries = await readdir(join(this.#root, within), { withFileTypes: true }).catch((error: unknown) =>
-      within !== '' && errnoOf(error) === 'ENOENT' ? [] : refuse(error),
+      errnoOf(error) === 'ENOENT' ? [] : refuse(error),
     );
     const named = entries
       .filter((entry) => !entry.name.startsWith('.'))

@@ -1,0 +1,278 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Hold } from '../../../storage/index/index.ts';
+import {
+  type Candidate,
+  planRemovals,
+  type QuotaInput,
+  type QuotaStream,
+  reserveBytesOf,
+} from '../../../storage/keeper/quota-planner.ts';
+import { limits } from '../../../storage/model/limits.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const now = Date.UTC(2026, 0, 10);
+const megabyte = 1_000_000;
+
+/** `count` minutes of 1 MB each that end now. */
+function minutesOf(streamId: string, count: number, changes: Partial<Candidate> = {}): Candidate[] {
+  return Array.from({ length: count }, (_, i) => ({
+    segmentId: (streamId.charCodeAt(0) << 20) + i,
+    streamId,
+    beginServerMs: now - (count - i) * minute,
+    endServerMs: now - (count - i - 1) * minute,
+    byteLength: megabyte,
+    location: 'stored',
+    recordingClass: 'continuous',
+    ...changes,
+  }));
+}
+
+function streamOf(streamId: string, candidates: readonly Candidate[], changes: Partial<QuotaStream> = {}): QuotaStream {
+  return {
+    streamId,
+    cameraId: streamId,
+    retentionHours: undefined,
+    cameraBytesMax: undefined,
+    bytes: candidates.filter((each) => each.streamId === streamId).reduce((sum, each) => sum + each.byteLength, 0),
+    openFiles: 0,
+    ...changes,
+  };
+}
+
+function plan(candidates: readonly Candidate[], input: Partial<QuotaInput>) {
+  const streams =
+    input.streams ?? [...new Set(candidates.map((each) => each.streamId))].map((id) => streamOf(id, candidates));
+  const whole: QuotaInput = {
+    nowMs: now,
+    isClockTrusted: true,
+    holds: [],
+    bytesMax: undefined,
+    localBytes: 0,
+    localBytesMax: undefined,
+    places: [],
+    removalsMax: 1_000_000,
+    ...input,
+    streams,
+  };
+  return planRemovals(whole, (streamId, fromMs) =>
+    candidates
+      .filter((each) => each.streamId === streamId && each.beginServerMs >= fromMs)
+      .sort((a, b) => a.beginServerMs - b.beginServerMs)
+      .slice(0, 7),
+  );
+}
+
+const hold = (changes: Partial<Hold>): Hold => ({
+  holdId: 'h',
+  streamId: undefined,
+  beginMs: 0,
+  endMs: undefined,
+  who: 'mia',
+  why: 'break-in',
+  untilMs: undefined,
+  createdMs: 0,
+  releasedMs: undefined,
+  releasedBy: undefined,
+  ...changes,
+});
+
+test('removes what is older than its retention, and nothing younger', () => {
+  const all = minutesOf('a', 120);
+
+  const { removals } = plan(all, { streams: [streamOf('a', all, { retentionHours: 1 })] });
+
+  expect(removals.map(({ segment }) => segment)).toEqual(all.slice(0, 60));
+  expect(new Set(removals.map(({ reason }) => reason))).toEqual(new Set(['age']));
+});
+
+test('a clock in doubt stops removal by age, not removal by bytes', () => {
+  const all = minutesOf('a', 120);
+  const streams = [streamOf('a', all, { retentionHours: 1, cameraBytesMax: 100 * megabyte })];
+
+  const { removals } = plan(all, { streams, isClockTrusted: false });
+
+  expect(removals).toHaveLength(20);
+  expect(removals[0]).toMatchObject({ reason: 'camera-bytes', segment: all[0] });
+});
+
+test('events outlive continuous footage', () => {
+  const all = minutesOf('a', 180).map(
+    (each, i): Candidate => (i % 60 === 0 ? { ...each, recordingClass: 'event' } : each),
+  );
+
+  const { removals } = plan(all, { streams: [streamOf('a', all, { retentionHours: 1, eventRetentionHours: 2.5 })] });
+
+  expect(removals.filter(({ segment }) => segment.recordingClass === 'event').map(({ segment }) => segment)).toEqual([
+    all[0],
+  ]);
+  expect(removals).toHaveLength(119);
+});
+
+test('each open file is charged its whole size, so that room is there before it is needed', () => {
+  const all = minutesOf('a', 100);
+  const streams = [streamOf('a', all, { openFiles: 1, cameraBytesMax: 150 * megabyte })];
+
+  const { removals } = plan(all, { streams });
+
+  const excess = 100 * megabyte + limits.segmentBytes - 150 * megabyte;
+  expect(removals).toHaveLength(Math.ceil(excess / megabyte));
+});
+
+test('a limit smaller than its open files keeps half of itself for finished footage', () => {
+  const all = minutesOf('a', 100);
+
+  const { removals } = plan(all, { streams: [streamOf('a', all, { openFiles: 2, cameraBytesMax: 40 * megabyte })] });
+
+  expect(removals).toHaveLength(80);
+});
+
+test('a camera is limited over both its streams, oldest first', () => {
+  const all = [...minutesOf('a', 10), ...minutesOf('b', 20)];
+  const streams = ['a', 'b'].map((id) => streamOf(id, all, { cameraId: 'cam', cameraBytesMax: 15 * megabyte }));
+
+  const { removals } = plan(all, { streams });
+
+  const expected = [...all].sort((a, b) => a.beginServerMs - b.beginServerMs).slice(0, 15);
+  expect(new Set(removals.map(({ segment }) => segment.segmentId))).toEqual(
+    new Set(expected.map((each) => each.segmentId)),
+  );
+});
+
+test('what one rule removes counts for the next', () => {
+  const all = [...minutesOf('a', 120), ...minutesOf('b', 30)];
+  const streams = [streamOf('a', all, { retentionHours: 1 }), streamOf('b', all)];
+
+  const { removals } = plan(all, { streams, bytesMax: 90 * megabyte });
+
+  expect(removals).toHaveLength(60);
+});
+
+test('nothing under hold is removed by any rule, and what is lacking is said', () => {
+  const all = minutesOf('a', 120);
+  const streams = [streamOf('a', all, { retentionHours: 1, cameraBytesMax: 10 * megabyte })];
+  const holds = [hold({ streamId: 'a', beginMs: now - 100 * minute, endMs: now })];
+
+  const { removals, shortBytes } = plan(all, { streams, holds });
+
+  expect(removals.map(({ segment }) => segment)).toEqual(all.slice(0, 20));
+  expect(shortBytes).toEqual({ 'camera-bytes': 90 * megabyte });
+});
+
+test('a hold in the middle is jumped over', () => {
+  const all = minutesOf('a', 120);
+  const holds = [hold({ beginMs: now - 110 * minute, endMs: now - 70 * minute })];
+
+  const { removals } = plan(all, { streams: [streamOf('a', all, { retentionHours: 1 })], holds });
+
+  expect(removals.map(({ segment }) => segment)).toEqual([...all.slice(0, 10), ...all.slice(50, 60)]);
+});
+
+test('local files over their limit go, stored ones do not', () => {
+  const all = minutesOf('a', 20).map((each, i): Candidate => ({ ...each, location: i < 10 ? 'stored' : 'local' }));
+
+  const { removals } = plan(all, { localBytes: 10 * megabyte, localBytesMax: 4 * megabyte });
+
+  expect(removals.map(({ segment, reason }) => [segment, reason])).toEqual(
+    all.slice(10, 16).map((each) => [each, 'local-bytes']),
+  );
+});
+
+test('a disk that gets full frees what lies on it', () => {
+  const all = minutesOf('a', 20).map((each, i): Candidate => ({ ...each, location: i < 10 ? 'stored' : 'local' }));
+  const place = { name: 'store', locations: ['stored'] as const, freeBytes: 2 * megabyte, reserveBytes: 5 * megabyte };
+
+  expect(plan(all, { places: [place] }).removals.map(({ segment }) => segment)).toEqual(all.slice(0, 3));
+  expect(plan(all, { places: [{ ...place, locations: ['local'] }] }).removals.map(({ segment }) => segment)).toEqual(
+    all.slice(10, 13),
+  );
+  expect(plan(all, { places: [{ ...place, freeBytes: 9 * megabyte }] }).removals).toEqual([]);
+});
+
+test('an impossible limit removes everything it may, ends, and says what is lacking', () => {
+  const all = minutesOf('a', 20);
+  const place = { name: 'journal', locations: ['stored'] as const, freeBytes: 0, reserveBytes: 10 ** 15 };
+
+  const { removals, shortBytes } = plan(all, { places: [place] });
+
+  expect(removals).toHaveLength(20);
+  expect(shortBytes['disk-full']).toBe(10 ** 15 - 20 * megabyte);
+});
+
+test('a long plan is cut off and says so', () => {
+  const all = minutesOf('a', 300);
+
+  const cut = plan(all, { streams: [streamOf('a', all, { retentionHours: 0 })], removalsMax: 50 });
+
+  expect(cut.removals.map(({ segment }) => segment)).toEqual(all.slice(0, 50));
+  expect(cut.isCutOff).toBe(true);
+});
+
+test('reserve grows with open files and with the disk, up to a bound', () => {
+  expect(reserveBytesOf({ totalBytes: 100 * megabyte, openFiles: 1 })).toBe(limits.segmentBytes + 2 * megabyte);
+  expect(reserveBytesOf({ totalBytes: 10 ** 15, openFiles: 0 })).toBe(limits.diskReserveBytesMax);
+});
+
+test('whatever the input: no hold is broken, nothing goes twice, and limits are kept or their lack is told', () => {
+  const candidates = fc.array(
+    fc.record({
+      stream: fc.constantFrom('a', 'b', 'c'),
+      ageMinutes: fc.integer({ min: 0, max: 300 }),
+      size: fc.integer({ min: 1, max: 90 }),
+    }),
+    { maxLength: 60 },
+  );
+  const holds = fc.array(
+    fc.record({
+      stream: fc.constantFrom('a', 'b', undefined),
+      from: fc.integer({ min: 0, max: 300 }),
+      minutes: fc.integer({ min: 1, max: 100 }),
+    }),
+    {
+      maxLength: 3,
+    },
+  );
+  fc.assert(
+    fc.property(
+      candidates,
+      holds,
+      fc.integer({ min: 0, max: 2_000 }),
+      fc.integer({ min: 0, max: 5 }),
+      (raw, rawHolds, totalMax, retentionHours) => {
+        const all = raw.map(
+          ({ stream, ageMinutes, size }, i): Candidate => ({
+            segmentId: i,
+            streamId: stream,
+            beginServerMs: now - (ageMinutes + 1) * minute,
+            endServerMs: now - ageMinutes * minute,
+            byteLength: size,
+            location: 'stored',
+            recordingClass: 'continuous',
+          }),
+        );
+        const active = rawHolds.map(({ stream, from, minutes }) =>
+          hold({ streamId: stream, beginMs: now - from * minute, endMs: now - (from - minutes) * minute }),
+        );
+        const streams = ['a', 'b', 'c'].map((id) => streamOf(id, all, { retentionHours }));
+
+        const { removals, shortBytes } = plan(all, { streams, holds: active, bytesMax: totalMax });
+
+        const ids = removals.map(({ segment }) => segment.segmentId);
+        expect(new Set(ids).size).toBe(ids.length);
+        const isHeld = (each: Candidate) =>
+          active.some(
+            (h) =>
+              (h.streamId ?? each.streamId) === each.streamId &&
+              each.endServerMs > h.beginMs &&
+              each.beginServerMs < (h.endMs ?? 0),
+          );
+        expect(removals.filter(({ segment }) => isHeld(segment))).toEqual([]);
+        const left = all.filter((each) => !ids.includes(each.segmentId));
+        expect(left.filter((each) => each.endServerMs <= now - retentionHours * hour && !isHeld(each))).toEqual([]);
+        const leftBytes = left.reduce((sum, each) => sum + each.byteLength, 0);
+        expect(leftBytes - (shortBytes['total-bytes'] ?? 0)).toBeLessThanOrEqual(totalMax);
+      },
+    ),
+  );
+});
