@@ -122,10 +122,11 @@ const configFields = z.strictObject({
       changeNeeds: 'restart',
       example: '2 TB',
     }),
-    hotBytesMax: key(byteCount.default(16 * 1024 ** 3), {
+    hotBytesMax: key(byteCount.default(0), {
       description:
-        'Local copies of segments that the object store already has are kept up to this size, in bytes or as 16 GiB. Matters only where the store is on another file system.',
+        'Copies of segments that the object store has already are kept beside the journal up to this size: for a store that is slow or far away.',
       changeNeeds: 'restart',
+      example: '16 GiB',
     }),
   }),
   ingest: section({
