@@ -30,6 +30,8 @@ const tokenPrefix = 'weir_';
 export class Authentication {
   readonly #deps: AuthenticationDeps;
   readonly #attempts: AttemptLimiter;
+  /** Refused logins that were noted in the current hour. */
+  #noted = { sinceMs: 0, count: 0 };
 
   constructor(deps: AuthenticationDeps) {
     this.#deps = deps;
@@ -206,17 +208,23 @@ export class Authentication {
 
   #wrong(name: string, keys: { readonly account: string; readonly address: string }, origin: LoginOrigin): AppError {
     const { catalog, log } = this.#deps;
-    const count = this.#attempts.wrong(keys.account, adminLimits.accountAttempts);
-    this.#attempts.wrong(keys.address, adminLimits.addressAttempts);
+    this.#attempts.wrong(keys.account, adminLimits.accountAttempts);
+    const count = this.#attempts.wrong(keys.address, adminLimits.addressAttempts);
     log.warn('login refused', { name: name.slice(0, 64), address: origin.address, requestId: origin.requestId, count });
-    // The 1st, 2nd, 4th, 8th ... in a row: whoever guesses for a year must not fill the list.
-    if ((count & (count - 1)) === 0) {
+    // Of one address the 1st, 2nd, 4th, 8th ... in a row.
+    if ((count & (count - 1)) === 0 && this.#mayNoteRefusal()) {
       const actor: Actor = { kind: 'anonymous', id: '', name, address: origin.address, requestId: origin.requestId };
       catalog.change(actor, ({ note }) =>
         note({ action: 'own:login', resource: 'own', outcome: 'refused', detail: { count } }),
       );
     }
     return appError('unauthenticated', 'wrong name or password', {});
+  }
+
+  #mayNoteRefusal(): boolean {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#noted.sinceMs >= 3_600_000) this.#noted = { sinceMs: nowMs, count: 0 };
+    return ++this.#noted.count <= adminLimits.refusedNotesPerHourMax;
   }
 
   #subject(who: {

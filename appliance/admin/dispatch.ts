@@ -55,6 +55,8 @@ export class Dispatcher {
   readonly #sockets = new Set<Socket>();
   /** Connections that have not said what they want, by peer, with what their address counts as. */
   readonly #undecided = new Map<string, string>();
+  /** How many connections each address has. */
+  readonly #perAddress = new Map<string, number>();
   readonly #tls: TlsServer | undefined;
   #port = 0;
 
@@ -146,19 +148,25 @@ export class Dispatcher {
     return this.#tls !== undefined && !this.#options.isPlainAllowed && !isLoopback(socket);
   }
 
-  /** Counts a connection as undecided, or ends it when there are too many of those. */
+  /** Counts a connection, or ends it when there are too many. This machine itself, where a proxy may be, has no bound of its own. */
   #admit(socket: Socket): boolean {
     const key = addressKey(socket.remoteAddress ?? '');
     const peer = peerOf(socket);
-    let ofAddress = 0;
-    for (const undecided of this.#undecided.values()) if (undecided === key) ofAddress++;
-    const isAddressFull = ofAddress >= adminLimits.undecidedPerAddressMax && !isLoopback(socket);
+    const ofAddress = this.#perAddress.get(key) ?? 0;
+    let undecidedOfAddress = 0;
+    for (const undecided of this.#undecided.values()) if (undecided === key) undecidedOfAddress++;
+    this.#perAddress.set(key, ofAddress + 1);
     socket.once('close', () => {
       this.#sockets.delete(socket);
       this.#undecided.delete(peer);
+      const left = (this.#perAddress.get(key) ?? 1) - 1;
+      if (left === 0) this.#perAddress.delete(key);
+      else this.#perAddress.set(key, left);
     });
-    if (isAddressFull || this.#undecided.size >= adminLimits.undecidedMax) {
-      this.#deps.log.counted('connections refused, too many have said nothing', 1, { address: key });
+    const isAddressFull =
+      ofAddress >= adminLimits.connectionsPerAddressMax || undecidedOfAddress >= adminLimits.undecidedPerAddressMax;
+    if ((isAddressFull && !isLoopback(socket)) || this.#undecided.size >= adminLimits.undecidedMax) {
+      this.#deps.log.counted('connections refused, too many of one address or undecided', 1, { address: key });
       socket.destroy();
       return false;
     }

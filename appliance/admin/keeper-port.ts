@@ -11,17 +11,19 @@ const statusShape = z.record(z.string(), z.unknown());
 export type KeeperStatus = z.infer<typeof statusShape>;
 
 export type NewHold = {
-  readonly holdId: string;
-  /** Null: all streams. */
-  readonly streamId: string | null;
+  /** Undefined: all streams. */
+  readonly streamId: string | undefined;
   readonly beginMs: number;
-  /** Null: also all that is still to come. */
-  readonly endMs: number | null;
+  /** Undefined: also all that is still to come. */
+  readonly endMs: number | undefined;
   readonly who: string;
   readonly why: string;
-  /** Null: until it is released. */
-  readonly untilMs: number | null;
+  /** Undefined: until it is released. */
+  readonly untilMs: number | undefined;
 };
+
+const holdAnswer = z.object({ holdId: z.string() });
+const removalAnswer = z.object({ removed: z.number(), held: z.number() });
 
 export class KeeperPort {
   readonly #lane: LaneClient;
@@ -35,24 +37,33 @@ export class KeeperPort {
   }
 
   /** Disk, store, backlog and clock guard. @throws AppError unavailable, deadline_exceeded */
-  async status(): Promise<KeeperStatus> {
-    const answer = statusShape.safeParse(await this.#request('status', {}));
-    if (!answer.success) throw appError('unavailable', 'the keeper answered with something else than its status', {});
-    return answer.data;
+  status(): Promise<KeeperStatus> {
+    return this.#request('state', {}, statusShape);
   }
 
   /** A person says that the clock is right: age retention goes on. */
-  async confirmClock(who: string): Promise<void> {
-    await this.#request('confirmClock', { who });
+  async confirmClock(): Promise<void> {
+    await this.#request('confirm-clock', {}, z.unknown());
   }
 
-  async hold(hold: NewHold): Promise<void> {
-    await this.#request('hold', hold);
+  /** Returns the hold's id; it is durable then. @throws AppError resource_exhausted  there are too many */
+  async hold(hold: NewHold): Promise<string> {
+    return (await this.#request('hold-add', hold, holdAnswer)).holdId;
   }
 
-  /** @throws AppError not_found  no such hold */
+  /** @throws AppError not_found  no such hold, or it is released already */
   async release(holdId: string, who: string): Promise<void> {
-    await this.#request('release', { holdId, who });
+    await this.#request('hold-release', { holdId, who }, z.unknown());
+  }
+
+  /** Removes whole segments inside a range, but for those under a hold; tells how many of each. */
+  removeRange(range: {
+    readonly streamId: string;
+    readonly beginMs: number;
+    readonly endMs: number;
+    readonly who: string;
+  }): Promise<z.infer<typeof removalAnswer>> {
+    return this.#request('delete-range', range, removalAnswer);
   }
 
   /** Prometheus text. */
@@ -60,7 +71,11 @@ export class KeeperPort {
     return this.#lane.request('metrics', {}, { timeoutMs: adminLimits.metricsRequestMs });
   }
 
-  #request(method: string, params: unknown): Promise<unknown> {
-    return this.#lane.request(method, params, { timeoutMs: adminLimits.roleRequestMs });
+  /** A restart of the other role may bring another release's answers: they are parsed like anything from outside. */
+  async #request<T>(method: string, params: unknown, shape: z.ZodType<T>): Promise<T> {
+    const answer = await this.#lane.request<unknown>(method, params, { timeoutMs: adminLimits.roleRequestMs });
+    const parsed = shape.safeParse(answer);
+    if (!parsed.success) throw appError('unavailable', 'the keeper answered in words we do not know', { method });
+    return parsed.data;
   }
 }

@@ -20,6 +20,8 @@ export const adminLimits = {
   bodyBytesMax: 64 * KiB,
   /** File descriptors are 1,024 by default on a bare host; roles share none, and footage needs its part. */
   connectionsMax: 800,
+  /** Of one address: 30 browsers behind one router, and never all of them. */
+  connectionsPerAddressMax: 256,
   /** Connections that have not said what they want; one address may have an eighth of them. */
   undecidedMax: 256,
   undecidedPerAddressMax: 32,
@@ -49,6 +51,8 @@ export const adminLimits = {
   /** Accounts and addresses remembered: 100 bytes each. */
   attemptKeysMax: 10_000,
   attemptForgetMs: 1 * hours,
+  /** Refused logins in the audit list per hour, the rest is in the log: guessing must not push the list's history out. */
+  refusedNotesPerHourMax: 100,
 
   /** WebSockets: viewers of one site; what one that does not read may make us keep; what it may send. */
   eventSocketsMax: 200,

@@ -12,6 +12,7 @@ import { addMetricsRoute } from './metrics.ts';
 import { addPageRoutes } from './page.ts';
 import { addPlaybackRoutes } from './playback.ts';
 import { addPolicyRoutes } from './policies.ts';
+import { addRemovalRoute } from './removal.ts';
 import { addSessionRoutes } from './session.ts';
 import { addStreamRoutes } from './streams.ts';
 import { addSystemRoutes } from './system.ts';
@@ -24,6 +25,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addCameraTestRoute(app, context);
   addStreamRoutes(app, context);
   addPlaybackRoutes(app, context);
+  addRemovalRoute(app, context);
   addHoldRoutes(app, context);
   addSystemRoutes(app, context);
   addUserRoutes(app, context);

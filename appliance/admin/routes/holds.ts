@@ -35,7 +35,7 @@ const holdInput = z.strictObject({
 });
 
 export function addHoldRoutes(app: App, context: Context): void {
-  const { catalog, clock, feed, index, keeper, random } = context;
+  const { catalog, clock, feed, index, keeper } = context;
   const resourceOf = (streamId: string | null | undefined) =>
     streamId == null ? 'camera' : streamResource(catalog, streamId);
 
@@ -85,9 +85,14 @@ export function addHoldRoutes(app: App, context: Context): void {
       if (end !== null && end <= begin) {
         throw appError('invalid_argument', 'the range ends before it begins', { field: 'end' });
       }
-      const holdId = Buffer.from(random(8)).toString('hex');
-      const who = caller.subject.name;
-      await keeper.hold({ holdId, streamId, beginMs: begin, endMs: end, who, why: reason, untilMs: until });
+      const holdId = await keeper.hold({
+        streamId: streamId ?? undefined,
+        beginMs: begin,
+        endMs: end ?? undefined,
+        who: caller.subject.name,
+        why: reason,
+        untilMs: until ?? undefined,
+      });
       catalog.change(caller.actor, ({ note }) =>
         note({ action: 'holds:create', resource: resourceOf(streamId), detail: { holdId, reason, begin, end } }),
       );

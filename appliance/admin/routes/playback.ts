@@ -108,7 +108,7 @@ function addImageRoute(app: App, context: Context, onStream: (request: FastifyRe
           at: time.optional(),
           choice: z.enum(['before', 'nearest']).optional(),
           width: z.coerce.number().int().min(16).max(8_192).optional().describe('at least; the sizes are few'),
-          _: z.string().max(32).optional().describe('ignored: makes a URL new'),
+          turn: z.string().max(32).optional().describe('ignored: makes a URL new'),
         }),
       },
     },
@@ -165,7 +165,10 @@ function addClipRoute(app: App, context: Context, onStream: (request: FastifyReq
       // Of an empty text Fastify would say that the clip has no bytes.
       if (request.method === 'HEAD') return reply.send(Readable.from([]));
       notes.note(callerOf(request), streamResource(context.catalog, stream.id), span);
-      return reply.send(Readable.from(clip.read(part), { objectMode: false }));
+      const body = Readable.from(clip.read(part), { objectMode: false });
+      // The head is gone by then: all that a client sees is that bytes are missing.
+      body.once('error', (error) => context.log.warn('clip broke off', { requestId: request.id, error }));
+      return reply.send(body);
     },
   );
 }

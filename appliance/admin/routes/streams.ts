@@ -2,7 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { timelineOf } from '../../../gateway/playback/index.ts';
+import { timelineOf } from '../../../gateway/index.ts';
 import { appError, isAppError } from '../../../storage/base/errors.ts';
 import type { CatalogStream } from '../../../storage/catalog/index.ts';
 import type { Span, StreamTotals } from '../../../storage/index/index.ts';

@@ -96,7 +96,7 @@ export function addSystemRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const caller = callerOf(request);
-      await keeper.confirmClock(caller.subject.name);
+      await keeper.confirmClock();
       catalog.change(caller.actor, ({ nowMs, note }) => {
         note({ action: 'system:confirm-clock', resource: 'system', detail: { confirmedMs: nowMs } });
       });

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
@@ -23,8 +23,10 @@ import { createLog } from '../../../storage/base/log.ts';
 import { IndexReader, IndexWriter } from '../../../storage/index/index.ts';
 import { LaneClient, type LaneHandlers, LaneServer } from '../../../storage/lane/index.ts';
 import type { RtspSource, SourceState } from '../../../storage/model/camera.ts';
+import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { Hint } from '../../../storage/model/hint.ts';
 import { pathsUnder } from '../../../storage/model/paths.ts';
+import { someSegment } from '../../kit/segments.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { HttpClient } from './http-client.ts';
 
@@ -38,6 +40,9 @@ export type SiteOptions = {
   readonly requests?: LaneHandlers['requests'];
   readonly publicUrl?: string;
   readonly isKeeperAway?: boolean;
+  readonly pageDirectory?: string;
+  /** Fragments of 2 s that no index has yet. */
+  readonly newest?: readonly { readonly beginMs: number; readonly count: number }[];
 };
 
 /** Random bytes that a clip consists of. */
@@ -89,7 +94,13 @@ export async function startSite(options: SiteOptions = {}) {
     hasher: new Argon2Hasher(randomBytes),
     tls,
     index,
-    newest: { fragmentsBetween: async () => [] },
+    newest: {
+      fragmentsBetween: async (streamId, { beginMs, endMs }) =>
+        (options.newest ?? [])
+          .flatMap(({ count, ...plan }) => someSegment({ ...plan, streamId, fragments: count }).fragments)
+          .filter((fragment) => fragment.serverTimestampMs < endMs && fragmentEndMs(fragment) > beginMs)
+          .map((fragment) => ({ fragment })),
+    },
     hls: {
       get: async ({ file, query, carried = {} }) => ({
         contentType: 'application/vnd.apple.mpegurl',
@@ -138,7 +149,7 @@ export async function startSite(options: SiteOptions = {}) {
       host: options.host ?? '127.0.0.1',
       port: 0,
       isPlainAllowed: options.isPlainAllowed ?? false,
-      pageDirectory: join(data, 'no-page'),
+      pageDirectory: options.pageDirectory ?? join(data, 'no-page'),
       ...(options.rawRoutes === undefined ? {} : { rawRoutes: options.rawRoutes }),
       ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     }),
@@ -164,6 +175,10 @@ export async function startSite(options: SiteOptions = {}) {
       lanes.ingestServer.state(state);
     },
     tellHint: (hint: Hint) => lanes.ingestServer.hint(hint),
+    removeIndex: async () => {
+      await writer.close();
+      await rm(paths.index);
+    },
     closeIngest: () => lanes.ingestServer.close(),
     close,
     /** A browser or program without any login. */
@@ -215,10 +230,11 @@ async function startLanes(given: {
         handlers: {
           requests: {
             metrics: () => '# TYPE weir_frames_total counter\nweir_segments 3\n',
-            status: noted('status', { store: 'directory' }),
-            confirmClock: noted('confirmClock', null),
-            hold: noted('hold', null),
-            release: noted('release', null),
+            state: noted('state', { isIndexOpen: true }),
+            'confirm-clock': noted('confirm-clock', {}),
+            'hold-add': noted('hold-add', { holdId: 'hold-1' }),
+            'hold-release': noted('hold-release', {}),
+            'delete-range': noted('delete-range', { removed: 2, held: 1 }),
             ...options.requests,
           },
         },

@@ -94,7 +94,7 @@ test('pictures say of when they are', async () => {
   const { admin, streamId } = await siteWithStream();
 
   const live = await admin.get(`/api/streams/${streamId}/image.jpg`);
-  const old = await admin.get(`/api/streams/${streamId}/image.jpg?at=5000&width=320&_=7`);
+  const old = await admin.get(`/api/streams/${streamId}/image.jpg?at=5000&width=320&turn=7`);
 
   expect(live.headers).toMatchObject({
     'content-type': 'image/jpeg',

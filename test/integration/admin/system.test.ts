@@ -38,7 +38,7 @@ test('the system page has versions, roles, disks and what the keeper says', asyn
   expect(json).toMatchObject({
     version: '0.0.0-test',
     roles: [{ role: 'ingest-0', state: 'running', restarts: 2, reason: null }],
-    keeper: { store: 'directory' },
+    keeper: { isIndexOpen: true },
     keeperFault: null,
     hasAuthority: true,
   });
@@ -53,7 +53,7 @@ test('the clock is confirmed at the keeper, and noted', async () => {
   const answer = await admin.post('/api/system/clock/confirm');
 
   expect(answer.status).toBe(204);
-  expect(site.keeperCalls).toContainEqual({ method: 'confirmClock', params: { who: 'admin' } });
+  expect(site.keeperCalls).toContainEqual({ method: 'confirm-clock', params: {} });
   expect((await admin.get('/api/audit')).json.entries[0]).toMatchObject({ action: 'system:confirm-clock' });
 });
 
@@ -74,8 +74,8 @@ test('holds go to the keeper with who and why', async () => {
 
   expect([made.status, released.status, unknown.status]).toEqual([201, 204, 404]);
   expect(site.keeperCalls).toMatchObject([
-    { method: 'hold', params: { streamId: streams[0].id, beginMs: 1_000, endMs: 5_000, who: 'admin', untilMs: null } },
-    { method: 'release', params: { holdId: made.json.id, who: 'admin' } },
+    { method: 'hold-add', params: { streamId: streams[0].id, beginMs: 1_000, endMs: 5_000, who: 'admin' } },
+    { method: 'hold-release', params: { holdId: made.json.id, who: 'admin' } },
   ]);
   expect((await admin.get('/api/holds')).json).toEqual({ holds: [] });
 });
@@ -83,7 +83,7 @@ test('holds go to the keeper with who and why', async () => {
 test("another role's error reaches the asker with its code, message and hint", async () => {
   const site = await startSite({
     requests: {
-      release: () => {
+      'hold-release': () => {
         throw appError('not_found', 'no such hold', { hint: 'look at the list' });
       },
     },
