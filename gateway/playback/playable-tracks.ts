@@ -27,6 +27,16 @@ export function chooseTracks(tracks: readonly Track[]): TrackChoice {
   return { video, audio, leftOut };
 }
 
+/** `chooseTracks` that remembers, for one request: fragments of a segment share their list of tracks. */
+export function trackChooser(): (tracks: readonly Track[]) => TrackChoice {
+  const known = new Map<readonly Track[], TrackChoice>();
+  return (tracks) => {
+    const choice = known.get(tracks) ?? chooseTracks(tracks);
+    known.set(tracks, choice);
+    return choice;
+  };
+}
+
 /** RFC 6381 name of what a player of HLS gets: G.711 comes as FLAC. */
 export function playedCodecString(track: Track): string | undefined {
   return track.codec === 'pcmu' || track.codec === 'pcma' ? 'fLaC' : track.codecString;

@@ -3,6 +3,7 @@
  * follows from the fragment tables, so length and any byte range are known before a byte of media is read. Pure.
  */
 
+import { must } from '../../../storage/base/assert.ts';
 import { fmp4FragmentHeadBytes, fmp4Index, fmp4IndexBytes, fmp4Init } from '../../../storage/media/index.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { Track } from '../../../storage/model/track.ts';
@@ -81,7 +82,7 @@ export function clipLayout(references: readonly PlayableFragment[], gaps: ClipGa
     offset += byteLength;
   }
   const index = fmp4Index({
-    track: indexTrack(clipTracks),
+    track: must(clipTracks.entries[0], 'a clip has a track'),
     beginTimeUs: placed[0]?.beginUs ?? 0,
     entries: placed.map(({ reference, beginUs, endUs }, at) => ({
       byteLength: parts[at]?.byteLength ?? 0,
@@ -182,10 +183,4 @@ function amountsOf(
   if (row === undefined || row.samples === 0) return { samples: 0, bytes: 0 };
   const { samples, bytes } = clipAmounts(stored, row);
   return { samples, bytes: bytes + parameterSets.length };
-}
-
-function indexTrack(clipTracks: ClipTracks): Track {
-  const [first] = clipTracks.entries;
-  if (first === undefined) throw new RangeError('a clip has a track');
-  return first;
 }

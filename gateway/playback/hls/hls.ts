@@ -6,6 +6,7 @@
  * One file name below a stream is one answer, so a server needs one route. Nothing here knows HTTP.
  */
 
+import { must } from '../../../storage/base/assert.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import {
@@ -19,7 +20,7 @@ import { ByteCache } from '../byte-cache.ts';
 import { type FragmentSource, fragmentEnd, type PlayableFragment } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
-import { chooseTracks, type LeftOutTrack } from '../playable-tracks.ts';
+import { type chooseTracks, type LeftOutTrack, trackChooser } from '../playable-tracks.ts';
 import { silentTrack } from '../silence.ts';
 import { LiveWindows, windowOf } from './live-window.ts';
 import { masterPlaylistText } from './master-playlist.ts';
@@ -172,7 +173,7 @@ export class Hls {
     const shown = await this.#shown(streamId, session);
     const [first] = shown.fragments;
     if (first === undefined) throw appError('not_found', 'nothing of the session is left', { streamId });
-    const context = { kind, session, carried, firstOfRun: shown.firstOfRun };
+    const context = { kind, session, carried, firstOfRun: shown.firstOfRun, choose: trackChooser() };
     const entries = shown.fragments.map((numbered) => entryOf(numbered, context));
     const offsetMs =
       session.range.kind === 'recorded' ? session.range.beginMs - first.reference.fragment.serverTimestampMs : 0;
@@ -194,9 +195,10 @@ export class Hls {
       return { ...window, type: 'live' };
     }
     const found = await this.#recorded(streamId, range);
+    const choose = trackChooser();
     const fragments = numberFragments(
       undefined,
-      found.filter((reference) => isSelected(reference, video)),
+      found.filter((reference) => isSelected(reference, video, choose)),
     );
     const firstOfRun = new Map<string, PlayableFragment>();
     for (const { reference } of fragments) {
@@ -248,8 +250,8 @@ function sessionFor(
   renditions: Renditions,
   references: readonly PlayableFragment[],
 ): HlsSession {
-  const first = references.find((reference) => isSelected(reference, variant.video));
-  if (first === undefined) throw appError('internal', 'a variant has no fragment', { video: variant.video });
+  const selected = references.find((reference) => isSelected(reference, variant.video));
+  const first = must(selected, 'a variant has a fragment');
   return {
     range: range.kind === 'recorded' ? range : { kind: 'live', anchor: first.fragment.number },
     targetDurationS: targetDurationS(range, renditions.longestMs),
@@ -270,11 +272,12 @@ type EntryContext = {
   readonly session: HlsSession;
   readonly carried: Query;
   readonly firstOfRun: ReadonlyMap<string, PlayableFragment>;
+  readonly choose: typeof chooseTracks;
 };
 
 function entryOf({ reference, isDiscontinuity }: NumberedFragment, context: EntryContext): MediaEntry {
   const { fragment, segment } = reference;
-  const track = chooseTracks(segment.tracks)[context.kind];
+  const track = context.choose(segment.tracks)[context.kind];
   const suffix = queryText(context.carried);
   const entry = { durationMs: fragment.durationMs, serverTimestampMs: fragment.serverTimestampMs, isDiscontinuity };
   if (track !== undefined) {

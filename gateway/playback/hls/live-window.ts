@@ -6,6 +6,7 @@
 import { type FragmentNumber, fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { type FragmentSource, fragmentEnd, type PlayableFragment } from '../fragment-source.ts';
+import { trackChooser } from '../playable-tracks.ts';
 import { type NumberedFragment, numberAfterLostBeginning, numberFragments } from './numbering.ts';
 import { isSelected } from './renditions.ts';
 import type { VideoSelection } from './session.ts';
@@ -53,8 +54,9 @@ export class LiveWindows {
     const first = known?.fragments[0];
     const beginMs = first?.reference.fragment.serverTimestampMs ?? Math.max(anchor.serverTimestampMs, oldestMs);
     const page = await this.#source.fragmentsBetween(streamId, { beginMs, endMs, limit: limits.playbackFragmentsMax });
+    const choose = trackChooser();
     const selected = page.filter(
-      (reference) => reference.fragment.number >= anchor.number && isSelected(reference, video),
+      (reference) => reference.fragment.number >= anchor.number && isSelected(reference, video, choose),
     );
     const numbered =
       first === undefined

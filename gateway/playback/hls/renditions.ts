@@ -5,7 +5,7 @@
 
 import type { Track } from '../../../storage/model/track.ts';
 import type { PlayableFragment } from '../fragment-source.ts';
-import { chooseTracks, type LeftOutTrack, playedCodecString } from '../playable-tracks.ts';
+import { chooseTracks, type LeftOutTrack, playedCodecString, trackChooser } from '../playable-tracks.ts';
 import { silenceFormatOf } from '../silence.ts';
 import type { VideoSelection } from './session.ts';
 
@@ -41,8 +41,8 @@ const flacBytesPerG711Byte = 2;
 const peakDurationMsMin = 500;
 
 /** True when a session with this selection plays the fragment: it has samples of the medium that paces the playlist. */
-export function isSelected(reference: PlayableFragment, selection: VideoSelection): boolean {
-  const { video, audio } = chooseTracks(reference.segment.tracks);
+export function isSelected(reference: PlayableFragment, selection: VideoSelection, choose = chooseTracks): boolean {
+  const { video, audio } = choose(reference.segment.tracks);
   const pacing = selection === 'none' ? audio : video;
   if (pacing === undefined || samplesOf(reference, pacing) === 0) return false;
   return selection === 'none' || selection === 'any' || pacing.codec === selection;
@@ -53,34 +53,39 @@ export function isSelected(reference: PlayableFragment, selection: VideoSelectio
  * codec alone: a player that lacks one still plays the other's part.
  */
 export function renditionsOf(references: readonly PlayableFragment[]): Renditions {
-  const choices = references.map((reference) => ({ reference, ...chooseTracks(reference.segment.tracks) }));
+  const choose = trackChooser();
+  const choices = references.map(({ segment }) => choose(segment.tracks));
   const videoCodecs = new Set(choices.flatMap(({ video }) => (video === undefined ? [] : [video.codec])));
-  const isVideo = references.some((reference) => isSelected(reference, 'any'));
+  const isVideo = references.some((reference) => isSelected(reference, 'any', choose));
   const selections: VideoSelection[] = isVideo ? ['any'] : ['none'];
   if (isVideo && videoCodecs.size > 1) selections.push('h264', 'h265');
   const audioTracks = choices.flatMap(({ audio }) => (audio === undefined ? [] : [audio]));
   const lastAudio = audioTracks.at(-1);
-  const variants = selections.map((selection) => variantOf(references, selection));
+  const variants = selections.map((selection) => variantOf(references, selection, choose));
   return {
     variants: variants.filter((variant) => variant !== undefined),
     audio:
       lastAudio === undefined
         ? undefined
         : { channels: lastAudio.audio?.channels ?? 1, silence: lastSilence(audioTracks) },
-    leftOut: distinct(choices.flatMap(({ leftOut }) => leftOut)),
+    leftOut: distinct([...new Set(choices)].flatMap(({ leftOut }) => leftOut)),
     longestMs: references.reduce((ms, { fragment }) => Math.max(ms, fragment.durationMs), 0),
     isIndependent: references.every(({ fragment }) => fragment.isKey),
   };
 }
 
-function variantOf(all: readonly PlayableFragment[], selection: VideoSelection): Variant | undefined {
-  const references = all.filter((reference) => isSelected(reference, selection));
+function variantOf(
+  all: readonly PlayableFragment[],
+  selection: VideoSelection,
+  choose: typeof chooseTracks,
+): Variant | undefined {
+  const references = all.filter((reference) => isSelected(reference, selection, choose));
   if (references.length === 0) return undefined;
   const codecs = new Set<string>();
   const totals = { bytes: 0, durationMs: 0, pictures: 0, bandwidthMax: 0, bandwidthMaxOfShort: 0 };
   let size = { widthPixels: 0, heightPixels: 0 };
   for (const reference of references) {
-    const { video, audio } = chooseTracks(reference.segment.tracks);
+    const { video, audio } = choose(reference.segment.tracks);
     const played = [selection === 'none' ? undefined : video, audio].filter((track) => track !== undefined);
     for (const track of played) codecs.add(playedCodecString(track) ?? '');
     if (selection !== 'none' && video?.video !== undefined) {
