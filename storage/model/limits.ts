@@ -74,6 +74,12 @@ export const limits = {
   slewPpmMax: 500,
   /** A wall clock that differs from the time that passed by more was set, and the run ends; NTP steps above 0.128 s only at start. */
   wallStepMs: 2_000,
+  /** A source that was live for so long was well: its next failure is retried soon again. */
+  stableMs: 60_000,
+  /** First connections of a hundred cameras are spread over this, so that they do not all negotiate at once. */
+  startSpreadMs: 1_500,
+  /** A source that neither fails nor delivers for so long is ended from outside: above the longest wait for parameter sets. */
+  sourceStuckMs: 60_000,
   /** Ledger lines that wait for their file: an hour of 100 cameras that reconnect every half minute. */
   ledgerLinesMax: 50_000,
   ledgerFileBytes: 1 * MiB,

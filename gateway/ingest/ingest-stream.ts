@@ -1,0 +1,207 @@
+/** One planned source with everything that hangs on it: its runner, hub, recorder and numbers. */
+
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { appError, toAppError } from '../../storage/base/errors.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import { Backoff } from '../../storage/base/retry.ts';
+import { highestJournalCounter, NumberAllocator } from '../../storage/journal/index.ts';
+import type { OutgoingLane } from '../../storage/lane/index.ts';
+import type { PlannedSource, RecordingPolicy, SourceState } from '../../storage/model/camera.ts';
+import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
+import type { OpenSegment } from '../../storage/model/hint.ts';
+import { limits } from '../../storage/model/limits.ts';
+import type { Paths } from '../../storage/model/paths.ts';
+import type { GapReason, RunEndReason } from '../../storage/model/run.ts';
+import { type DropReason, Recorder, type RecorderDeps } from '../record/index.ts';
+import { SourceRunner, type SourceSession } from './source-runner.ts';
+import { StreamHub } from './stream-hub.ts';
+import { trackText } from './track-text.ts';
+
+export type IngestStreamDeps = Omit<RecorderDeps, 'numbers' | 'onChange'> & {
+  readonly random: () => number;
+  readonly openSource: (planned: PlannedSource) => SourceSession;
+  readonly onState: (state: SourceState) => void;
+};
+
+export class IngestStream {
+  readonly #deps: IngestStreamDeps;
+  readonly #lifetime = new Lifetime();
+  readonly #numbers: NumberAllocator;
+  readonly #recorder: Recorder;
+  readonly #hub: StreamHub;
+  readonly #runner: SourceRunner;
+  #planned: PlannedSource;
+  #hasNumbers = false;
+  #waitingReason: GapReason | undefined;
+
+  constructor(
+    deps: IngestStreamDeps,
+    options: { readonly planned: PlannedSource; readonly paths: Paths; readonly ingestName: string },
+  ) {
+    const { planned, paths, ingestName } = options;
+    const { streamId, cameraId } = planned;
+    const log = deps.log.child({ streamId, cameraId });
+    this.#deps = { ...deps, log };
+    this.#planned = planned;
+    const { clock, random } = deps;
+    this.#numbers = new NumberAllocator(
+      { clock, log, random },
+      {
+        directory: join(paths.state, ingestName, 'numbers'),
+        streamId,
+        knownCounter: () => highestJournalCounter(paths, streamId),
+      },
+    );
+    this.#recorder = new Recorder(
+      {
+        ...{ ...this.#deps, onChange: () => this.#tellState() },
+        numbers: { next: (serverTimestampMs) => this.#nextNumber(serverTimestampMs) },
+      },
+      { streamId, segmentOffsetMs: crc32(streamId) % limits.segmentDurationMs },
+    );
+    this.#hub = new StreamHub({ recorder: this.#recorder, log });
+    this.#runner = new SourceRunner({
+      ...{ clock, log, random },
+      open: () => deps.openSource(this.#planned),
+      target: {
+        session: (tracks, endOfLast) => this.#hub.session(tracks, endOfLast),
+        unit: (unit) => this.#hub.unit(unit),
+        sessionEnded: (reason) => this.#hub.sessionEnded(reason),
+        abandoned: () => this.#recorder.abandon(),
+        onState: () => this.#onSourceState(),
+      },
+    });
+  }
+
+  get planned(): PlannedSource {
+    return this.#planned;
+  }
+
+  get openSegments(): readonly OpenSegment[] {
+    return this.#recorder.openSegments;
+  }
+
+  /** Figures since the start, for metrics. */
+  get stats() {
+    const dropped: ReadonlyMap<DropReason, number> = this.#recorder.dropped;
+    return { ...this.#runner.stats, runs: this.#recorder.runsBegan, dropped, lanes: this.#hub.lanes };
+  }
+
+  get state(): SourceState {
+    const { runsLastHour, failure } = this.#recorder;
+    const status = this.#runner.status;
+    const warnings = [...this.#runner.warnings];
+    if (runsLastHour > limits.runsPerHourWarning) {
+      warnings.push(`${runsLastHour} runs began in the last hour: the camera or its connection is not stable`);
+    }
+    if (failure !== undefined) warnings.push(`nothing is recorded: ${failure.message} (${failure.reason})`);
+    return {
+      streamId: this.#planned.streamId,
+      ...status,
+      isRecording: this.#isWanted && this.#recorder.isRunning,
+      tracks: this.#hub.tracks.map((track) => ({ number: track.number, codec: track.codec, text: trackText(track) })),
+      clockOffsetMs: this.#runner.clockOffsetMs,
+      clockDriftPpm: this.#runner.clockDriftPpm,
+      runsLastHour,
+      warnings,
+    };
+  }
+
+  /** @param options.delayMs  before the first attempt at the source */
+  start(options: { readonly delayMs: number }): void {
+    this.#tellWanted();
+    this.#lifetime.loop((signal) => this.#reserveNumbers(signal));
+    this.#runner.start(options);
+  }
+
+  /** Takes over another policy of the same source, without touching its connection. */
+  setPlanned(planned: PlannedSource): void {
+    const wasWanted = this.#isWanted;
+    this.#planned = planned;
+    if (wasWanted !== this.#isWanted) this.#tellWanted();
+    this.#tellState();
+  }
+
+  /** Opens a lane on this stream. */
+  join(lane: OutgoingLane): () => void {
+    return this.#hub.join(lane);
+  }
+
+  tick(): void {
+    try {
+      this.#recorder.tick();
+    } catch (error) {
+      this.#deps.log.error('recorder restarts after a mistake of ours', { error });
+      this.#recorder.abandon();
+    }
+    this.#runner.tick();
+  }
+
+  /** Ends the session and the run for the reason given; resolves when the files are finished. */
+  async close(reason: RunEndReason): Promise<void> {
+    await this.#runner.close(reason);
+    await this.#recorder.close(reason);
+    await this.#lifetime.close();
+    await this.#numbers.close();
+    this.#hub.close(reason);
+    const { clock, ledger } = this.#deps;
+    if (reason !== 'shutdown') ledger.add({ kind: 'unwanted', streamId: this.#planned.streamId, atMs: clock.wallMs() });
+  }
+
+  get #isWanted(): boolean {
+    return isWanted(this.#planned.recording);
+  }
+
+  #tellWanted(): void {
+    const { clock, ledger } = this.#deps;
+    const kind = this.#isWanted ? 'wanted' : 'unwanted';
+    ledger.add({ kind, streamId: this.#planned.streamId, atMs: clock.wallMs() });
+  }
+
+  #onSourceState(): void {
+    const { state, reason, message } = this.#runner.status;
+    const waitingReason = state === 'retrying' ? reason : undefined;
+    // Once for each reason: an hour of unreachable tries is one line.
+    if (waitingReason !== undefined && waitingReason !== this.#waitingReason) {
+      const { clock, ledger } = this.#deps;
+      const detail = message === undefined ? {} : { detail: message.slice(0, 1_000) };
+      const { streamId } = this.#planned;
+      ledger.add({ kind: 'waiting', streamId, atMs: clock.wallMs(), reason: waitingReason, ...detail });
+    }
+    if (state === 'live' || state === 'retrying') this.#waitingReason = waitingReason;
+    this.#tellState();
+  }
+
+  #tellState(): void {
+    this.#deps.onState(this.state);
+  }
+
+  #nextNumber(serverTimestampMs: number): { number: FragmentNumber; counter: number } {
+    if (!this.#hasNumbers) {
+      throw appError('unavailable', 'fragment numbers could not be reserved yet', {
+        hint: 'is the state directory on a full or read-only file system?',
+      });
+    }
+    return this.#numbers.next(serverTimestampMs);
+  }
+
+  async #reserveNumbers(signal: AbortSignal): Promise<void> {
+    const { clock, log, random } = this.#deps;
+    const backoff = new Backoff({ firstDelayMs: 500, delayMsMax: 10_000, random });
+    while (!signal.aborted && !this.#hasNumbers) {
+      try {
+        await this.#numbers.start();
+        this.#hasNumbers = true;
+      } catch (error) {
+        log.error('fragment numbers cannot be reserved', { error: toAppError(error) });
+        await clock.sleep(backoff.nextDelayMs(), signal);
+      }
+    }
+  }
+}
+
+/** Retention of 0 is a ring for live players: nobody misses seconds of it. */
+function isWanted(recording: RecordingPolicy): boolean {
+  return recording.isRecording && recording.retentionHours > 0;
+}

@@ -1,0 +1,216 @@
+/**
+ * The `ingest` role: pulls the cameras of a plan and records them, offers their live media on lanes. It opens no database,
+ * touches no object store and parses nothing that a viewer sends.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../../storage/base/clock.ts';
+import { appError, toAppError } from '../../storage/base/errors.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
+import { ByteBudget } from '../../storage/journal/index.ts';
+import { LaneServer, type LaneSnapshot } from '../../storage/lane/index.ts';
+import type { Plan, PlannedSource } from '../../storage/model/camera.ts';
+import { limits } from '../../storage/model/limits.ts';
+import type { Paths } from '../../storage/model/paths.ts';
+import type { RunEndReason } from '../../storage/model/run.ts';
+import { JournalPlaces, LedgerFile } from '../record/index.ts';
+import { createReadBuffer, RtspSession } from '../rtsp/index.ts';
+import { IngestMetrics } from './ingest-metrics.ts';
+import { IngestStream } from './ingest-stream.ts';
+import type { SourceSession } from './source-runner.ts';
+
+export type IngestDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly registry: Registry;
+  /** 0 <= value < 1 */
+  readonly random: () => number;
+  /** How a source is reached; RTSP sessions when absent. */
+  readonly openSource?: (planned: PlannedSource) => SourceSession;
+};
+
+export type IngestOptions = {
+  readonly paths: Paths;
+  /** `ingest-0` */
+  readonly name: string;
+  /** Directories with `open` and `finished` in them, most preferred first; the data directory's own when absent. */
+  readonly journalDirectories?: readonly string[];
+  readonly syncPeriodMs: number;
+};
+
+const tickMs = 500;
+
+export class Ingest {
+  readonly #deps: IngestDeps;
+  readonly #options: IngestOptions;
+  readonly #lifetime = new Lifetime();
+  readonly #budget = new ByteBudget(limits.recorderBytesMax);
+  readonly #places: JournalPlaces;
+  readonly #streams = new Map<string, IngestStream>();
+  readonly #server: LaneServer;
+  readonly #metrics: IngestMetrics;
+  readonly #openSource: (planned: PlannedSource) => SourceSession;
+  #ledger: LedgerFile | undefined;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(deps: IngestDeps, options: IngestOptions) {
+    const { clock, log, registry, random } = deps;
+    const { paths, name, syncPeriodMs } = options;
+    this.#deps = deps;
+    this.#options = options;
+    this.#places = new JournalPlaces(
+      { clock, log, random },
+      {
+        roots: options.journalDirectories ?? [dirname(paths.journalOpen)],
+        state: paths.state,
+        ingestName: name,
+        syncPeriodMs,
+      },
+    );
+    this.#server = new LaneServer(
+      {
+        log,
+        handlers: {
+          requests: {
+            states: () => this.#snapshot().states,
+            snapshot: () => this.#snapshot(),
+            metrics: () => this.#metrics.text(),
+          },
+          snapshot: () => this.#snapshot(),
+          subscribe: (streamId, lane) => {
+            const stream = this.#streams.get(streamId);
+            if (stream === undefined) throw appError('not_found', 'no such stream', { streamId });
+            return stream.join(lane);
+          },
+        },
+      },
+      { path: join(paths.run, `${name}.sock`), role: name },
+    );
+    this.#metrics = new IngestMetrics(
+      { clock, registry },
+      {
+        streams: () => this.#streams.values(),
+        budgetUsed: () => this.#budget.used,
+        syncs: () => this.#places.syncCount,
+        lanes: () => this.#server.stats,
+        placeFaults: () => this.#places.faults.length,
+      },
+    );
+    // One buffer for all sockets of the process: they are read one after the other.
+    const readBuffer = createReadBuffer();
+    this.#openSource =
+      deps.openSource ?? (({ source }) => new RtspSession({ clock, log, random }, { source, readBuffer }));
+  }
+
+  /**
+   * Begins a new epoch and listens; nothing is recorded before `apply`.
+   *
+   * @throws AppError failed_precondition, already_exists  another process records into this data directory
+   */
+  async start(): Promise<void> {
+    const { clock, log } = this.#deps;
+    const { paths, name } = this.#options;
+    this.#metrics.start();
+    this.#lifetime.defer(() => this.#metrics.close());
+    await this.#places.start();
+    this.#lifetime.own(this.#places);
+    const directory = join(paths.state, name, 'ledger');
+    this.#ledger = this.#lifetime.own(new LedgerFile({ clock, log }, { directory, epoch: this.#places.epoch }));
+    await this.#server.start();
+    this.#lifetime.own(this.#server);
+    this.#lifetime.defer(() => this.#closeStreams([...this.#streams.keys()], 'shutdown'));
+    this.#lifetime.defer(
+      clock.every(tickMs, () => {
+        for (const stream of this.#streams.values()) stream.tick();
+      }),
+    );
+  }
+
+  /**
+   * Makes the plan true: begins what is new, ends what is gone, restarts what changed, and leaves the rest alone. Calls are done
+   * one after the other; resolves when removed and changed streams have finished their files.
+   */
+  apply(plan: Plan): Promise<void> {
+    this.#applying = this.#applying.then(async () => {
+      if (!this.#lifetime.signal.aborted) await this.#apply(plan);
+    });
+    return this.#applying;
+  }
+
+  /** Ends all runs, finishes their files, and closes everything. */
+  async close(): Promise<void> {
+    await this.#applying;
+    await this.#lifetime.close();
+  }
+
+  async #apply(plan: Plan): Promise<void> {
+    const wanted = new Map(plan.sources.map((source) => [source.streamId, source]));
+    const removed = [...this.#streams.keys()].filter((streamId) => !wanted.has(streamId));
+    const changed = [...wanted.values()].filter((planned) => this.#isSourceChanged(planned));
+    await Promise.all([
+      this.#closeStreams(removed, 'camera-removed'),
+      this.#closeStreams(
+        changed.map((planned) => planned.streamId),
+        'camera-changed',
+      ),
+    ]);
+    const added = [...wanted.values()].filter((planned) => !this.#streams.has(planned.streamId));
+    for (const [streamId, stream] of this.#streams) {
+      const planned = wanted.get(streamId);
+      if (planned !== undefined && planned.revision !== stream.planned.revision) stream.setPlanned(planned);
+    }
+    for (const [i, planned] of added.entries()) this.#begin(planned, (i / added.length) * limits.startSpreadMs);
+    this.#deps.log.info('plan applied', {
+      sources: wanted.size,
+      added: added.length,
+      changed: changed.length,
+      removed: removed.length,
+    });
+  }
+
+  /** True when the source itself is another: a policy alone does not interrupt it. */
+  #isSourceChanged(planned: PlannedSource): boolean {
+    const current = this.#streams.get(planned.streamId)?.planned;
+    if (current === undefined || current.revision === planned.revision) return false;
+    return current.cameraId !== planned.cameraId || JSON.stringify(current.source) !== JSON.stringify(planned.source);
+  }
+
+  #begin(planned: PlannedSource, delayMs: number): void {
+    const { clock, log, random } = this.#deps;
+    const ledger = this.#ledger;
+    if (ledger === undefined) throw appError('failed_precondition', 'ingest was not started');
+    const stream = new IngestStream(
+      {
+        ...{ clock, log, random, budget: this.#budget, places: this.#places, ledger },
+        openSource: this.#openSource,
+        createRunId: () => randomUUID().replaceAll('-', ''),
+        onHint: (hint) => this.#server.hint(hint),
+        onState: (state) => this.#server.state(state),
+      },
+      { planned, paths: this.#options.paths, ingestName: this.#options.name },
+    );
+    this.#streams.set(planned.streamId, stream);
+    stream.start({ delayMs });
+  }
+
+  async #closeStreams(streamIds: readonly string[], reason: RunEndReason): Promise<void> {
+    await Promise.all(
+      streamIds.map(async (streamId) => {
+        try {
+          await this.#streams.get(streamId)?.close(reason);
+        } catch (error) {
+          this.#deps.log.error('stream did not close cleanly', { streamId, error: toAppError(error) });
+        }
+        this.#streams.delete(streamId);
+      }),
+    );
+  }
+
+  #snapshot(): LaneSnapshot {
+    const streams = [...this.#streams.values()];
+    return { open: streams.flatMap((stream) => stream.openSegments), states: streams.map((stream) => stream.state) };
+  }
+}

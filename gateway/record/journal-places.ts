@@ -1,0 +1,158 @@
+/**
+ * The directories that recorders may write to: the first that takes writes is used, spares after it. A place that failed is
+ * tried again after a bounded wait, by whoever begins the next run.
+ */
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../storage/base/clock.ts';
+import { type AppError, toAppError } from '../../storage/base/errors.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
+import { Backoff } from '../../storage/base/retry.ts';
+import { Durability, openEpoch } from '../../storage/journal/index.ts';
+import type { GapReason } from '../../storage/model/run.ts';
+
+/** Where a run's files go. */
+export type JournalPlace = {
+  readonly root: string;
+  /** `<root>/open/<ingest>.<epoch>` */
+  readonly openDirectory: string;
+  readonly finishedDirectory: string;
+  readonly durability: Durability;
+};
+
+/** What is wrong with a place, for people. */
+export type PlaceFault = { readonly root: string; readonly reason: GapReason; readonly message: string };
+
+export type JournalPlacesOptions = {
+  /** Directories with `open` and `finished` in them, most preferred first. */
+  readonly roots: readonly string[];
+  /** `state` of the data directory. */
+  readonly state: string;
+  readonly ingestName: string;
+  readonly syncPeriodMs: number;
+};
+
+type Entry = {
+  readonly root: string;
+  readonly ingestName: string;
+  readonly backoff: Backoff;
+  place: JournalPlace | undefined;
+  epoch: number | undefined;
+  fault: PlaceFault | undefined;
+  retryAtMs: number;
+};
+
+export class JournalPlaces {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #options: JournalPlacesOptions;
+  readonly #entries: readonly Entry[];
+  readonly #lifetime = new Lifetime();
+  readonly #opening = new Set<Entry>();
+
+  constructor(
+    dependencies: { readonly clock: Clock; readonly log: Log; readonly random: () => number },
+    options: JournalPlacesOptions,
+  ) {
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#options = options;
+    this.#entries = options.roots.map((root, i) => ({
+      root,
+      // An ingest process has one epoch for each name: spares are other names, so that none outdates another.
+      ingestName: i === 0 ? options.ingestName : `${options.ingestName}-spare-${i}`,
+      backoff: new Backoff({ firstDelayMs: 1_000, delayMsMax: 10_000, random: dependencies.random }),
+      place: undefined,
+      epoch: undefined,
+      fault: undefined,
+      retryAtMs: Number.NEGATIVE_INFINITY,
+    }));
+  }
+
+  /**
+   * Opens an epoch in every place that can be written.
+   *
+   * @throws AppError failed_precondition  another living process records into this data directory
+   */
+  async start(): Promise<void> {
+    for (const entry of this.#entries) await this.#open(entry, { isFirst: true });
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  /** The newest epoch: that of the first place where it could be opened. */
+  get epoch(): number {
+    return this.#entries.find((entry) => entry.epoch !== undefined)?.epoch ?? 0;
+  }
+
+  get faults(): readonly PlaceFault[] {
+    return this.#entries.flatMap((entry) => (entry.fault === undefined ? [] : [entry.fault]));
+  }
+
+  get syncCount(): number {
+    return this.#entries.reduce((sum, entry) => sum + (entry.place?.durability.syncCount ?? 0), 0);
+  }
+
+  /** The best place whose turn it is, or undefined while all of them wait. */
+  pick(): JournalPlace | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    for (const entry of this.#entries) {
+      if (nowMs < entry.retryAtMs) continue;
+      if (entry.place !== undefined) return entry.place;
+      void this.#open(entry, { isFirst: false });
+    }
+    return undefined;
+  }
+
+  /** Nothing is written there for a while. */
+  failed(place: JournalPlace, reason: GapReason, error: AppError): void {
+    const entry = this.#entries.find((each) => each.place === place);
+    if (entry === undefined || this.#clock.monotonicMs() < entry.retryAtMs) return;
+    this.#wait(entry, { root: entry.root, reason, message: error.message });
+  }
+
+  /** A fragment was written there. */
+  succeeded(place: JournalPlace): void {
+    const entry = this.#entries.find((each) => each.place === place);
+    // A hundred runs fail one after the other: one that still got through says nothing while the place waits.
+    if (entry?.fault === undefined || this.#clock.monotonicMs() < entry.retryAtMs) return;
+    entry.fault = undefined;
+    entry.backoff.reset();
+    this.#log.info('journal takes writes again', { root: entry.root });
+  }
+
+  #wait(entry: Entry, fault: PlaceFault): void {
+    const delayMs = entry.backoff.nextDelayMs();
+    if (entry.fault === undefined) this.#log.error('journal cannot be written', { ...fault, retryInMs: delayMs });
+    entry.fault = fault;
+    entry.retryAtMs = this.#clock.monotonicMs() + delayMs;
+  }
+
+  async #open(entry: Entry, { isFirst }: { readonly isFirst: boolean }): Promise<void> {
+    if (this.#opening.has(entry) || this.#lifetime.signal.aborted) return;
+    this.#opening.add(entry);
+    try {
+      const { root, ingestName } = entry;
+      const finishedDirectory = join(root, 'finished');
+      await mkdir(finishedDirectory, { recursive: true });
+      const stateDirectory = join(this.#options.state, ingestName);
+      const { epoch, directory } = await openEpoch({ stateDirectory, journalOpen: join(root, 'open'), ingestName });
+      const dependencies = { clock: this.#clock, log: this.#log };
+      const durability = new Durability(dependencies, { directory: root, periodMs: this.#options.syncPeriodMs });
+      await durability.start();
+      this.#lifetime.own(durability);
+      entry.epoch = epoch;
+      entry.place = { root, openDirectory: directory, finishedDirectory, durability };
+    } catch (error) {
+      const failure = toAppError(error);
+      if (isFirst && failure.code === 'failed_precondition') throw failure;
+      this.#wait(entry, { root: entry.root, reason: 'write-failed', message: failure.message });
+    } finally {
+      this.#opening.delete(entry);
+    }
+  }
+}
