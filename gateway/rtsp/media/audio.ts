@@ -94,6 +94,7 @@ export class AacDepacketiser {
 
   #constant(bytes: Uint8Array, begin: number, end: number, rtpTime: number, size: number): void {
     const step = size === 0 ? end - begin : size;
+    if (step <= 0) return;
     for (let at = begin, index = 0; at + step <= end; at += step, index++) {
       this.#frame(bytes, at, at + step, rtpTime, index * this.#options.ticksPerFrame);
     }
