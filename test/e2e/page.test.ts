@@ -11,9 +11,9 @@ import { checkFindings, probeFrames } from '../kit/judge.ts';
 import { temporaryDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
 
-/** Pictures of the page for whoever wants to look: WEIR_SCREENSHOTS names a directory. */
+/** Pictures of the page for whoever wants to look: SCREENSHOTS names a directory. */
 async function look(page: Page, name: string): Promise<void> {
-  const directory = process.env.WEIR_SCREENSHOTS;
+  const directory = process.env.SCREENSHOTS;
   if (directory === undefined) return;
   await mkdir(directory, { recursive: true });
   await page.screenshot({ path: join(directory, `${name}.png`) });

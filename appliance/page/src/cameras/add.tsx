@@ -170,13 +170,7 @@ function Found(props: { readonly result: TestResult }) {
         {(picture) => <img class="found" alt="What the camera sees" src={`data:image/jpeg;base64,${picture()}`} />}
       </Show>
       <ul class="plainlist">
-        <For each={props.result.tracks}>
-          {(track) => (
-            <li>
-              <strong>{track.codec}</strong> {track.text ?? ''}
-            </li>
-          )}
-        </For>
+        <For each={props.result.tracks}>{(track) => <li>{track.text ?? track.codec}</li>}</For>
         <For each={props.result.warnings}>{(warning) => <li class="warning">{warning}</li>}</For>
       </ul>
     </>
