@@ -205,6 +205,23 @@ test('bodies that are too large, of another type, or no JSON are refused in our 
   }
 });
 
+test('paths that no route could have are refused in our words too', async () => {
+  const site = await startSite();
+  const admin = await site.admin();
+
+  const answers = [
+    await admin.get('/api/streams/%zz'),
+    await admin.get(`/api/streams/${'a'.repeat(300)}`),
+    await admin.get('/api/streams/aaaaaaaaaa/nothing'),
+    await admin.send('PROPFIND', '/api/cameras'),
+    await admin.send('OPTIONS', '/api/cameras', { headers: { origin: 'https://evil.example' } }),
+  ];
+
+  expect(answers.map((answer) => answer.status)).toEqual([400, 414, 404, 404, 404]);
+  for (const answer of answers) expect(answer.json.error.requestId).toBeTruthy();
+  expect(answers[4]?.headers['access-control-allow-origin']).toBeUndefined();
+});
+
 test('what is no HTTP gets one line and the door', async () => {
   const site = await startSite();
   const socket = await openTls(site);

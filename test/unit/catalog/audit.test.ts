@@ -44,3 +44,17 @@ test('rows are neither changed nor removed, not even by hand', async () => {
   sqlite.close();
   expect(catalog.tables.audit.list({ limit: 1 })).toMatchObject([{ action: 'a' }]);
 });
+
+test('the list is bounded: only rows beyond the newest million go', async () => {
+  const { catalog, path } = await openTestCatalog();
+  const append = (action: string) => catalog.change(actor, ({ note }) => note({ action, resource: 'x' }));
+  append('oldest');
+  append('second');
+  const sqlite = new Database(path);
+  sqlite.exec("update sqlite_sequence set seq = 1000000 where name = 'audit'");
+  sqlite.close();
+
+  append('newest');
+
+  expect(catalog.tables.audit.list({ limit: 9 }).map((entry) => entry.action)).toEqual(['newest', 'second']);
+});
