@@ -18,6 +18,11 @@ import { toolsStep } from './tools.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const [verb = 'start', ...args] = argv.slice(2);
+const verbs = ['start', 'test', 'check', 'dev', 'bench', 'weir'];
+if (!verbs.includes(verb)) {
+  say(`unknown verb ${verb}: use start, test, check, dev or bench`);
+  exit(2);
+}
 const runtime = runtimeOf(root);
 const needsPage = verb !== 'check';
 
@@ -63,7 +68,4 @@ switch (verb) {
     if (!existsSync(join(root, 'test/bench/main.ts'))) fail('test/bench/main.ts is not in this checkout');
     exit(await exec(context, ['test/bench/main.ts', ...args]));
     break;
-  default:
-    say(`unknown verb ${verb}: use start, test, check, dev or bench`);
-    exit(2);
 }

@@ -51,7 +51,7 @@ async function runVitest(context, args) {
 }
 
 /** A run that broke off, or in which no test ran, has failed whatever its report says. */
-function countsOf(report, code) {
+export function countsOf(report, code) {
   const result = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
   const passed = result.numPassedTests ?? 0;
   const failed = result.numFailedTests ?? 0;

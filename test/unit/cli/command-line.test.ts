@@ -1,0 +1,204 @@
+/** The command line as scripts and people meet it, without an appliance behind it. */
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { exitCodeMeanings, exitCodes } from '../../../appliance/cli/exit-codes.ts';
+import { table } from '../../../appliance/cli/output.ts';
+import { configKeys, flagName } from '../../../appliance/config/index.ts';
+import { runCommand } from '../../kit/run-command.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+
+const main = join(import.meta.dirname, '../../../appliance/main.ts');
+const weir = (args: readonly string[], options: { input?: string; env?: Record<string, string> } = {}) =>
+  runCommand(process.execPath, [main, ...args], options);
+
+/** Answers on a data directory's local door by path, and keeps what it was asked. */
+async function localDoor(answers: Readonly<Record<string, { status?: number; body: unknown }>>) {
+  const data = await temporaryDirectory();
+  const asked: { request: string; body: string }[] = [];
+  const server = createServer(async (request: IncomingMessage, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const key = `${request.method} ${request.url}`;
+    asked.push({ request: key, body });
+    const answer = answers[key] ?? { status: 404, body: { error: { code: 'not_found', message: 'no such path' } } };
+    response.writeHead(answer.status ?? 200).end(JSON.stringify(answer.body));
+  });
+  await mkdir(join(data, 'run'));
+  await new Promise<void>((resolve) => server.listen(join(data, 'run', 'serve.sock'), resolve));
+  onTestFinished(() => void server.close());
+  return { data, asked };
+}
+
+const camera = (name: string, state: string) => ({
+  id: `id-${name}`,
+  name,
+  isEnabled: true,
+  source: { kind: 'rtsp', url: `rtsp://${name}/`, transport: 'tcp', tls: 'verify' },
+  recording: { isRecording: true, retentionHours: 48 },
+  state: {
+    state,
+    message: state === 'live' ? null : 'the camera refused the connection',
+    isRecording: state === 'live',
+  },
+});
+
+describe('a mistake in a command', () => {
+  const cases: [string[], string][] = [
+    [['camras'], "weir: unknown command 'camras' (Did you mean cameras?)"],
+    [['serve', '--listen-prot', '1'], "weir: unknown option '--listen-prot' (Did you mean --listen-port?)"],
+    [['serve', '--listen-port', 'web'], 'weir: --listen-port: listen.port must be a number, not "web"'],
+    [['serve', '--role', 'cook'], 'weir: there is no role cook'],
+    [['check', '--level', 'deep'], "argument 'deep' is invalid"],
+    [['cameras', 'add', 'gate'], "weir: missing required argument 'url'"],
+  ];
+
+  it.each(cases)('ends with code 2 and says what: %j', async (args, message) => {
+    const { code, err } = await weir([...args, '--data-directory', await temporaryDirectory()]);
+
+    expect(err).toContain(message);
+    expect(code).toBe(2);
+  });
+});
+
+describe('help', () => {
+  it('of a command names every key of the configuration as a flag', async () => {
+    const { code, out } = await weir(['serve', '--help']);
+
+    expect(code).toBe(0);
+    for (const key of configKeys()) expect(out).toContain(`--${flagName(key)} <`);
+  });
+
+  it('has examples and every exit code', async () => {
+    const { out } = await weir(['--help']);
+
+    expect(out).toContain('weir serve --demo');
+    for (const [code, meaning] of exitCodeMeanings)
+      expect(out).toMatch(new RegExp(`${code} +${meaning.replace(/[()]/g, '.')}`));
+    for (const code of Object.values(exitCodes)) expect(exitCodeMeanings.map(([known]) => known)).toContain(code);
+  });
+});
+
+describe('commands that ask a running Weir', () => {
+  it('say so when none runs, as text and as JSON', async () => {
+    const data = await temporaryDirectory();
+
+    const text = await weir(['users', 'list', '--data-directory', data]);
+    const json = await weir(['users', 'list', '--json', '--data-directory', data]);
+
+    expect(text).toMatchObject({ code: exitCodes.unavailable, out: '' });
+    expect(text.err).toContain('weir: Weir does not run on this data directory');
+    expect(JSON.parse(json.err)).toMatchObject({ error: { code: 'unavailable' } });
+  });
+
+  it('list cameras for people and for scripts', async () => {
+    const cameras = [camera('gate', 'live'), camera('yard', 'retrying')];
+    const { data } = await localDoor({ 'GET /api/cameras': { body: { cameras } } });
+
+    const text = await weir(['cameras', 'list', '--data-directory', data]);
+    const json = await weir(['cameras', 'list', '--data-directory', data, '--json']);
+
+    expect(text.out.split('\n')).toEqual([
+      'NAME  STATE                                        RECORDING  DAYS  URL',
+      'gate  live                                         yes        2.0   rtsp://gate/',
+      'yard  retrying: the camera refused the connection  no         2.0   rtsp://yard/',
+      '',
+    ]);
+    expect(JSON.parse(json.out)).toEqual({ cameras });
+  });
+
+  it('test a camera before adding it, with the password from standard input', async () => {
+    const result = { ok: true, tracks: [{ text: 'h264 1280x720' }], warnings: [], fault: null };
+    const { data, asked } = await localDoor({
+      'POST /api/cameras/test': { body: result },
+      'POST /api/cameras': { status: 201, body: camera('gate', 'live') },
+    });
+
+    const args = ['cameras', 'add', 'gate', 'rtsp://gate/', '--username', 'admin', '--password-stdin'];
+    const { code, out } = await weir([...args, '--data-directory', data], { input: 'secret\n' });
+
+    expect({ code, out }).toEqual({ code: 0, out: 'added gate (id-gate)\n' });
+    expect(asked.map((one) => one.request)).toEqual(['POST /api/cameras/test', 'POST /api/cameras']);
+    expect(JSON.parse(asked[1]?.body ?? '')).toEqual({
+      name: 'gate',
+      source: { kind: 'rtsp', url: 'rtsp://gate/' },
+      credentials: { username: 'admin', password: 'secret' },
+    });
+  });
+
+  it('do not add a camera that does not answer, and say how to add it all the same', async () => {
+    const fault = { reason: 'refused', message: 'the camera refused the connection', hint: 'is it switched on?' };
+    const { data, asked } = await localDoor({
+      'POST /api/cameras/test': { body: { ok: false, tracks: [], warnings: [], fault } },
+    });
+
+    const { code, err } = await weir(['cameras', 'add', 'gate', 'rtsp://gate/', '--data-directory', data]);
+
+    expect(code).toBe(exitCodes.unavailable);
+    expect(err).toContain('the camera refused the connection');
+    expect(err).toContain('--no-test adds it all the same');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('name the nearest camera when there is none of that name', async () => {
+    const { data } = await localDoor({ 'GET /api/cameras': { body: { cameras: [camera('gate', 'live')] } } });
+
+    const { code, err } = await weir(['cameras', 'remove', 'gaet', '--data-directory', data]);
+
+    expect(code).toBe(exitCodes.not_found);
+    expect(err).toContain('did you mean gate?');
+  });
+
+  it("pass the server's refusal on, code and all", async () => {
+    const error = { code: 'already_exists', message: 'an account of that name exists', requestId: 'x' };
+    const { data } = await localDoor({ 'POST /api/users': { status: 409, body: { error } } });
+
+    const { code, err } = await weir(['users', 'add', 'eve', '--data-directory', data]);
+
+    expect(code).toBe(exitCodes.already_exists);
+    expect(err).toContain('an account of that name exists');
+  });
+});
+
+it('the site key is shown by its fingerprint, and rotates', async () => {
+  const data = await temporaryDirectory();
+  const site = async (command: string) =>
+    JSON.parse((await weir(['keys', command, '--json', '--data-directory', data])).out);
+
+  const before = await site('site');
+  const rotated = await site('rotate-site');
+
+  expect(rotated.fingerprint).not.toBe(before.fingerprint);
+  expect(await site('site')).toEqual(rotated);
+  expect((await readFile(before.path, 'utf8')).trim().split('\n')).toHaveLength(2);
+});
+
+it('an authority that is not there yet is not found', async () => {
+  const { code } = await weir(['ca', 'export', '--data-directory', await temporaryDirectory()]);
+
+  expect(code).toBe(exitCodes.not_found);
+});
+
+it('a configuration file with an unknown key stops everything with code 2', async () => {
+  const data = await temporaryDirectory();
+  await writeFile(join(data, 'weir.yaml'), 'lisen:\n  port: 1\n');
+
+  const { code, err } = await weir(['serve', '--data-directory', data]);
+
+  expect(code).toBe(2);
+  expect(err).toContain('the key lisen is not known');
+});
+
+it('a table is as wide as its widest cell', () => {
+  expect(
+    table(
+      ['a', 'long'],
+      [
+        ['wide cell', 'x'],
+        ['y', 'z'],
+      ],
+    ),
+  ).toEqual(['A          LONG', 'wide cell  x', 'y          z']);
+});
