@@ -146,7 +146,8 @@ export class IngestStream {
     await this.#numbers.close();
     this.#hub.close(reason);
     const { clock, ledger } = this.#deps;
-    if (reason !== 'shutdown') ledger.add({ kind: 'unwanted', streamId: this.#planned.streamId, atMs: clock.wallMs() });
+    if (reason === 'camera-removed')
+      ledger.add({ kind: 'unwanted', streamId: this.#planned.streamId, atMs: clock.wallMs() });
   }
 
   get #isWanted(): boolean {

@@ -1,0 +1,41 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { RunClock, WallWatch } from '../../../gateway/record/run-clock.ts';
+
+test('server time follows arrivals by half a millisecond a second at most, and never goes back', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: -5_000, max: 5_000 }), { maxLength: 200 }), (errors) => {
+      const clock = new RunClock({ startServerMs: 1_000_000, startMonotonicMs: 0 });
+      let lastMs = clock.toServerMs(0);
+      for (const [i, errorMs] of errors.entries()) {
+        const mediaMs = (i + 1) * 2_000;
+        clock.follow(mediaMs, 1_000_000 + mediaMs + errorMs);
+        const serverMs = clock.toServerMs(mediaMs);
+        expect(Math.abs(serverMs - lastMs - 2_000)).toBeLessThanOrEqual(1 + 1e-6);
+        lastMs = serverMs;
+      }
+    }),
+  );
+});
+
+test('server time arrives at a clock that differs and stays there', () => {
+  const clock = new RunClock({ startServerMs: 0, startMonotonicMs: 0 });
+
+  for (let mediaMs = 0; mediaMs <= 1_000_000; mediaMs += 2_000) clock.follow(mediaMs, mediaMs + 300);
+
+  expect(clock.toServerMs(1_000_000)).toBeCloseTo(1_000_300, 6);
+});
+
+test('a wall clock that is set is seen once, one that NTP pulls is not', () => {
+  const watch = new WallWatch();
+  watch.reset(1_000_000, 0);
+  const seen: number[] = [];
+
+  for (let ms = 500; ms <= 3_600_000; ms += 500) {
+    const pulledMs = ms * 0.0004;
+    const stepMs = ms >= 1_800_000 ? -7_000 : 0;
+    if (watch.hasStepped(1_000_000 + ms + pulledMs + stepMs, ms)) seen.push(ms);
+  }
+
+  expect(seen).toEqual([1_800_000]);
+});
