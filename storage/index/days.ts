@@ -51,11 +51,13 @@ export class Calendar {
   /** All days that overlap a span, in order. */
   daysWithin(span: Span): { readonly day: Day; readonly span: Span }[] {
     const days: { day: Day; span: Span }[] = [];
-    for (let day = this.dayOf(span.beginMs); ; day = nextDay(day)) {
-      const within = this.spanOf(day);
-      if (within.beginMs >= span.endMs) return days;
-      if (within.endMs > within.beginMs) days.push({ day, span: within });
+    let day = this.dayOf(span.beginMs);
+    for (let beginMs = this.#beginOf(day); beginMs < span.endMs; day = nextDay(day)) {
+      const endMs = this.#beginOf(nextDay(day));
+      if (endMs > beginMs) days.push({ day, span: { beginMs, endMs } });
+      beginMs = endMs;
     }
+    return days;
   }
 
   #beginOf(day: Day): number {

@@ -38,6 +38,9 @@ export function ledgerRows(database: Database) {
   const linesOf = database.prepare(
     'SELECT line_id, process, line FROM ledger_lines WHERE stream_key = ? ORDER BY line_id',
   );
+  const lastLineOf = database.prepare(
+    'SELECT process, line FROM ledger_lines WHERE stream_key = ? ORDER BY line_id DESC LIMIT 1',
+  );
   const dropLines = database.prepare('DELETE FROM ledger_lines WHERE stream_key = ? AND line_id <= ?');
   const streams = database.prepare(
     'SELECT stream_key, stream_id, ledger_state, ledger_settled_ms FROM streams ORDER BY stream_key',
@@ -63,6 +66,10 @@ export function ledgerRows(database: Database) {
         process: row.process,
         line: JSON.parse(row.line) as LedgerEvent,
       })),
+    lastLineOf: (streamKey: number): LedgerEntry | undefined => {
+      const row = lastLineOf.get(streamKey) as { process: string; line: string } | undefined;
+      return row === undefined ? undefined : { process: row.process, line: JSON.parse(row.line) as LedgerEvent };
+    },
     /** Everything before a moment is final: its lines go, their outcome stays as a state. */
     settle(
       streamKey: number,

@@ -140,7 +140,7 @@ export class GapLedger {
         const { line } = entry;
         this.#stale.add(line.streamId);
         if (line.kind === 'loss') this.#addLoss(change, { ...line, detail: line.detail, origin: 'loss' });
-        else change.ledger.addLine(change.segments.streamKey(line.streamId), entry);
+        else addUnlessRepeated(change, entry);
       }
       change.ledger.setCursor(page.file, page.cursor);
     });
@@ -179,17 +179,16 @@ export class GapLedger {
     }
     const footage = coverageOf(change, streamId, window);
     const rows = change.queries.gaps.between(streamId, window, limits.indexRowsMax);
-    const losses = rows.flatMap((gap) =>
-      gap.origin === 'loss' ? [{ beginMs: gap.beginMs, endMs: gap.endMs ?? endOfTimeMs }] : [],
-    );
+    const losses = rows
+      .filter((gap) => gap.origin === 'loss')
+      .map(({ beginMs, endMs = endOfTimeMs }) => ({ beginMs, endMs }));
     const wanted = gapsOf({ stretches, covered: [...footage, ...losses], fromMs: settledMs });
-    const mine = rows.filter((gap) => gap.origin !== 'loss' && gap.beginMs >= settledMs);
-    writeGaps(change, ledger.streamKey, { mine, wanted });
+    writeGaps(change, ledger, { known: rows.filter((gap) => gap.origin !== 'loss'), wanted });
     writePauses(change, ledger, stretches);
     this.#settle(change, ledger, footage);
   }
 
-  /** Moves the settled moment to the newest one that is old enough and covered, or not wanted. */
+  /** Moves the settled moment to the newest one that is old enough and not in the middle of a run's uncovered end. */
   #settle(change: IndexChange, ledger: StreamLedger, footage: readonly Span[]): void {
     const beforeMs = this.#clock.wallMs() - limits.gapSettleMs;
     let endMs = beforeMs;
@@ -206,6 +205,19 @@ export class GapLedger {
   }
 }
 
+/** A camera that is away says so with each attempt: once is enough. */
+function addUnlessRepeated(change: IndexChange, entry: LedgerEntry): void {
+  const streamKey = change.segments.streamKey(entry.line.streamId);
+  const last = change.ledger.lastLineOf(streamKey);
+  const isRepeated =
+    entry.line.kind === 'waiting' &&
+    last?.line.kind === 'waiting' &&
+    last.process === entry.process &&
+    last.line.reason === entry.line.reason &&
+    last.line.detail === entry.line.detail;
+  if (!isRepeated) change.ledger.addLine(streamKey, entry);
+}
+
 /** Footage that is or was there: what retention removed later was no gap. */
 function coverageOf(change: IndexChange, streamId: string, window: Span): Span[] {
   const segments = change.queries.streams.intervals(streamId, window, limits.segmentDurationMsMax);
@@ -215,8 +227,8 @@ function coverageOf(change: IndexChange, streamId: string, window: Span): Span[]
 
 function settledWithin(state: LedgerState, span: Span, footage: readonly Span[]): number | undefined {
   if (span.endMs <= span.beginMs) return undefined;
+  if (state.kind === 'missing') return span.endMs;
   if (state.kind === 'unwanted') return state.heardMs === 0 ? undefined : span.endMs;
-  if (state.kind === 'missing') return undefined;
   let latest: number | undefined;
   for (const { beginMs, endMs } of footage) {
     if (beginMs < span.endMs && endMs > span.beginMs) latest = Math.max(latest ?? 0, Math.min(endMs, span.endMs));
@@ -224,16 +236,17 @@ function settledWithin(state: LedgerState, span: Span, footage: readonly Span[])
   return latest;
 }
 
-/** Rows that stay keep their id: players and pages may hold it. */
+/** Rows that stay keep their id: players and pages may hold it. A row that began before the settled moment only moves its end. */
 function writeGaps(
   change: IndexChange,
-  streamKey: number,
-  { mine, wanted }: { readonly mine: readonly Gap[]; readonly wanted: readonly NewGap[] },
+  { streamKey, settledMs }: StreamLedger,
+  { known, wanted }: { readonly known: readonly Gap[]; readonly wanted: readonly NewGap[] },
 ): void {
-  const left = new Set(mine);
+  const left = new Set(known);
   for (const gap of wanted) {
+    const beginMs = Math.floor(gap.beginMs);
     const same = [...left].find(
-      (row) => row.beginMs === Math.floor(gap.beginMs) && row.reason === gap.reason && row.detail === gap.detail,
+      (row) => Math.max(row.beginMs, settledMs) === beginMs && row.reason === gap.reason && row.detail === gap.detail,
     );
     if (same === undefined) {
       change.gaps.add(streamKey, gap);
@@ -243,7 +256,10 @@ function writeGaps(
     const endMs = gap.endMs === undefined ? undefined : Math.ceil(gap.endMs);
     if (same.endMs !== endMs) change.gaps.change({ gapId: same.gapId, beginMs: same.beginMs, endMs });
   }
-  for (const row of left) change.gaps.remove(row.gapId);
+  for (const row of left) {
+    if (row.beginMs >= settledMs) change.gaps.remove(row.gapId);
+    else change.gaps.change({ gapId: row.gapId, beginMs: row.beginMs, endMs: settledMs });
+  }
 }
 
 /** The time before the first line of a stream is no pause: nothing is known of it. */

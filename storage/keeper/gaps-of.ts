@@ -11,7 +11,7 @@ export type GapInput = {
   readonly stretches: readonly Stretch[];
   /** Spans of fragments, of footage that was removed later, and of losses that have rows of their own; in any order. */
   readonly covered: readonly Span[];
-  /** Nothing before it is asked for; at this moment the stream was covered or not wanted. */
+  /** Nothing before it is asked for; a gap that began earlier begins here. */
   readonly fromMs: number;
 };
 

@@ -218,27 +218,27 @@ export class Retention {
     }));
   }
 
-  #places(disk: DiskState): QuotaPlace[] {
-    const openFiles = [...disk.openFiles.values()].reduce((sum, count) => sum + count, 0);
+  /** Journal and store on one disk share their room; a store without a bound, or that is away, has no say. */
+  #places({ journal, store, openFiles }: DiskState): QuotaPlace[] {
+    const open = [...openFiles.values()].reduce((sum, count) => sum + count, 0);
     const leavingBytes = this.#index.garbage.garbageTotals().bytes;
-    const reserveOf = (totalBytes: number, open: number) =>
-      this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes, openFiles: open });
-    const { journal, store } = disk;
-    const isShared = store === undefined || store.device === journal.device;
-    const journalPlace: QuotaPlace = {
-      name: 'journal',
-      locations: isShared && store !== undefined ? ['local', 'stored'] : ['local'],
-      freeBytes: journal.freeBytes + (isShared ? leavingBytes : 0),
-      reserveBytes: reserveOf(journal.totalBytes, openFiles),
-    };
-    if (isShared) return [journalPlace];
-    const storePlace: QuotaPlace = {
-      name: 'store',
-      locations: ['stored'],
-      freeBytes: store.freeBytes + leavingBytes,
-      reserveBytes: reserveOf(store.totalBytes, 0),
-    };
-    return [journalPlace, storePlace];
+    const isShared = store?.device === journal.device;
+    const reserveOf = (totalBytes: number, files: number) =>
+      this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes, openFiles: files });
+    const places: QuotaPlace[] = [
+      {
+        name: 'journal',
+        locations: isShared ? ['local', 'stored'] : ['local'],
+        freeBytes: journal.freeBytes + (isShared ? leavingBytes : 0),
+        reserveBytes: reserveOf(journal.totalBytes, open),
+      },
+    ];
+    if (store === undefined || isShared) return places;
+    const freeBytes = store.freeBytes + leavingBytes;
+    return [
+      ...places,
+      { name: 'store', locations: ['stored'], freeBytes, reserveBytes: reserveOf(store.totalBytes, 0) },
+    ];
   }
 
   #sayShort(shortBytes: QuotaPlan<StoredSegment>['shortBytes']): void {
