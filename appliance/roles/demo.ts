@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Closable } from '../../storage/base/lifecycle.ts';
 import { ApiClient } from '../api-client/index.ts';
 import { Demo } from '../demo/index.ts';
-import type { RoleContext } from './run-role.ts';
+import type { RoleContext } from './role-context.ts';
 
 export async function startDemo({ clock, log, random, config, paths }: RoleContext): Promise<Closable> {
   const api = new ApiClient({ runDirectory: paths.run });

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { Ingest } from '../../gateway/ingest/index.ts';
 import { isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
-import type { RoleContext } from './run-role.ts';
+import type { RoleContext } from './role-context.ts';
 
 /** An orphan of a killed supervisor notices at once and needs this long at most to finish its files. */
 const predecessorMs = 5_000;

@@ -6,7 +6,7 @@ import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { check, Keeper, keeperRequests, registerKeeperMetrics } from '../../storage/keeper/index.ts';
 import { LaneClient, LaneServer } from '../../storage/lane/index.ts';
 import { DirectoryStore } from '../../storage/objects/index.ts';
-import type { RoleContext } from './run-role.ts';
+import type { RoleContext } from './role-context.ts';
 
 export async function startKeeper(context: RoleContext): Promise<Closable> {
   const { clock, log, config, paths, link, start } = context;

@@ -4,27 +4,13 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { type Clock, systemClock } from '../../storage/base/clock.ts';
+import { systemClock } from '../../storage/base/clock.ts';
 import { isAppError, toAppError } from '../../storage/base/errors.ts';
 import type { Closable } from '../../storage/base/lifecycle.ts';
 import { createLog, type Log } from '../../storage/base/log.ts';
-import type { Paths } from '../../storage/model/paths.ts';
-import type { Config } from '../config/index.ts';
+import type { RoleContext } from './role-context.ts';
 import { type RoleLink, type StartMessage, SupervisorLink } from './role-link.ts';
 import { pathsOf } from './setting-paths.ts';
-
-/** What every role is made of. */
-export type RoleContext = {
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Cryptographically random bytes. */
-  readonly random: (bytes: number) => Uint8Array;
-  readonly name: string;
-  readonly config: Config;
-  readonly paths: Paths;
-  readonly link: RoleLink;
-  readonly start: StartMessage;
-};
 
 /** After its close a role has nothing to do; what still keeps the event loop alive is not waited for. */
 const closeMs = 12_000;

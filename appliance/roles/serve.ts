@@ -15,7 +15,7 @@ import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
 import { probeInChild } from './probe.ts';
-import type { RoleContext } from './run-role.ts';
+import type { RoleContext } from './role-context.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
 import { startNotice } from './start-notice.ts';
 
