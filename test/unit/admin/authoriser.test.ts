@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allowedActions, anonymous, decide, decideAny, type Subject } from '../../../appliance/admin/authoriser.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
 import type { PolicyStatement } from '../../../storage/catalog/index.ts';
 
 const subjectWith = (...statements: PolicyStatement[]): Subject => ({
@@ -98,7 +99,7 @@ test('wildcards match as regular expressions do, however many there are', () => 
       expect(decide(subjectWith(allow([actionPattern], ['r'])), action, 'r')).toBe(expected);
     }),
   );
-  const begun = performance.now();
+  const begun = systemClock.monotonicMs();
   decide(subjectWith(allow([`${'*a'.repeat(100)}b`], ['r'])), 'a'.repeat(200), 'r');
-  expect(performance.now() - begun).toBeLessThan(100);
+  expect(systemClock.monotonicMs() - begun).toBeLessThan(100);
 });

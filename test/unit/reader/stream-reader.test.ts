@@ -1,6 +1,7 @@
 import { copyFile, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { readSegment } from '../../../storage/journal/index.ts';
@@ -100,7 +101,7 @@ async function setUp(options: { watcher?: HintWatcher; clock?: SimulatedClock } 
   const started = await startWriter(root);
   const archive = new Archive(join(root, 'objects'));
   const reader = new StreamReader({
-    clock: options.clock ?? new SimulatedClock(Date.now()),
+    clock: options.clock ?? new SimulatedClock(systemClock.wallMs()),
     log: silentLog,
     paths: { journalOpen: join(root, 'open'), journalFinished: started.finishedDirectory },
     index: archive.index,
@@ -264,7 +265,7 @@ test('without hints, files that are written in parallel hold each other back', a
 
 test('listeners are called by hints, and without them by looking', async () => {
   const hints = new Hints();
-  const clock = new SimulatedClock(Date.now());
+  const clock = new SimulatedClock(systemClock.wallMs());
   const { reader, writer, hints: said } = await setUp({ watcher: hints, clock });
   let calls = 0;
   const stop = reader.onNew(streamId, () => calls++);

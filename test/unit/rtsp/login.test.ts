@@ -88,7 +88,7 @@ test('a stale nonce is replaced, by the word of the server or after the login wa
 
 test('basic sends user and password in UTF-8, but never to a host that a redirect named', () => {
   const login = new Login(
-    { random: Math.random },
+    { random: () => 0.5 },
     { credentials: { username: 'jürgen', password: 'a:b"c' }, isBasicAllowed: true },
   );
 
