@@ -162,8 +162,8 @@ export const limits = {
   garbageDelayMs: 15 * 60_000,
   /** A disk keeps 2 % free for others, but no more than this: file systems slow down when they are full. */
   diskReserveBytesMax: 10 * 1024 * MiB,
-  /** Neighbouring fragments of two runs may lie so far apart without a gap row: a reconnect that nobody can see. */
-  gapToleranceMs: 1_000,
+  /** Neighbouring fragments of two runs may lie so far apart without a gap row: a frame or two, by which ends are estimated. */
+  gapToleranceMs: 250,
   /** Findings of one check that are told: who has more than that has one cause. */
   checkFindingsMax: 1_000,
   /** Legal holds at the same time: each is looked at for every segment that retention considers. */

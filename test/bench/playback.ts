@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAppliance } from '../kit/appliance.ts';
 import { startCameraSimulator } from '../kit/camera-simulator/index.ts';
+import { costOfTree } from '../kit/processes.ts';
 import { until } from '../kit/until.ts';
-import { costOfTree } from './processes.ts';
 import { addCameras } from './recording.ts';
 import type { Row } from './table.ts';
 

@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { type RunningAppliance, startAppliance } from '../kit/appliance.ts';
 import { frameNumbersIn } from '../kit/camera-simulator/frame-number.ts';
 import { type RunningSimulator, startCameraSimulator } from '../kit/camera-simulator/index.ts';
+import { costOfTree, diskCounters } from '../kit/processes.ts';
 import { until } from '../kit/until.ts';
-import { costOfTree, diskCounters } from './processes.ts';
 import type { Row } from './table.ts';
 
 export type RecordingOptions = {

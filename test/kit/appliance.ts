@@ -9,6 +9,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pathsUnder } from '../../storage/model/paths.ts';
+import { commandLineOf, processTree } from './processes.ts';
 import { freePort } from './temp.ts';
 import { until } from './until.ts';
 
@@ -93,15 +94,7 @@ export async function startAppliance(options: {
       if (status >= 400) throw new Error(`GET ${path} answered ${status}: ${bytes.toString().slice(0, 2_000)}`);
       return bytes;
     },
-    async rolePid(role) {
-      const pid = await until(`${role} has a process`, async () => {
-        const { roles } = (await appliance.call('GET', '/api/system')) as {
-          roles: { name: string; pid?: number | null }[];
-        };
-        return roles.find((one) => one.name.startsWith(role))?.pid;
-      });
-      return pid;
-    },
+    rolePid: (role) => until(`${role} has a process`, () => rolePidBelow(child.pid ?? 0, role)),
     async kill(role) {
       const pid = await appliance.rolePid(role);
       process.kill(pid, 'SIGKILL');
@@ -123,6 +116,15 @@ export async function startAppliance(options: {
     });
   }
   return appliance;
+}
+
+/** A role is `node main.ts <role>` below the supervisor. */
+function rolePidBelow(supervisorPid: number, role: RoleName): number | undefined {
+  return processTree(supervisorPid).find((pid) => {
+    const args = commandLineOf(pid);
+    const at = args.findIndex((arg) => arg.endsWith('main.ts'));
+    return pid !== supervisorPid && at >= 0 && args.slice(at + 1).some((arg) => arg === role || arg === `${role}-0`);
+  });
 }
 
 function isAlive(pid: number): boolean {

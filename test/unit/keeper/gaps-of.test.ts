@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { LedgerEntry, LedgerEvent, Span } from '../../../storage/index/index.ts';
 import { gapsOf, without } from '../../../storage/keeper/gaps-of.ts';
 import { silentState, timelineOf } from '../../../storage/keeper/ledger-timeline.ts';
+import { limits } from '../../../storage/model/limits.ts';
 import type { GapReason } from '../../../storage/model/run.ts';
 
 const second = 1_000;
@@ -76,13 +77,13 @@ test('what the run in progress has in its open file is no gap', () => {
   expect(rows(told('i.1', wanted(0), began(5, 'a')), [])).toEqual(['0-5 connecting']);
 });
 
-test('runs that touch within a second leave no gap', () => {
+test('runs that touch within a frame or two leave no gap', () => {
   const events = told('i.1', wanted(0), began(0, 'a'), ended(100, 'a', 'tracks-changed'), began(100, 'b'));
 
   expect(
     rows(events, [
-      [0, 99.6],
-      [100.4, 160],
+      [0, 99.9],
+      [100.1, 160],
     ]),
   ).toEqual([]);
   expect(
@@ -264,7 +265,7 @@ test('whatever is told: every wanted second is covered or in exactly one gap, bu
           span.beginMs <= t * second && t * second < (span.endMs ?? Number.POSITIVE_INFINITY);
         const count = gaps.filter(isIn).length + spans.filter(isIn).length;
         const hole = without([{ beginMs: 0, endMs: Number.POSITIVE_INFINITY }], spans).find(isIn);
-        const isJoint = hole !== undefined && hole.endMs - hole.beginMs <= second;
+        const isJoint = hole !== undefined && hole.endMs - hole.beginMs <= limits.gapToleranceMs;
         expect(count, `at ${t} s`).toBe(isJoint ? 0 : 1);
       }
       for (const [i, gap] of gaps.entries()) if (i < gaps.length - 1) expect(gap.endMs).toBeDefined();

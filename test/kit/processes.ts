@@ -24,6 +24,15 @@ export function processTree(rootPid: number): number[] {
   return tree;
 }
 
+/** Program and arguments of a process; empty when it is gone. */
+export function commandLineOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
 /** CPU time used so far by a tree, children that ended included, and its memory now. */
 export function costOfTree(rootPid: number): Cost {
   let cpuMs = 0;
