@@ -16,7 +16,7 @@ import {
   type TransportAnswer,
 } from './wire/headers.ts';
 import type { Login } from './wire/login.ts';
-import { allHeaders, header, type RtspResponse } from './wire/message.ts';
+import { allHeaders, header, printable, type RtspResponse } from './wire/message.ts';
 import { parseSdp, type SessionDescription } from './wire/sdp.ts';
 import {
   aggregateCandidates,
@@ -196,7 +196,7 @@ export class RtspControl {
           "this is the port of the camera's web page or ONVIF service; RTSP usually has 554",
         );
       }
-      this.#server ??= header(response, 'server');
+      this.#server ??= serverOf(response);
       if (response.status === 401 && tries < rtspLimits.loginTriesMax) {
         if (this.#login.challenged(allHeaders(response, 'www-authenticate'), wasAnswered)) continue;
       }
@@ -256,6 +256,11 @@ export class RtspControl {
     // A proxy (305) is asked for the same path.
     return response.status === 305 ? { ...url, path: this.#url.path } : url;
   }
+}
+
+function serverOf(response: RtspResponse): string | undefined {
+  const text = header(response, 'server');
+  return text === undefined ? undefined : printable(text);
 }
 
 function relativeTo(url: RtspUrl, location: string): RtspUrl | undefined {

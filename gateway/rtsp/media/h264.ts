@@ -14,7 +14,11 @@ export class H264Depacketiser {
 
   constructor(handler: PictureHandler) {
     this.#handler = handler;
-    this.pictures = new PictureAssembler(handler, { roleOf: roleOfH264, isFirstSlice: isFirstH264Slice });
+    this.pictures = new PictureAssembler(handler, {
+      roleOf: roleOfH264,
+      isFirstSlice: isFirstH264Slice,
+      mayMakeKey: mayHoldRecoveryPoint,
+    });
   }
 
   payload(bytes: Uint8Array, begin: number, end: number, rtpTime: number, hasMarker: boolean): void {
@@ -85,4 +89,23 @@ function roleOfH264(firstByte: number): NalRole {
 function isFirstH264Slice(nal: Uint8Array, begin: number): boolean {
   const type = h264NalType(u8(nal, begin));
   return type !== 3 && type !== h264NalTypes.partitionC && (u8(nal, begin + 1) & 0x80) !== 0;
+}
+
+const recoveryPoint = 6;
+
+/**
+ * Whether one of the unit's messages is a recovery point, without unescaping anything: cameras put messages of their own into
+ * every picture, and only these few are worth the full reading.
+ */
+function mayHoldRecoveryPoint(nal: Uint8Array, begin: number, end: number): boolean {
+  for (let at = begin + 1; at + 2 < end; ) {
+    let type = 0;
+    for (; u8(nal, at) === 0xff && at < end; at++) type += 255;
+    type += u8(nal, at++);
+    if (type === recoveryPoint) return true;
+    let size = 0;
+    for (; u8(nal, at) === 0xff && at < end; at++) size += 255;
+    at += size + u8(nal, at) + 1;
+  }
+  return false;
 }

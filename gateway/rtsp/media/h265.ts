@@ -18,7 +18,11 @@ export class H265Depacketiser {
   constructor(handler: PictureHandler, options: { readonly hasDonl: boolean }) {
     this.#handler = handler;
     this.#donlBytes = options.hasDonl ? 2 : 0;
-    this.pictures = new PictureAssembler(handler, { roleOf: roleOfH265, isFirstSlice: isFirstH265Slice });
+    this.pictures = new PictureAssembler(handler, {
+      roleOf: roleOfH265,
+      isFirstSlice: isFirstH265Slice,
+      mayMakeKey: () => false,
+    });
   }
 
   payload(bytes: Uint8Array, begin: number, end: number, rtpTime: number, hasMarker: boolean): void {

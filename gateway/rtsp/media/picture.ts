@@ -35,13 +35,14 @@ export type PictureHandler = {
 const lengthBytes = 4;
 /** Pictures that ended with the marker before it is trusted. */
 const trustAfter = 8;
-/** NAL units that are searched for start codes at the beginning; afterwards only those that are no slices, or all if any had one. */
+/** NAL units that are searched for start codes at the beginning; afterwards only parameter sets, or all if any had one. */
 const searchedUnits = 30;
 
 export class PictureAssembler {
   readonly #handler: PictureHandler;
   readonly #roleOf: (firstByte: number) => NalRole;
   readonly #isFirstSlice: (nal: Uint8Array, begin: number) => boolean;
+  readonly #mayMakeKey: (nal: Uint8Array, begin: number, end: number) => boolean;
   #bytes: Uint8Array = Buffer.allocUnsafeSlow(rtspLimits.unitBytesFirst);
   #length = 0;
   /** End of the picture's own NAL units; what follows already belongs to the next one. */
@@ -49,7 +50,9 @@ export class PictureAssembler {
   #hasSlice = false;
   #rtpTime = 0;
   #isKey = false;
+  /** A SEI unit that may make the picture key; one behind a slice already belongs to the next picture. */
   #hasSei = false;
+  #hasNextSei = false;
   #isDamaged = false;
   #isAfterLoss = false;
   /** Packets are missing since the last NAL unit. */
@@ -71,11 +74,14 @@ export class PictureAssembler {
       readonly roleOf: (firstByte: number) => NalRole;
       /** Whether the slice at `begin` (its NAL header) is the first of a picture. */
       readonly isFirstSlice: (nal: Uint8Array, begin: number) => boolean;
+      /** Whether a SEI unit may make its picture a key picture. */
+      readonly mayMakeKey: (nal: Uint8Array, begin: number, end: number) => boolean;
     },
   ) {
     this.#handler = handler;
     this.#roleOf = codec.roleOf;
     this.#isFirstSlice = codec.isFirstSlice;
+    this.#mayMakeKey = codec.mayMakeKey;
   }
 
   /** A whole NAL unit in `source[begin .. end)`. */
@@ -124,11 +130,12 @@ export class PictureAssembler {
     }
     writeU32(this.#bytes, begin, size);
     const isSlice = this.#role === 'slice' || this.#role === 'key-slice';
-    if (this.#searchesLeft > 0 || !isSlice || this.#hasStartCodes) {
+    if (this.#searchesLeft > 0 || this.#role === 'parameter-set' || this.#hasStartCodes) {
       this.#searchesLeft--;
       if (this.#splitAtStartCodes(begin, rtpTime)) return;
     }
     if (isSlice || this.#role === 'suffix') this.#pictureEnd = this.#length;
+    if (this.#role === 'sei') this.#lookAtSei(this.#bytes, begin + lengthBytes, this.#length);
     if (this.#role === 'parameter-set' && size <= rtspLimits.parameterSetBytesMax) {
       this.#handler.parameterSet(this.#bytes.subarray(begin + lengthBytes, this.#length));
     }
@@ -188,7 +195,6 @@ export class PictureAssembler {
       // Its picture has gone out at the marker already.
       this.#role = 'filler';
     }
-    if (this.#role === 'sei') this.#hasSei = true;
     if (!this.#hasSlice && this.#length > rtspLimits.prefixBytesMax) this.#length = 0;
     this.#nalBegin = this.#length;
     this.#reserve(lengthBytes);
@@ -220,6 +226,12 @@ export class PictureAssembler {
     if (this.#role === 'key-slice') this.#isKey = true;
   }
 
+  #lookAtSei(nal: Uint8Array, begin: number, end: number): void {
+    if (!this.#mayMakeKey(nal, begin, end)) return;
+    if (this.#hasSlice) this.#hasNextSei = true;
+    else this.#hasSei = true;
+  }
+
   /** The next picture begins: the one before ends, whether the marker said so or not. */
   #boundary(): void {
     if (this.#isMarked) this.#markersRight++;
@@ -240,8 +252,8 @@ export class PictureAssembler {
     const key = this.#isKey ? 'key' : this.#hasSei ? 'perhaps' : 'no';
     this.#hasSlice = false;
     this.#isKey = false;
-    // What stays behind belongs to the next picture, a recovery point perhaps among it.
-    this.#hasSei &&= end < this.#length;
+    this.#hasSei = this.#hasNextSei;
+    this.#hasNextSei = false;
     this.#isDamaged = false;
     this.#isMarked = false;
     if (isDamaged || end === 0) {
@@ -305,6 +317,7 @@ export class PictureAssembler {
       return;
     }
     writeU32(this.#bytes, nalBegin, end - begin);
+    if (this.#role === 'sei') this.#lookAtSei(source, begin, end);
     if (this.#role === 'slice' || this.#role === 'key-slice' || this.#role === 'suffix')
       this.#pictureEnd = this.#length;
     if (this.#role === 'parameter-set' && end - begin <= rtspLimits.parameterSetBytesMax) {

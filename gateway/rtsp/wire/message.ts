@@ -20,7 +20,7 @@ export function parseMessage(head: string, body: string): RtspResponse | RtspReq
   const response = /^([A-Za-z]+\/[\d.]+)\s+(\d{3})(?:\s+(.*))?$/.exec(first.trim());
   if (response !== null) {
     const [, protocol = '', status = '', reason = ''] = response;
-    return { protocol, status: Number(status), reason, headers: parseHeaders(lines), body };
+    return { protocol, status: Number(status), reason: printable(reason), headers: parseHeaders(lines), body };
   }
   const request = /^([A-Z_]+)\s+(\S+)\s+RTSP\/[\d.]+$/.exec(first.trim());
   if (request === null) return undefined;
@@ -68,6 +68,14 @@ export function formatAnswer(request: RtspRequest): string {
     ...(session === undefined ? [] : [`Session: ${session}`]),
     '\r\n',
   ].join('\r\n');
+}
+
+/** Words of a stranger that end up in messages for people: short and without control characters. */
+export function printable(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim()
+    .slice(0, 120);
 }
 
 function parseHeaders(lines: readonly string[]): Headers {

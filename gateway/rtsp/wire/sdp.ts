@@ -5,6 +5,7 @@
  */
 
 import { rtspLimits } from '../limits.ts';
+import { printable } from './message.ts';
 
 export type MediaFormat = {
   readonly payloadType: number;
@@ -110,7 +111,7 @@ function readAttribute(media: OpenMedia, value: string): void {
       if (map === null) break;
       const [, payloadType = '', encoding = '', rate = '0', channels = '1'] = map;
       media.maps.set(Number(payloadType), {
-        encoding: encoding.toUpperCase(),
+        encoding: printable(encoding).slice(0, 32).toUpperCase(),
         clockRateHz: Number(rate),
         channels: Math.max(1, Number(channels)),
       });

@@ -55,7 +55,9 @@ const key = slice({ isKey: true });
 const inter = slice();
 const second = slice({ isFirst: false, fill: 0x66 });
 const delimiter = Uint8Array.of(0x09, 0xf0);
-const sei = Uint8Array.of(0x06, 0x05, 0x04, 0x11, 0x22, 0x33, 0x44, 0x80);
+/** A message of the camera's own, then a recovery point. */
+const sei = Uint8Array.of(0x06, 0x05, 0x04, 0x11, 0x22, 0x33, 0x44, 0x06, 0x01, 0xc0, 0x80);
+const plainSei = Uint8Array.of(0x06, 0x05, 0x04, 0x06, 0x22, 0x33, 0x44, 0x80);
 
 /** Pictures with right markers until the marker is trusted. */
 function warmUp(it: ReturnType<typeof h264>, count = 12): number {
@@ -176,12 +178,13 @@ test('delimiters and SEI begin a picture, filler is left out', () => {
   const filler = new Uint8Array(500).fill(0xff);
   filler[0] = 12;
 
-  it.send(1, false, delimiter, sei, key, filler, delimiter, sei, inter);
+  it.send(1, false, delimiter, sei, key, filler, delimiter, sei, inter, plainSei, inter);
   it.finish();
 
   expect(it.pictures.map(({ nals, key }) => [nals.length, key])).toEqual([
     [3, 'key'],
     [3, 'perhaps'],
+    [2, 'no'],
   ]);
 });
 
