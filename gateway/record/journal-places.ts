@@ -143,7 +143,8 @@ export class JournalPlaces {
       const { epoch, directory } = await openEpoch({ stateDirectory, journalOpen: join(root, 'open'), ingestName });
       const dependencies = { clock: this.#clock, log: this.#log };
       const durability = new Durability(dependencies, { directory: root, periodMs: this.#options.syncPeriodMs });
-      await durability.start();
+      // A first sync may take a minute on a busy disk, and no camera waits for it.
+      void durability.start();
       this.#lifetime.own(durability);
       entry.epoch = epoch;
       entry.place = { root, openDirectory: directory, finishedDirectory, durability };
