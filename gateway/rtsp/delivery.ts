@@ -35,6 +35,9 @@ type Lane = {
   lastUnitMs: number;
 };
 
+const watchPeriodMs = 1_000;
+const watchLateMs = 3 * watchPeriodMs;
+
 export class Delivery {
   readonly #clock: Clock;
   readonly #sink: SourceSink;
@@ -48,6 +51,7 @@ export class Delivery {
   /** Track numbers of the session that the sink knows; undefined before it. */
   #announced: readonly number[] | undefined;
   #playingMs = Number.NaN;
+  #watchedMs = Number.NaN;
   #packets = 0;
   #byeMs = Number.NaN;
   #timers: (() => void)[] = [];
@@ -120,7 +124,8 @@ export class Delivery {
     if (!Number.isNaN(this.#playingMs)) return;
     this.#playingMs = this.#clock.monotonicMs();
     if (this.#packets === 0) this.#openTimeline(info);
-    this.#timers.push(this.#clock.every(1_000, () => this.#watch()));
+    this.#watchedMs = this.#playingMs;
+    this.#timers.push(this.#clock.every(watchPeriodMs, () => this.#watch()));
     this.#timers.push(this.#clock.every(rtspLimits.receiverReportMs, () => this.#report()));
   }
 
@@ -256,6 +261,10 @@ export class Delivery {
   /** Once a second: silence, and parameters that don't come. */
   #watch(): void {
     const nowMs = this.#clock.monotonicMs();
+    const isLate = nowMs - this.#watchedMs > watchLateMs;
+    this.#watchedMs = nowMs;
+    // This process stood still itself (a stopped machine, a long pause): what came meanwhile is still to be read.
+    if (isLate) return;
     this.#watchParameters(nowMs);
     const [main] = this.#lanes;
     if (main === undefined) return;
