@@ -91,7 +91,7 @@ test('a picture that is never described lets the sound begin after a while and j
     'session tracks-changed h264,pcma',
   ]);
   expect(it.faults).toEqual([]);
-  expect(it.events.at(-1)).toBe('1@0');
+  expect(it.events.slice(-2)).toEqual(['1@0', '1@40']);
 });
 
 test('a picture alone that is never described ends with words about parameter sets', async () => {
