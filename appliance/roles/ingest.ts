@@ -1,4 +1,7 @@
-/** The role `ingest`: recording. When a former process of the same name still lives, it is waited for, and then ended. */
+/**
+ * The role `ingest`: recording. Whoever starts it holds the role's lock, so another process that still has the name is an orphan: it
+ * is waited for, and then ended.
+ */
 
 import { Registry } from 'prom-client';
 import { Ingest } from '../../gateway/ingest/index.ts';
@@ -27,7 +30,8 @@ export async function startIngest(context: RoleContext): Promise<Closable> {
  * Two processes must never record one camera, and no camera may wait for a process that hangs: within its time the former one
  * may end by itself, then it is killed. What it had not finished, the keeper recovers.
  */
-async function startAfterPredecessor({ clock, log, random, name, config, paths }: RoleContext): Promise<Ingest> {
+async function startAfterPredecessor(context: RoleContext): Promise<Ingest> {
+  const { clock, log, random, name, config, paths } = context;
   const deadlineMs = clock.monotonicMs() + predecessorMs;
   for (;;) {
     const ingest = new Ingest(

@@ -22,7 +22,6 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
     new Keeper({ clock, log, store }, { paths, hotBytesMax, ...(bytesMax === undefined ? {} : { bytesMax }) }),
   );
   keeper.setPlan(start.plan);
-  await keeper.start();
   registerKeeperMetrics({ keeper, registry }, { wallMs: () => clock.wallMs() });
   link.onPlan((plan) => keeper.setPlan(plan));
   link.onIngestEnded(() => keeper.lookNow());
@@ -36,7 +35,9 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
     { path: join(paths.run, 'keeper.sock'), role: 'keeper' },
   );
   lifetime.own(server);
+  // The socket first: where another keeper has it, this one must not touch index and files.
   await server.start();
+  await keeper.start();
   for (let i = 0; i < config.ingest.processes; i++) lifetime.own(wakingLane(context, `ingest-${i}`, keeper));
   return lifetime;
 }

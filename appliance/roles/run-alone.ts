@@ -6,12 +6,12 @@ import { Lifetime } from '../../storage/base/lifecycle.ts';
 import { createLog } from '../../storage/base/log.ts';
 import type { Config } from '../config/index.ts';
 import { cameraPurpose, SiteKey } from '../secrets/index.ts';
-import { partOfPlan } from '../supervisor/index.ts';
+import { InstanceLock, partOfPlan } from '../supervisor/index.ts';
 import { LocalLink } from './local-link.ts';
 import { makeContext, startRole } from './run-role.ts';
 import { pathsOf, siteKeyPath } from './setting-paths.ts';
 
-/** Runs until the signal aborts. */
+/** Runs until the signal aborts. @throws AppError failed_precondition  another process has this role already */
 export async function runRoleAlone(options: {
   readonly name: string;
   readonly config: Config;
@@ -21,8 +21,14 @@ export async function runRoleAlone(options: {
   const { name, config, signal, show } = options;
   const lifetime = new Lifetime();
   const log = createLog({ level: config.logLevel, identity: { role: name } });
+  const paths = pathsOf(config);
+  const lock = new InstanceLock(
+    { clock: systemClock },
+    { dataDirectory: paths.data, runDirectory: paths.run, roles: [name] },
+  );
+  await lifetime.own(lock).start();
   const box = (await SiteKey.open(siteKeyPath(config), randomBytes)).box(cameraPurpose);
-  const link = lifetime.own(new LocalLink({ clock: systemClock, log, box }, { planPath: pathsOf(config).plan, show }));
+  const link = lifetime.own(new LocalLink({ clock: systemClock, log, box }, { planPath: paths.plan, show }));
   const plan = await link.start();
   const index = Number(/-(\d+)$/.exec(name)?.[1] ?? '0');
   const part = partOfPlan(plan, { index, processes: config.ingest.processes });

@@ -1,14 +1,15 @@
 /**
- * One appliance a data directory: a second one would take the first one's open files for those of the dead. The kernel keeps the
- * lock, so it is gone with its holder, however that ends:
+ * One process a role and data directory: a second recorder would take the first one's open files for those of the dead. The
+ * supervisor holds the locks of all its roles, a role that runs alone its own. The kernel keeps them, so a lock is gone with its
+ * holder, however that ends:
  *
- *   an abstract socket named after the directory   taken atomically; seen by processes of the same network name space
- *   run/supervisor.lock, a socket in the directory  answers with the holder's process id; also seen from other containers
+ *   an abstract socket named after directory and role   taken atomically; seen in the same network name space
+ *   run/<role>.lock, a socket in the directory          answers with the holder's process id; also seen from other containers
  */
 
 import { createHash } from 'node:crypto';
 import { mkdir, realpath, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf } from '../../storage/base/errors.ts';
@@ -19,45 +20,59 @@ const answerMs = 1_000;
 
 export class InstanceLock {
   readonly #clock: Clock;
-  readonly #options: { readonly dataDirectory: string; readonly runDirectory: string };
+  readonly #options: {
+    readonly dataDirectory: string;
+    readonly runDirectory: string;
+    readonly roles: readonly string[];
+  };
   readonly #lifetime = new Lifetime();
 
   constructor(
     deps: { readonly clock: Clock },
-    options: { readonly dataDirectory: string; readonly runDirectory: string },
+    options: { readonly dataDirectory: string; readonly runDirectory: string; readonly roles: readonly string[] },
   ) {
     this.#clock = deps.clock;
     this.#options = options;
   }
 
-  /** @throws AppError failed_precondition  another appliance runs on this data directory */
+  /** @throws AppError failed_precondition  another process holds one of the roles: then none is held */
   async start(): Promise<void> {
-    const { dataDirectory, runDirectory } = this.#options;
+    const { dataDirectory, runDirectory, roles } = this.#options;
+    await mkdir(dataDirectory, { recursive: true });
     await mkdir(runDirectory, { recursive: true, mode: 0o700 });
-    const path = join(runDirectory, 'supervisor.lock');
-    const name = createHash('sha256')
+    const directory = createHash('sha256')
       .update(await realpath(dataDirectory))
       .digest('hex')
       .slice(0, 32);
     try {
-      await this.#hold(`\0weir-${name}`);
+      for (const role of roles) await this.#take(`\0weir-${directory}-${role}`, join(runDirectory, `${role}.lock`));
     } catch (error) {
-      if (errnoOf(error) === 'EADDRINUSE') throw await this.#heldBy(path);
+      await this.close();
       throw error;
     }
-    if (await this.#isAnswered(path)) throw await this.#heldBy(path);
-    await unlink(path).catch((error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    });
-    await this.#hold(path);
   }
 
   close(): Promise<void> {
     return this.#lifetime.close();
   }
 
+  async #take(name: string, path: string): Promise<void> {
+    try {
+      await this.#hold(name);
+    } catch (error) {
+      if (errnoOf(error) === 'EADDRINUSE') throw this.#heldBy(await this.#askHolder(path));
+      throw error;
+    }
+    const holder = await this.#askHolder(path);
+    if (holder !== undefined) throw this.#heldBy(holder);
+    await unlink(path).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
+    await this.#hold(path);
+  }
+
   async #hold(path: string): Promise<void> {
-    const server: Server = createServer((socket) => {
+    const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.end(String(process.pid));
     });
@@ -69,13 +84,7 @@ export class InstanceLock {
     this.#lifetime.defer(() => new Promise((resolve) => server.close(() => resolve())));
   }
 
-  async #isAnswered(path: string): Promise<boolean> {
-    return (await this.#askHolder(path)) !== undefined;
-  }
-
-  async #heldBy(path: string): Promise<Error> {
-    await this.close();
-    const pid = await this.#askHolder(path);
+  #heldBy(pid: string | undefined): Error {
     const who = pid === undefined || pid === '' ? '' : ` (process ${pid})`;
     return appError('failed_precondition', `Weir already runs on ${this.#options.dataDirectory}${who}`, {
       hint: 'stop it first, or give this one another --data-directory',

@@ -3,7 +3,6 @@
  * how everybody is. It does nothing else, so that nothing else can make it fail.
  */
 
-import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../storage/base/clock.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -63,8 +62,9 @@ export class Supervisor {
   async start(): Promise<void> {
     const { clock } = this.#deps;
     const { config, paths, isDemo } = this.#options;
-    await mkdir(paths.data, { recursive: true });
-    const lock = new InstanceLock({ clock }, { dataDirectory: paths.data, runDirectory: paths.run });
+    const ingestNames = Array.from({ length: config.ingest.processes }, (_, index) => `ingest-${index}`);
+    const roles = [...ingestNames, 'keeper', 'serve'];
+    const lock = new InstanceLock({ clock }, { dataDirectory: paths.data, runDirectory: paths.run, roles });
     this.#lifetime.own(lock);
     await lock.start();
     await this.#readPlan();
@@ -75,8 +75,8 @@ export class Supervisor {
     this.#lifetime.defer(async () => {
       await Promise.all(ingests.map((ingest) => ingest.close()));
     });
-    for (let index = 0; index < config.ingest.processes; index++) {
-      ingests.push(this.#makeRole('ingest', `ingest-${index}`, () => this.#partOf(index)));
+    for (const [index, name] of ingestNames.entries()) {
+      ingests.push(this.#makeRole('ingest', name, () => this.#partOf(index)));
     }
     for (const ingest of ingests) ingest.start();
     const allStarted = Promise.all(ingests.map((ingest) => ingest.firstStart)).then(() => {});
