@@ -17,6 +17,7 @@ import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
 import { adminLimits } from './limits.ts';
 import { LocalDoor } from './local-door.ts';
+import { refuseLostCatalog } from './lost-catalog.ts';
 import type { ServeDeps } from './parts.ts';
 import { Passwords } from './passwords.ts';
 import { PlanWriter } from './plan-writer.ts';
@@ -77,7 +78,7 @@ export class Serve {
    *
    * @returns the first account with its one-time password, when it was made just now
    * @throws AppError failed_precondition  a newer release wrote the catalog
-   * @throws AppError data_loss            the catalog is damaged
+   * @throws AppError data_loss            the catalog is damaged or gone
    * @throws AppError unavailable          the port is taken
    */
   async start(): Promise<FirstAdmin | undefined> {
@@ -98,6 +99,7 @@ export class Serve {
     const { paths, publicUrl } = this.#options;
     const catalog = this.#lifetime.own(new Catalog({ clock, random }, { path: paths.catalog }));
     catalog.start();
+    await refuseLostCatalog(catalog, { planPath: paths.plan });
     const plan = this.#lifetime.own(new PlanWriter({ clock, log, catalog, ...deps }, { path: paths.plan }));
     await plan.start();
 
