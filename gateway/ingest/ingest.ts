@@ -17,7 +17,7 @@ import { limits } from '../../storage/model/limits.ts';
 import type { Paths } from '../../storage/model/paths.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
 import { JournalPlaces, LedgerFile } from '../record/index.ts';
-import { createReadBuffer, RtspSession } from '../rtsp/index.ts';
+import { RtspSession, readTurnMs, SharedReads } from '../rtsp/index.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { IngestStream } from './ingest-stream.ts';
 import type { SourceSession } from './source-runner.ts';
@@ -99,10 +99,8 @@ export class Ingest {
         placeFaults: () => this.#places.faults.length,
       },
     );
-    // One buffer for all sockets of the process: they are read one after the other.
-    const readBuffer = createReadBuffer();
-    this.#openSource =
-      deps.openSource ?? (({ source }) => new RtspSession({ clock, log, random }, { source, readBuffer }));
+    const reads = new SharedReads({ clock }, { turnMs: readTurnMs });
+    this.#openSource = deps.openSource ?? (({ source }) => new RtspSession({ clock, log, random }, { source, reads }));
   }
 
   /**

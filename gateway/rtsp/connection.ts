@@ -1,7 +1,7 @@
 /**
  * One TCP or TLS connection to an RTSP server: requests one after another with their answers, interleaved packets both ways.
- * Plain connections read into one buffer that all connections of the process share (`net`'s onread): the callback is
- * synchronous and nothing keeps a view of it. TLS sockets have no onread and bring their own chunks.
+ * Plain connections read into one buffer that all connections of the process share (`net`'s onread), in turns
+ * (`shared-reads.ts`). TLS sockets have no onread and bring their own chunks.
  */
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
@@ -9,19 +9,12 @@ import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../../storage/base/clock.ts';
 import { errnoOf } from '../../storage/base/errors.ts';
 import { rtspLimits } from './limits.ts';
+import type { SharedReads } from './shared-reads.ts';
 import { faults, type SourceFault } from './source.ts';
 import { writeU16 } from './wire/bytes.ts';
 import { Framer } from './wire/framer.ts';
 import { formatAnswer, formatRequest, header, isResponse, parseMessage, type RtspResponse } from './wire/message.ts';
 import { connectHost, type RtspUrl } from './wire/url.ts';
-
-/** Size of the buffer that `createReadBuffer` makes: several times what the kernel hands over in one go. */
-const readBufferBytes = 256 * 1024;
-
-/** The buffer that all sessions of one process share; made once by whoever runs them. */
-export function createReadBuffer(): Uint8Array {
-  return Buffer.allocUnsafeSlow(readBufferBytes);
-}
 
 export type ConnectionHandler = {
   /** One interleaved packet; borrowed until return. */
@@ -38,7 +31,7 @@ export type ConnectionHandler = {
 export type ConnectionOptions = {
   readonly url: RtspUrl;
   readonly tls: 'verify' | 'any';
-  readonly readBuffer: Uint8Array;
+  readonly reads: SharedReads;
 };
 
 type Waiting = { readonly cseq: number; resolve(response: RtspResponse): void; reject(fault: SourceFault): void };
@@ -167,6 +160,7 @@ export class RtspConnection {
         },
       };
       socket.write(formatRequest(method, uri, cseq, headers));
+      socket.resume();
     });
   }
 
@@ -190,12 +184,14 @@ export class RtspConnection {
   }
 
   #openTcp(): Socket {
-    const { url, readBuffer } = this.#options;
+    const { url, reads } = this.#options;
     const callback = (length: number, bytes: Uint8Array): boolean => {
       this.#read(bytes, length);
-      return true;
+      // While an answer is awaited every millisecond counts; otherwise there is time until the next turn.
+      return this.#waiting !== undefined || this.#fault !== undefined || reads.goesOn(socket, length);
     };
-    return connectTcp({ host: connectHost(url), port: url.port, onread: { buffer: readBuffer, callback } });
+    const socket = connectTcp({ host: connectHost(url), port: url.port, onread: { buffer: reads.buffer, callback } });
+    return socket;
   }
 
   #openTls(): Socket {

@@ -1,6 +1,6 @@
 /** The door of the RTSP client: a session with a camera, a test of one, and what both tell. */
 
-export { createReadBuffer } from './connection.ts';
 export { type ProbeResult, probe } from './probe.ts';
 export { type RtspDeps, type RtspFacts, RtspSession, type RtspSessionOptions } from './session.ts';
+export { readTurnMs, SharedReads } from './shared-reads.ts';
 export { type SessionReason, type SourceEnd, SourceFault, type SourceSink } from './source.ts';

@@ -6,12 +6,13 @@
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { RtspSource, RtspTransport } from '../../storage/model/camera.ts';
-import { createReadBuffer, RtspConnection } from './connection.ts';
+import { RtspConnection } from './connection.ts';
 import { type RoundTrips, RtspControl, type SetupResult } from './control.ts';
 import { Delivery } from './delivery.ts';
 import { rtspLimits } from './limits.ts';
 import { type ChosenMedia, chooseMedia } from './media/formats.ts';
 import { ReorderBuffer } from './media/reorder.ts';
+import { SharedReads } from './shared-reads.ts';
 import { faults, type SourceEnd, SourceFault, type SourceSink } from './source.ts';
 import { UdpPair } from './udp.ts';
 import { Login } from './wire/login.ts';
@@ -20,8 +21,8 @@ import { connectHost, formatRtspUrl, parseRtspUrl, type RtspUrl } from './wire/u
 
 export type RtspSessionOptions = {
   readonly source: RtspSource;
-  /** From `createReadBuffer`, shared by all sessions of the process; one of its own when absent. */
-  readonly readBuffer?: Uint8Array;
+  /** Shared by all sessions of the process; one of its own when absent. */
+  readonly reads?: SharedReads;
   /** Without a picture for so long the session ends as `source-silent`. */
   readonly silenceMs?: number;
 };
@@ -169,7 +170,7 @@ class Attempt {
           crashed: (error) => this.#fail(error),
         },
       },
-      { url: attempt.url, tls: source.tls, readBuffer: options.readBuffer ?? createReadBuffer() },
+      { url: attempt.url, tls: source.tls, reads: options.reads ?? new SharedReads({ clock }, { turnMs: 0 }) },
     );
     const { username, password } = source;
     const credentials = username === undefined ? undefined : { username, password: password ?? '' };

@@ -1,7 +1,7 @@
 /** A sink that remembers what a session delivered, for tests. */
 
 import { appendFileSync, writeFileSync } from 'node:fs';
-import { createReadBuffer, RtspSession, type SourceEnd, type SourceSink } from '../../../gateway/rtsp/index.ts';
+import { RtspSession, type SourceEnd, type SourceSink } from '../../../gateway/rtsp/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { lengthPrefixedToAnnexB, parameterSetsOf } from '../../../storage/media/index.ts';
@@ -85,7 +85,7 @@ export async function playUntil(
   options: { readonly silenceMs?: number } = {},
 ): Promise<SourceEnd> {
   const stop = new AbortController();
-  const session = new RtspSession(deps, { source, readBuffer: createReadBuffer(), ...options });
+  const session = new RtspSession(deps, { source, ...options });
   const timer = setInterval(() => {
     if (isEnough(sink)) stop.abort();
   }, 10);
