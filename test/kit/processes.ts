@@ -53,7 +53,7 @@ export type DiskCounters = { readonly writes: number; readonly flushes: number; 
 /** Counters of the disk on which a path lies; zeros for file systems without a disk (tmpfs, overlay). */
 export function diskCounters(path: string): DiskCounters {
   const device = statSync(path).dev;
-  const major = ((device >> 8) & 0xfff) | (device >>> 32);
+  const major = (device >> 8) & 0xfff;
   const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
   for (const line of readFileSync('/proc/diskstats', 'utf8').split('\n')) {
     const fields = line.trim().split(/\s+/);
