@@ -22,7 +22,7 @@ export type Source = {
   readonly path: string;
   /** Files of ours it imports, types included, relative to the checkout. */
   readonly files: readonly string[];
-  /** Packages it imports: `zod`, `@fastify/cookie`; not Node's own. */
+  /** Packages it imports: `zod`, `@fastify/static`; not Node's own. */
   readonly packages: readonly string[];
   readonly hasDefaultExport: boolean;
   /** Calls of clocks, timers and chance: `Date.now`, `setTimeout`. */

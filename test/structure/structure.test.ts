@@ -54,6 +54,16 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('name packages of package.json alone, and use each that the server is installed with', () => {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const imported = new Set(sources.flatMap((source) => source.packages));
+
+    const undeclared = [...imported].filter((name) => !(name in dependencies) && !(name in devDependencies));
+    const unused = Object.keys(dependencies).filter((name) => !imported.has(name));
+
+    expect({ undeclared, unused }).toEqual({ undeclared: [], unused: [] });
+  });
+
   it('of the page take nothing of the server but the model', () => {
     const wrong = edges().filter(({ from, to }) => isPage(from) && !isPage(to) && !/^storage\/model\/[^/]+$/.test(to));
 
