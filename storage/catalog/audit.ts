@@ -3,7 +3,7 @@
  * any but those beyond the newest million, which is what bounds the table.
  */
 
-import { and, desc, eq, lt, lte } from 'drizzle-orm';
+import { and, desc, eq, lt, lte } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
 import { type AuditDetail, audit } from './schema.ts';
 

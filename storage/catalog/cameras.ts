@@ -1,7 +1,7 @@
 /** Cameras and the streams they feed. A camera and its streams are made and removed together. */
 
-import { and, eq, isNull, ne, sql } from 'drizzle-orm';
 import { assert, must } from '../base/assert.ts';
+import { and, eq, isNull, ne, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import type { RecordingPolicy, RtspTransport } from '../model/camera.ts';
 import { type CatalogDb, countRows } from './database.ts';

@@ -3,11 +3,8 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
-import { count } from 'drizzle-orm';
-import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { z } from 'zod';
+import { type BetterSQLite3Database, count, drizzle, migrate, type SQLiteTable } from '../base/drizzle.ts';
 import { AppError, appError } from '../base/errors.ts';
 
 /** Queries of the catalog, inside a transaction or out of it. */

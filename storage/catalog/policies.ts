@@ -3,7 +3,7 @@
  * Deciding is `appliance/admin/authoriser.ts`; here they are only kept.
  */
 
-import { eq, sql } from 'drizzle-orm';
+import { eq, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import type { CatalogDb } from './database.ts';
 import { type PolicyStatement, policies, tokens, users } from './schema.ts';

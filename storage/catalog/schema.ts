@@ -4,8 +4,7 @@
  * Conventions: `_ms` is wall time in milliseconds since 1970 UTC; booleans are 0 or 1; JSON columns are parsed when read.
  */
 
-import { sql } from 'drizzle-orm';
-import { blob, check, index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { blob, check, index, integer, sql, sqliteTable, text, uniqueIndex } from '../base/drizzle.ts';
 
 /** One rule: `*` in an action or resource is any run of characters; a resource also covers everything below it. */
 export type PolicyStatement = {

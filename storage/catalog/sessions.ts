@@ -1,6 +1,6 @@
 /** Where people are logged in. Only hashes of cookies are kept, so a stolen catalog opens no session. */
 
-import { and, asc, desc, eq, gt, lte, ne, or } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, lte, ne, or } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
 import { newId } from './id.ts';
 import { sessions } from './schema.ts';

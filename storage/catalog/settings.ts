@@ -1,6 +1,6 @@
 /** Single values that people or we decided while running: everything else is configuration. */
 
-import { eq } from 'drizzle-orm';
+import { eq } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
 import { settings } from './schema.ts';
 

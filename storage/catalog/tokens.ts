@@ -1,6 +1,6 @@
 /** API tokens of programs. Only hashes of their secrets are kept. */
 
-import { eq, sql } from 'drizzle-orm';
+import { eq, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';

@@ -1,7 +1,7 @@
 /** People's accounts. Password hashes come ready made: hashing takes long and has no place in a transaction. */
 
-import { and, eq, ne, sql } from 'drizzle-orm';
 import { must } from '../base/assert.ts';
+import { and, eq, ne, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';

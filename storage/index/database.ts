@@ -2,8 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import Sqlite, { type Database, SqliteError } from 'better-sqlite3';
-import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { drizzle, migrate } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 
 /** Each migration raises `user_version` to its number: readers see at once whether the file has what they ask for. */

@@ -1,8 +1,7 @@
 /** Writing legal holds. Released ones stay as a record of who held what. */
 
 import type { Database } from 'better-sqlite3';
-import { and, eq, isNull } from 'drizzle-orm';
-import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { and, drizzle, eq, isNull } from '../base/drizzle.ts';
 import { holds } from './schema.ts';
 import type { Hold } from './stored-segment.ts';
 

@@ -3,7 +3,7 @@
  * `migrations/0000_index.sql`; a test holds both equal. Hot paths use raw prepared statements instead.
  */
 
-import { blob, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { blob, integer, real, sqliteTable, text } from '../base/drizzle.ts';
 
 export const streams = sqliteTable('streams', {
   streamKey: integer('stream_key').primaryKey(),

@@ -1,8 +1,7 @@
 /** Reading what is asked for seldom: totals, holds, removals. */
 
 import type { Database } from 'better-sqlite3';
-import { and, asc, eq, gt, isNull, lt, or } from 'drizzle-orm';
-import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { and, asc, drizzle, eq, gt, isNull, lt, or } from '../base/drizzle.ts';
 import { holds, removals } from './schema.ts';
 import type { Hold, Removal, RemovalReason, Span, StreamTotals } from './stored-segment.ts';
 

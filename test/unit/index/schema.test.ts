@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { expect, test } from 'vitest';
 import { openForWriting } from '../../../storage/index/database.ts';
@@ -18,7 +19,7 @@ test('the schema in TypeScript is the one that the migrations make', async () =>
       .all() as string[]
   ).sort();
 
-  const declared = Object.values(schema).filter((value) => value instanceof SQLiteTable);
+  const declared = Object.values(schema).filter((value) => is(value, SQLiteTable));
 
   expect(declared.map((table) => getTableConfig(table).name).sort()).toEqual(made);
   for (const table of declared) {
