@@ -1,17 +1,17 @@
 /**
  * Makes what many writers wrote survive power loss, with one sync of the journal's whole file system for all of them: a
- * hundred cameras cost one flush of the disk a period instead of a hundred. The sync runs in a child process (`sync -f`),
+ * hundred cameras cost one flush of the disk a period instead of a hundred. The sync runs in a child process (`sync-child.ts`),
  * since Node has no call for it and since a child that hangs in the kernel holds none of our threads.
  *
  * A failed sync is never retried for the same bytes: the kernel forgets which pages it could not write, and the second try
  * would answer success for bytes that are lost.
  */
 
-import { spawn } from 'node:child_process';
 import type { Clock } from '../base/clock.ts';
 import { appError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { limits } from '../model/limits.ts';
+import { SyncChild } from './sync-child.ts';
 
 export type SyncRequest = {
   /** Syncs only what the caller cares for: used where the file system cannot be synced as a whole. */
@@ -35,6 +35,7 @@ type Waiter = SyncRequest & { readonly resolve: () => void; readonly reject: (er
 export class Durability {
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #child = new SyncChild();
   readonly #syncFileSystem: FileSystemSync;
   readonly #options: DurabilityOptions;
   readonly #periodMs: number;
@@ -52,7 +53,7 @@ export class Durability {
   constructor(deps: { clock: Clock; log: Log; syncFileSystem?: FileSystemSync }, options: DurabilityOptions) {
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#syncFileSystem = deps.syncFileSystem ?? syncWithChild;
+    this.#syncFileSystem = deps.syncFileSystem ?? ((directory) => this.#child.sync(directory));
     this.#options = options;
     this.#periodMs = options.periodMs ?? limits.syncPeriodMs;
     this.#timeoutMs = options.timeoutMs ?? limits.syncTimeoutMs;
@@ -99,6 +100,7 @@ export class Durability {
     }
     this.#isClosed = true;
     this.#cancelTimer?.();
+    this.#child.close();
   }
 
   #armNext(): void {
@@ -174,21 +176,4 @@ export class Durability {
       work.then(resolve, reject).finally(cancel);
     });
   }
-}
-
-/** `sync -f <directory>`. Text goes to a bounded tail; the exit code decides. */
-function syncWithChild(directory: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('sync', ['-f', directory], { stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(0, 500);
-    });
-    // Not started at all (no such program, no process left): that says nothing about the disk.
-    child.once('error', (cause) => reject(appError('unimplemented', 'sync program cannot be started', { cause })));
-    child.once('close', (code, signal) => {
-      if (code === 0) resolve();
-      else reject(appError('data_loss', `sync of the file system failed: ${said.trim()}`, { directory, code, signal }));
-    });
-  });
 }
