@@ -16,6 +16,7 @@ import type { RunEndReason } from '../../storage/model/run.ts';
 import type { Track } from '../../storage/model/track.ts';
 import type { DropReason, FragmentSink } from './fragment-sink.ts';
 import { HeldUnits, type HoldBudget } from './held-units.ts';
+import { type HoleFinder, holeFinderOf } from './holes.ts';
 import { OpenFragment } from './open-fragment.ts';
 import { TrackTimes } from './track-times.ts';
 
@@ -26,6 +27,8 @@ type Run = {
   readonly offsetUs: number;
   /** Of each track: the time of the last unit that was written. */
   readonly writtenMs: Map<number, number>;
+  /** Of the track that leads. */
+  readonly holes: HoleFinder;
 };
 
 /** The beginning of the next fragment, which waits for the slower tracks. */
@@ -45,6 +48,7 @@ export class Fragmenter {
   readonly #sink: FragmentSink;
   readonly #tracks: readonly Track[];
   readonly #times: ReadonlyMap<number, TrackTimes>;
+  readonly #holes: ReadonlyMap<number, HoleFinder>;
   readonly #videoTrack: number | undefined;
   readonly #held: HeldUnits;
   /** Tracks that the run lacks and that have sent something again. */
@@ -67,6 +71,7 @@ export class Fragmenter {
     this.#held = new HeldUnits(dependencies.budget);
     this.#tracks = options.tracks;
     this.#times = new Map(options.tracks.map((track) => [track.number, new TrackTimes(track)]));
+    this.#holes = new Map(options.tracks.map((track) => [track.number, holeFinderOf(track)]));
     this.#videoTrack = options.tracks.find((track) => track.kind === 'video')?.number;
   }
 
@@ -411,7 +416,9 @@ export class Fragmenter {
       );
     }
     const leadTrack = tracks.find((track) => track.number === this.#videoTrack)?.number ?? first.trackNumber;
-    const run = { tracks, trackNumbers, leadTrack, offsetUs: first.presentationTimeUs, writtenMs: new Map() };
+    const holes = must(this.#holes.get(leadTrack), 'the track that leads is one of the session');
+    holes.restart();
+    const run = { tracks, trackNumbers, leadTrack, offsetUs: first.presentationTimeUs, writtenMs: new Map(), holes };
     this.#run = run;
     this.#sink.beginRun({ tracks, offsetUs: run.offsetUs, first });
     return run;
@@ -438,6 +445,7 @@ export class Fragmenter {
       open.addLoss({ beginMs: Math.min(lastMs ?? open.beginMs, mediaMs), endMs: mediaMs, reason: 'packet-loss' });
     }
     open.add(unit, mediaMs);
+    if (unit.trackNumber === run.leadTrack) run.holes.note(mediaMs, unit.bytes);
     run.writtenMs.set(unit.trackNumber, Math.max(lastMs ?? mediaMs, mediaMs));
     this.#sink.block(unit.trackNumber, mediaMs - open.beginMs, unit.isKey, unit.bytes);
   }
@@ -447,6 +455,7 @@ export class Fragmenter {
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
+    for (const hole of must(this.#run, 'an open fragment is of a run').holes.take()) open.addHole(hole);
     const end = open.end(nextMs, (trackNumber) => {
       const next = this.#held.units.find((unit) => unit.trackNumber === trackNumber);
       return {

@@ -3,8 +3,8 @@
 import type { AccessUnit } from '../../storage/model/access-unit.ts';
 import type { FragmentTrack } from '../../storage/model/fragment.ts';
 import { limits } from '../../storage/model/limits.ts';
-import type { GapReason } from '../../storage/model/run.ts';
 import type { FragmentEnd, MediaLoss } from './fragment-sink.ts';
+import type { Hole } from './holes.ts';
 
 type TrackFacts = { samples: number; payloadBytes: number; beginMs: number; latestMs: number };
 
@@ -18,7 +18,7 @@ export class OpenFragment {
   readonly isKey: boolean;
   readonly #leadTrack: number;
   readonly #tracks = new Map<number, TrackFacts>();
-  readonly #losses = new Map<GapReason, { beginMs: number; endMs: number }>();
+  #losses: MediaLoss[] = [];
   #bytes = 0;
   #latestMs = Number.NEGATIVE_INFINITY;
   #leadLatestMs = Number.NEGATIVE_INFINITY;
@@ -75,15 +75,23 @@ export class OpenFragment {
     if (unit.isAfterLoss) this.#hasLoss = true;
   }
 
-  /** Remembers a span in which media is missing; spans of one reason become one. */
-  addLoss({ beginMs, endMs, reason }: MediaLoss): void {
+  /** Remembers a span in which media is missing; those of one reason that touch become one, and all of them when they are many. */
+  addLoss(loss: MediaLoss): void {
     this.#hasLoss = true;
-    const known = this.#losses.get(reason);
-    if (known === undefined) this.#losses.set(reason, { beginMs, endMs });
-    else {
-      known.beginMs = Math.min(known.beginMs, beginMs);
-      known.endMs = Math.max(known.endMs, endMs);
-    }
+    const isCrowded = this.#losses.length >= limits.fragmentLossesMax;
+    const isSame = (each: MediaLoss) => each.reason === loss.reason && (isCrowded || isTouching(each, loss));
+    const same = this.#losses.filter(isSame);
+    const beginMs = Math.min(loss.beginMs, ...same.map((each) => each.beginMs));
+    const endMs = Math.max(loss.endMs, ...same.map((each) => each.endMs));
+    this.#losses = [...this.#losses.filter((each) => !isSame(each)), { beginMs, endMs, reason: loss.reason }];
+  }
+
+  /** Remembers a hole of the track that leads, with the source's own word for it where there is one. */
+  addHole({ afterMs, beginMs, endMs }: Hole): void {
+    const isTold = this.#losses.some(
+      (loss) => loss.reason === 'packet-loss' && isTouching(loss, { beginMs: afterMs + 1, endMs }),
+    );
+    this.addLoss({ beginMs, endMs, reason: isTold ? 'packet-loss' : 'source-silent' });
   }
 
   /**
@@ -103,9 +111,15 @@ export class OpenFragment {
       isKey: this.isKey,
       hasLoss: this.#hasLoss,
       tracks,
-      losses: [...this.#losses].map(([reason, span]) => ({ ...span, reason })),
+      losses: this.#losses,
     };
   }
+}
+
+type MediaSpan = { readonly beginMs: number; readonly endMs: number };
+
+function isTouching(a: MediaSpan, b: MediaSpan): boolean {
+  return a.beginMs <= b.endMs && b.beginMs <= a.endMs;
 }
 
 function toFragmentTrack(trackNumber: number, facts: TrackFacts, outlook: TrackOutlook): FragmentTrack {

@@ -24,6 +24,10 @@ export const limits = {
   firstTrackWaitMs: 1_000,
   /** A longer hole in a track's media time ends the run; cameras of one picture in 5 s are the slowest seen. */
   timeHoleMs: 7_000,
+  /** Shorter holes within a run are jitter of a camera's clock, or a picture or two that its encoder left out. */
+  holeMsMin: 250,
+  /** Spans of missing media told of one fragment: above four a second its losses of one kind are told as one. */
+  fragmentLossesMax: 40,
   /** A track may lag behind the others so far in arriving and is kept; cameras that delay audio do so by up to 2 s. */
   trackLateMs: 3_000,
   /** Audio time that goes back by less is straightened, by more it is a jump. */

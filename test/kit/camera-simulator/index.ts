@@ -15,6 +15,8 @@ export type RunningSimulator = {
   frameWallMs(camera: number, frame: number): number;
   stats(): Promise<readonly CameraStats[]>;
   disconnect(camera: number): void;
+  /** From now on a camera stays connected and sends nothing for a while; its clock and frame numbers go on. */
+  leaveOut(camera: number, durationMs: number): void;
   close(): Promise<void>;
 };
 
@@ -40,6 +42,7 @@ export async function startCameraSimulator(
       return stats;
     },
     disconnect: (camera) => child.send({ kind: 'disconnect', camera }),
+    leaveOut: (camera, durationMs) => child.send({ kind: 'leave-out', camera, durationMs }),
     async close() {
       child.kill('SIGKILL');
       await exited;

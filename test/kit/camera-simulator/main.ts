@@ -12,8 +12,10 @@ const simulator = new CameraSimulator(clip, options);
 const beginWallMs = Date.now() - simulator.ageMs;
 const port = await simulator.start(options.port ?? 0);
 process.send?.({ port, beginWallMs });
-process.on('message', (message: { kind: 'stats' | 'disconnect'; camera?: number }) => {
-  if (message.kind === 'stats') process.send?.({ stats: simulator.stats() });
-  else simulator.disconnect(message.camera ?? 0);
+type Command = { kind: 'stats' | 'disconnect' | 'leave-out'; camera?: number; durationMs?: number };
+process.on('message', ({ kind, camera = 0, durationMs = 0 }: Command) => {
+  if (kind === 'stats') process.send?.({ stats: simulator.stats() });
+  else if (kind === 'leave-out') simulator.leaveOut(camera, durationMs);
+  else simulator.disconnect(camera);
 });
 process.on('disconnect', () => process.exit(0));

@@ -57,6 +57,8 @@ export class CameraSimulator {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #cameras: CameraState[];
+  /** Of cameras that leave something out, by `ageMs`. */
+  readonly #silentUntilMs = new Map<number, number>();
   readonly #beginMs = performance.now();
   readonly #keyAt: ReadonlySet<number>;
   #ticker: NodeJS.Timeout | undefined;
@@ -98,6 +100,11 @@ export class CameraSimulator {
 
   stats(): CameraStats[] {
     return this.#cameras.map((state, camera) => ({ camera, ...state }));
+  }
+
+  /** From now on a camera sends nothing for a while; its connections stay, its clock and frame numbers go on. */
+  leaveOut(camera: number, durationMs: number): void {
+    this.#silentUntilMs.set(camera, this.ageMs + durationMs);
   }
 
   /** Breaks every connection of a camera, as a reboot does. */
@@ -207,10 +214,22 @@ export class CameraSimulator {
         connection.socket.destroy();
         continue;
       }
+      if (elapsedMs < (this.#silentUntilMs.get(connection.camera) ?? 0)) {
+        this.#passOver(connection, elapsedMs);
+        continue;
+      }
       if (connection.hasVideo) this.#sendVideo(connection, elapsedMs - this.#phaseMs(connection.camera));
       if (connection.hasAudio) this.#sendAudio(connection, elapsedMs);
       if (elapsedMs >= connection.nextReportMs) this.#sendReports(connection, elapsedMs);
     }
+  }
+
+  /** What is due is never sent; a picture that was begun is sent whole first. */
+  #passOver(connection: Connection, elapsedMs: number): void {
+    const videoMs = elapsedMs - this.#phaseMs(connection.camera);
+    if (connection.unit !== undefined) this.#sendVideo(connection, videoMs);
+    else while (videoMs >= connection.nextFrame * this.#frameMs) connection.nextFrame++;
+    while (elapsedMs >= (connection.nextAudio * audioSamplesPerFrame * 1000) / audioHz) connection.nextAudio++;
   }
 
   #sendVideo(connection: Connection, elapsedMs: number): void {
