@@ -11,7 +11,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AssertionError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { appError, isAppError, toAppError } from '../base/errors.ts';
+import { type AppError, appError, isAppError, toAppError } from '../base/errors.ts';
 import { Lifetime } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import { Backoff } from '../base/retry.ts';
@@ -60,6 +60,8 @@ const defaultPeriodMs = 5_000;
 /** Dead writers are looked for, and old gaps forgotten, so often. */
 const recoveryPeriodMs = 10_000;
 const housekeepingPeriodMs = 600_000;
+/** Removal waits so long for the store to take files: a store that is slower than the cameras must not fill the journal. */
+const storeSoonMs = 5_000;
 
 export class Keeper {
   readonly #clock: Clock;
@@ -287,8 +289,10 @@ export class Keeper {
 
   async #storeTick(signal: AbortSignal): Promise<void> {
     if (!this.#isOpen) return;
-    this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
     const isReady = await this.#storeOut.isReady();
+    // What can leave the journal leaves before anything is removed to make room there.
+    const failure = isReady && this.#rebuildReason === undefined ? await this.#storeSoon(signal) : undefined;
+    this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
     this.#storeSpace = isReady ? await this.gate.ask((store) => store.space()) : undefined;
     if (!this.#failures.has('holds-unreadable')) this.#removeDue();
     if (!isReady) {
@@ -297,12 +301,28 @@ export class Keeper {
     }
     if (this.#rebuildReason !== undefined) await this.#fillIndex(signal);
     await this.#retention.deleteDue();
+    if (failure !== undefined) throw failure;
     await this.#storeAll(signal);
     this.gate.well();
     if (this.#clock.monotonicMs() >= this.#dueHousekeepingMs) {
       this.#dueHousekeepingMs = this.#clock.monotonicMs() + housekeepingPeriodMs;
       if (this.#guard?.doubt === undefined) this.#retention.forgetOldGaps();
       this.index.checkpoint();
+    }
+  }
+
+  /** As `#storeAll`, but not for long. A failure is answered: a full disk takes nothing before something was removed. */
+  async #storeSoon(signal: AbortSignal): Promise<AppError | undefined> {
+    const untilMs = this.#clock.monotonicMs() + storeSoonMs;
+    const hotBytesMax = this.#options.hotBytesMax ?? 0;
+    try {
+      while (!signal.aborted && this.#clock.monotonicMs() < untilMs && (await this.#storeOut.storeSome()) > 0) {
+        await this.#storeOut.releaseLocal(hotBytesMax);
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof AssertionError) throw error;
+      return toAppError(error);
     }
   }
 
