@@ -221,7 +221,7 @@ test('a check without the store says what it could not look at', async () => {
 test('files in motion are no findings, whatever the moment of the look', async () => {
   const site = await createSite();
   const keeper = await site.startKeeper({ periodMs: 1 });
-  await until('the index is open', () => keeper.isIndexOpen);
+  await until('the index is whole', () => keeper.isIndexOpen && keeper.state.rebuild === undefined);
   await site.tell({ kind: 'wanted', streamId, atMs: t0 });
   const controller = new AbortController();
   const levels: CheckLevel[] = ['presence', 'size', 'hash'];
