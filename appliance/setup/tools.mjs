@@ -20,6 +20,7 @@ const testTools = [
   { name: 'chromium', commands: ['chromium', 'chromium-browser', 'google-chrome'] },
   { name: 'mkvtoolnix', commands: ['mkvinfo'] },
   { name: 'openssl', commands: ['openssl'] },
+  { name: 'faketime', commands: ['faketime'] },
   { name: 'python3-gi', file: '/usr/lib/python3/dist-packages/gi/__init__.py' },
   { name: 'gir1.2-gst-rtsp-server-1.0', file: join(libraries, 'girepository-1.0/GstRtspServer-1.0.typelib') },
   { name: 'gstreamer1.0-plugins-base', file: plugin('videotestsrc') },
