@@ -184,7 +184,7 @@ export class CameraSimulator {
     const elapsedMs = performance.now() - this.#beginMs;
     // Like most cameras: the first picture is the next key frame.
     let frame = Math.max(0, Math.ceil((elapsedMs - this.#phaseMs(connection.camera)) / this.#frameMs));
-    while (!this.#keyAt.has(frame % this.#video.length)) frame++;
+    while (!this.#keyAt.has(this.#unitIndex(connection.camera, frame))) frame++;
     connection.nextFrame = frame;
     connection.nextAudio = Math.ceil((elapsedMs / 1000) * (audioHz / audioSamplesPerFrame));
     connection.nextReportMs = elapsedMs;
@@ -199,6 +199,11 @@ export class CameraSimulator {
 
   get #frameMs(): number {
     return 1000 / this.#clip.options.framesPerSecond;
+  }
+
+  /** Cameras do not send their key frames at the same instant either: each begins the clip elsewhere. */
+  #unitIndex(camera: number, frame: number): number {
+    return (frame + camera * 7) % this.#video.length;
   }
 
   #phaseMs(camera: number): number {
@@ -236,7 +241,7 @@ export class CameraSimulator {
     for (;;) {
       const dueMs = connection.nextFrame * this.#frameMs;
       if (elapsedMs < dueMs) return;
-      const packets = this.#video[connection.nextFrame % this.#video.length];
+      const packets = this.#video[this.#unitIndex(connection.camera, connection.nextFrame)];
       if (packets === undefined) return;
       connection.unit ??= this.#patched(connection, packets);
       const unit = connection.unit;
