@@ -22,15 +22,16 @@ export class Passwords {
     what: 'logins',
   });
   /** What a password of nobody is compared with, so that the answer takes as long. */
-  #hashOfNobody: string | undefined;
+  #hashOfNobody: Promise<string> | undefined;
 
   constructor(deps: { readonly hasher: PasswordHasher; readonly random: (bytes: number) => Uint8Array }) {
     this.#hasher = deps.hasher;
     this.#random = deps.random;
   }
 
-  async start(): Promise<void> {
-    this.#hashOfNobody = await this.#hasher.hash(Buffer.from(this.#random(24)).toString('base64url'));
+  /** Begins to hash what stands for nobody; nothing but a first login waits for it. */
+  start(): void {
+    this.#hashOfNobody = this.#hasher.hash(Buffer.from(this.#random(24)).toString('base64url'));
   }
 
   hash(password: string): Promise<string> {
@@ -44,7 +45,7 @@ export class Passwords {
   check(password: string, find: () => string | undefined): Promise<boolean> {
     return this.#turns.take(async () => {
       const hash = find();
-      const isRight = await this.#hasher.verify(password, hash ?? this.#hashOfNobody ?? '');
+      const isRight = await this.#hasher.verify(password, hash ?? (await this.#hashOfNobody) ?? '');
       return hash !== undefined && isRight;
     });
   }

@@ -104,7 +104,7 @@ export class Serve {
     await plan.start();
 
     const passwords = new Passwords({ hasher, random });
-    await passwords.start();
+    passwords.start();
     const authentication = new Authentication({ clock, log, random, catalog, passwords });
     const firstAdmin = await authentication.createFirstAdmin();
 

@@ -1,7 +1,7 @@
 /** What commands work with. */
 
 import type { Command } from 'commander';
-import { ApiClient } from '../api-client/index.ts';
+import type { ApiClient } from '../api-client/index.ts';
 import { pathsOf } from '../roles/index.ts';
 import { configOf, type Surroundings } from './config-flags.ts';
 import type { Output } from './output.ts';
@@ -15,8 +15,9 @@ export type CommandContext = {
   readonly signal: AbortSignal;
 };
 
-/** The running Weir of the command's data directory. */
+/** The running Weir of the command's data directory. Its client is loaded when it is asked for: the supervisor asks nobody. */
 export async function apiOf(command: Command, context: CommandContext): Promise<ApiClient> {
   const config = await configOf(command, context.surroundings);
+  const { ApiClient } = await import('../api-client/index.ts');
   return new ApiClient({ runDirectory: pathsOf(config).run });
 }

@@ -18,7 +18,7 @@ const closeMs = 12_000;
 /** Runs `ingest-0`, `keeper`, `serve`, `demo` or `probe` as the child process of a parent that is one of ours. */
 export async function runRoleProcess(name: string): Promise<void> {
   if (name === 'probe') {
-    (await import('./probe.ts')).runProbeProcess();
+    (await import('./probe-process.ts')).runProbeProcess();
     return;
   }
   const link = new SupervisorLink(process);
