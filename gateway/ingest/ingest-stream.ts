@@ -7,7 +7,7 @@ import { Lifetime } from '../../storage/base/lifecycle.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import { highestJournalCounter, NumberAllocator } from '../../storage/journal/index.ts';
 import type { OutgoingLane } from '../../storage/lane/index.ts';
-import type { PlannedSource, RecordingPolicy, SourceState } from '../../storage/model/camera.ts';
+import { isRing, type PlannedSource, type SourceState } from '../../storage/model/camera.ts';
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
 import { limits } from '../../storage/model/limits.ts';
@@ -151,13 +151,17 @@ export class IngestStream {
   }
 
   get #isWanted(): boolean {
-    return isWanted(this.#planned.recording);
+    return !isRing(this.#planned.recording);
   }
 
   #tellWanted(): void {
     const { clock, ledger } = this.#deps;
-    const kind = this.#isWanted ? 'wanted' : 'unwanted';
-    ledger.add({ kind, streamId: this.#planned.streamId, atMs: clock.wallMs() });
+    const { streamId } = this.#planned;
+    const atMs = clock.wallMs();
+    ledger.add({ kind: this.#isWanted ? 'wanted' : 'unwanted', streamId, atMs });
+    // A run goes on across a change of policy: it is recorded from now on.
+    const { runId } = this.#recorder;
+    if (this.#isWanted && runId !== undefined) ledger.add({ kind: 'run-began', streamId, runId, atMs });
   }
 
   #onSourceState(): void {
@@ -200,9 +204,4 @@ export class IngestStream {
       }
     }
   }
-}
-
-/** Retention of 0 is a ring for live players: nobody misses seconds of it. */
-function isWanted(recording: RecordingPolicy): boolean {
-  return recording.isRecording && recording.retentionHours > 0;
 }

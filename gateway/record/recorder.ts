@@ -92,6 +92,11 @@ export class Recorder {
     return this.#run !== undefined;
   }
 
+  /** The run that is written now. */
+  get runId(): string | undefined {
+    return this.#run?.runId;
+  }
+
   /** Why nothing is written although units come, or undefined when all is well. */
   get failure(): { readonly reason: GapReason; readonly message: string } | undefined {
     return this.#failure;

@@ -30,7 +30,6 @@ export class GapLedger {
   readonly #log: Log;
   readonly #index: IndexWriter;
   readonly #stateDirectory: string;
-  readonly #isRing: (streamId: string) => boolean;
   /** Streams whose rows may have to change. */
   readonly #stale = new Set<string>();
 
@@ -39,15 +38,12 @@ export class GapLedger {
       readonly clock: Clock;
       readonly log: Log;
       readonly index: IndexWriter;
-      /** True for streams of which only minutes are kept for live players: nothing of them is a gap. */
-      readonly isRing: (streamId: string) => boolean;
     },
     options: { readonly stateDirectory: string },
   ) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
-    this.#isRing = dependencies.isRing;
     this.#stateDirectory = options.stateDirectory;
   }
 
@@ -82,7 +78,7 @@ export class GapLedger {
       const ledger: StreamLedger = {
         streamKey,
         streamId,
-        state: state === undefined ? silentState : (JSON.parse(state) as LedgerState),
+        state: parsed(state),
         settledMs,
         entries: this.#index.ledger.linesOf(streamKey),
       };
@@ -91,6 +87,25 @@ export class GapLedger {
       this.#stale.delete(streamId);
     }
     this.#stale.clear();
+  }
+
+  /** Whether any moment of a span should have been recorded, by the lines read so far; undefined where none ever spoke of the stream. */
+  wasWanted(streamId: string, span: Span): boolean | undefined {
+    const stream = this.#index.ledger.streams().find((each) => each.streamId === streamId);
+    if (stream === undefined) return undefined;
+    const entries = this.#index.ledger.linesOf(stream.streamKey);
+    if (stream.state === undefined && entries.length === 0) return undefined;
+    const { stretches } = timelineOf(parsed(stream.state), entries);
+    // Rows may be behind the lines that were just read: they count for what is settled.
+    const linesFromMs = stretches[0]?.beginMs ?? 0;
+    const settled = this.#index.queries.gaps.pausesBetween(streamId, span, limits.indexRowsMax);
+    const unwanted = [
+      ...settled.map(({ beginMs, endMs = linesFromMs }) => ({ beginMs, endMs: Math.min(endMs, linesFromMs) })),
+      ...stretches
+        .filter((stretch) => stretch.kind === 'unwanted' && stretch.beginMs > 0)
+        .map(({ beginMs, endMs = endOfTimeMs }) => ({ beginMs, endMs })),
+    ];
+    return without([span], unwanted).length > 0;
   }
 
   /** A taken-in segment covers its span; one that came after its time was settled cuts the rows that said otherwise. */
@@ -171,12 +186,7 @@ export class GapLedger {
   #recompute(change: IndexChange, ledger: StreamLedger): void {
     const { streamId, settledMs } = ledger;
     const window = { beginMs: settledMs, endMs: endOfTimeMs };
-    const { stretches, state } = timelineOf(ledger.state, ledger.entries);
-    if (this.#isRing(streamId)) {
-      const lineId = ledger.entries.at(-1)?.lineId ?? 0;
-      change.ledger.settle(ledger.streamKey, { state: JSON.stringify(state), settledMs: this.#clock.wallMs(), lineId });
-      return;
-    }
+    const { stretches } = timelineOf(ledger.state, ledger.entries);
     const footage = coverageOf(change, streamId, window);
     const rows = change.queries.gaps.between(streamId, window, limits.indexRowsMax);
     const losses = rows
@@ -203,6 +213,10 @@ export class GapLedger {
       endMs = Math.min(endMs, state.sinceMs);
     }
   }
+}
+
+function parsed(state: string | undefined): LedgerState {
+  return state === undefined ? silentState : (JSON.parse(state) as LedgerState);
 }
 
 /** A camera that is away says so with each attempt: once is enough. */

@@ -15,8 +15,8 @@ import { type AppError, appError, isAppError, toAppError } from '../base/errors.
 import { Lifetime } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import { Backoff } from '../base/retry.ts';
-import { IndexWriter, type StreamPolicy } from '../index/index.ts';
-import type { Plan } from '../model/camera.ts';
+import { IndexWriter, type Span, type StreamPolicy } from '../index/index.ts';
+import { isRing, type Plan } from '../model/camera.ts';
 import { limits } from '../model/limits.ts';
 import type { Paths } from '../model/paths.ts';
 import type { ObjectStore } from '../objects/index.ts';
@@ -109,13 +109,14 @@ export class Keeper {
     this.index = new IndexWriter({ clock, log }, { path: paths.index });
     this.gate = new StoreGate({ clock, log, store }, { timeoutMs: options.storeTimeoutMs ?? limits.storeTimeoutMs });
     const index = this.index;
-    const isRing = (streamId: string) => this.#policies.get(streamId)?.retentionHours === 0;
+    const isInRing = (streamId: string, span: Span) =>
+      !(this.#ledger.wasWanted(streamId, span) ?? !this.#isRing(streamId));
     const onLocalGone = (fileName: string) => this.#takeIn.forget(fileName);
     const finishedDirectory = paths.journalFinished;
     this.holds = new Holds({ clock, log, index }, { path: join(paths.state, 'keeper', 'holds.json') });
-    this.#ledger = new GapLedger({ clock, log, index, isRing }, { stateDirectory: paths.state });
+    this.#ledger = new GapLedger({ clock, log, index }, { stateDirectory: paths.state });
     this.#recovery = new Recovery({ log, index, ledger: this.#ledger }, paths);
-    this.#takeIn = new TakeIn({ clock, log, index, ledger: this.#ledger, isRing }, { finishedDirectory });
+    this.#takeIn = new TakeIn({ clock, log, index, ledger: this.#ledger, isRing: isInRing }, { finishedDirectory });
     this.#storeOut = new StoreOut({ log, index, gate: this.gate, onLocalGone }, { finishedDirectory });
     this.#retention = new Retention(
       { clock, log, index, gate: this.gate, onLocalGone },
@@ -425,6 +426,14 @@ export class Keeper {
     const known = this.index.state.get('clock-doubt') ?? null;
     if (known === null && doubt === undefined) return;
     this.index.transaction((change) => change.state.set('clock-doubt', doubt ?? null));
+  }
+
+  /** What the plan says now, or last said of a stream that it names no more. */
+  #isRing(streamId: string): boolean {
+    const planned = this.#plan?.sources.find((source) => source.streamId === streamId);
+    if (planned !== undefined) return isRing(planned.recording);
+    const { retentionHours } = this.#policies.get(streamId) ?? {};
+    return retentionHours !== undefined && isRing({ isRecording: true, retentionHours });
   }
 
   #writePlan(): void {

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { type AppError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { IndexWriter } from '../index/index.ts';
+import type { IndexWriter, Span } from '../index/index.ts';
 import { readSegment, recoverOpenDirectory } from '../journal/index.ts';
+import { fragmentEndMs } from '../model/fragment.ts';
 import { limits } from '../model/limits.ts';
 import { objectKey, type Segment } from '../model/segment.ts';
 import { type FinishedFile, listFinished, moveFile, removeFile, statFile } from './finished-files.ts';
@@ -18,7 +19,7 @@ export type TakeInResult = {
   readonly taken: number;
   /** Files that are still to be taken in: the batch was full, or the index refused. */
   readonly left: number;
-  /** Files kept in the ring of streams with retention 0, and their bytes. */
+  /** Files of times in which nobody wanted a recording, kept for live players; and their bytes. */
   readonly ringFiles: number;
   readonly ringBytes: number;
 };
@@ -31,12 +32,14 @@ export class TakeIn {
   readonly #log: Log;
   readonly #index: IndexWriter;
   readonly #ledger: GapLedger;
-  readonly #isRing: (streamId: string) => boolean;
+  readonly #isRing: (streamId: string, span: Span) => boolean;
   readonly #finishedDirectory: string;
   readonly #salvageDirectory: string;
   readonly #asideDirectory: string;
   /** Names of files that have a row; they stay as long as the hot budget lets them. */
   readonly #known = new Set<string>();
+  /** Names of files that are in a ring, as far as they are still there. */
+  #inRing: ReadonlySet<string> = new Set();
 
   constructor(
     dependencies: {
@@ -44,7 +47,8 @@ export class TakeIn {
       readonly log: Log;
       readonly index: IndexWriter;
       readonly ledger: GapLedger;
-      readonly isRing: (streamId: string) => boolean;
+      /** True when nobody wanted any moment of a span to be recorded. */
+      readonly isRing: (streamId: string, span: Span) => boolean;
     },
     options: { readonly finishedDirectory: string },
   ) {
@@ -66,6 +70,7 @@ export class TakeIn {
   /** Forgets which files have rows: after the index was replaced. */
   forgetAll(): void {
     this.#known.clear();
+    this.#inRing = new Set();
   }
 
   /** To be called when a file was removed. */
@@ -75,15 +80,19 @@ export class TakeIn {
 
   /** Takes in what is new, at most one batch, and trims the rings. */
   async tick(): Promise<TakeInResult> {
-    const files = await listFinished(this.#finishedDirectory);
-    const ring = files.filter((file) => this.#isRing(file.streamId) && !this.#known.has(file.name));
-    const fresh = files.filter((file) => !this.#known.has(file.name) && !this.#isRing(file.streamId));
+    const files = (await listFinished(this.#finishedDirectory)).filter((file) => !this.#known.has(file.name));
+    const fresh = files.filter((file) => !this.#inRing.has(file.name));
+    const inRing = new Set(this.#inRing);
     const batch = fresh.slice(0, batchFiles);
     const segments: { readonly file: FinishedFile; readonly segment: Segment }[] = [];
     for (const file of batch) {
       const segment = await this.#read(file);
-      if (segment !== undefined) segments.push({ file, segment });
+      if (segment === undefined) continue;
+      if (this.#isRing(file.streamId, spanOf(segment))) inRing.add(file.name);
+      else segments.push({ file, segment });
     }
+    const ring = files.filter((file) => inRing.has(file.name));
+    this.#inRing = new Set(ring.map((file) => file.name));
     const taken = await this.#insert(segments);
     return { taken, left: fresh.length - batch.length, ...(await this.#trimRings(ring)) };
   }
@@ -170,7 +179,7 @@ export class TakeIn {
     });
   }
 
-  /** Retention 0: what live players need and no more. Never in the index, never in the store. */
+  /** What live players need and no more. Never in the index, never in the store. */
   async #trimRings(files: readonly FinishedFile[]): Promise<{ ringFiles: number; ringBytes: number }> {
     let ringFiles = 0;
     let ringBytes = 0;
@@ -190,6 +199,12 @@ export class TakeIn {
     }
     return { ringFiles, ringBytes };
   }
+}
+
+function spanOf({ fragments, runStartServerMs }: Segment): Span {
+  const [first, last] = [fragments[0], fragments.at(-1)];
+  const beginMs = first?.serverTimestampMs ?? runStartServerMs;
+  return { beginMs, endMs: last === undefined ? beginMs + 1 : fragmentEndMs(last) };
 }
 
 function beginOf(segment: Segment): number {

@@ -18,13 +18,18 @@ export type RtspSource = {
 
 export type Source = RtspSource;
 
-/** How a stream is kept. Retention of 0 hours: a ring of minutes for live players, no rows, no upload. */
+/** How a stream is kept. */
 export type RecordingPolicy = {
   readonly isRecording: boolean;
   readonly retentionHours: number;
   /** Bytes this camera may hold; undefined for no bound of its own. */
   readonly bytesMax: number | undefined;
 };
+
+/** True for a stream that nobody wants recorded: `limits.ringDurationMs` are kept for live players, no rows, no upload, no gaps. */
+export function isRing(recording: Pick<RecordingPolicy, 'isRecording' | 'retentionHours'>): boolean {
+  return !recording.isRecording || recording.retentionHours === 0;
+}
 
 /** One line of what an `ingest` process has to do; kept as `state/plan.json` so that recording needs no database. */
 export type PlannedSource = {

@@ -114,7 +114,7 @@ export const limits = {
   /** Peers of one socket: every role's client plus one for each lane of 200 viewers. */
   laneConnectionsMax: 256,
 
-  /** Retention 0: what live players need and KVS documents (5 minutes or 200 MB). */
+  /** Streams that are not recorded: what live players need and KVS documents (5 minutes or 200 MB). */
   ringDurationMs: 300_000,
   ringBytes: 200_000_000,
 

@@ -89,6 +89,44 @@ test('a new plan restarts what changed, ends what is gone, and leaves the rest a
   }
 });
 
+test('name, retention and whether it is recorded change without touching connection and run', async () => {
+  const { openSource, opened, sinks, send } = handFed();
+  const { ingest, paths, states } = await startIngest({ openSource });
+  const recording = (isRecording: boolean, retentionHours = 24) => ({
+    isRecording,
+    retentionHours,
+    bytesMax: undefined,
+  });
+  await ingest.apply(planOf(source('a')));
+  await until('it is opened', () => opened.length === 1);
+  sinks.get('a')?.session([video], 'started');
+  send('a', 0, 2_000);
+
+  await ingest.apply(planOf(source('a', { revision: 2, name: 'Back door' })));
+  await ingest.apply(planOf(source('a', { revision: 3, recording: recording(true, 48) })));
+  await ingest.apply(planOf(source('a', { revision: 4, recording: recording(false) })));
+  await until('it is not recorded', () => states.get('a')?.isRecording === false);
+  send('a', 2_000, 3_000);
+  await ingest.apply(planOf(source('a', { revision: 5, recording: recording(true) })));
+  await until('it is recorded again', () => states.get('a')?.isRecording === true);
+  send('a', 3_000, 4_000);
+  await ingest.close();
+
+  expect(opened).toHaveLength(1);
+  const files = await storedFiles(paths, 'a');
+  expect(files.flatMap((file) => file.fragments.map((each) => each.tracks[0]?.samples))).toEqual([25, 25, 25, 25]);
+  const runId = files[0]?.head.runId;
+  const lines = await ledgerLines(paths);
+  expect(lines.map((line) => [line.kind, 'runId' in line ? line.runId : undefined])).toEqual([
+    ['wanted', undefined],
+    ['run-began', runId],
+    ['unwanted', undefined],
+    ['wanted', undefined],
+    ['run-began', runId],
+    ['run-ended', runId],
+  ]);
+});
+
 test('first connections of many cameras are spread over a second or two', async () => {
   const { openSource, opened } = handFed();
   const { ingest } = await startIngest({ openSource });

@@ -22,7 +22,7 @@ async function createLedger() {
   await index.start();
   onTestFinished(() => index.close());
   const stateDirectory = `${root}/state`;
-  const create = () => new GapLedger({ clock, log: silentLog, index, isRing: () => false }, { stateDirectory });
+  const create = () => new GapLedger({ clock, log: silentLog, index }, { stateDirectory });
   let ledger = create();
   const beginMs = clock.wallMs();
   const directory = join(stateDirectory, 'ingest-0', 'ledger');

@@ -7,13 +7,23 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { appError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
+import type { Plan, RecordingPolicy } from '../../../storage/model/camera.ts';
 import type { ObjectStore } from '../../../storage/objects/index.ts';
 import { DirectoryStore } from '../../../storage/objects/index.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
+import { someRunId } from '../../kit/segments.ts';
 import { until } from '../../kit/until.ts';
 import { createSite, expectNothing, minute, settled } from './kit.ts';
 
 const t0 = Date.now() - 60 * minute;
+
+function planOf(recording: RecordingPolicy): Plan {
+  const source = { kind: 'rtsp', url: 'rtsp://camera', transport: 'tcp', tls: 'verify' } as const;
+  return {
+    version: 1,
+    sources: [{ streamId: 'door', cameraId: 'cam', name: 'Door', source, recording, revision: 1 }],
+  };
+}
 
 /** A directory store that can be away or hang. */
 class MoodyStore extends DirectoryStore implements ObjectStore {
@@ -262,22 +272,39 @@ test('files that a dead writer left open are finished and taken in, their torn e
   expect(gaps[0]).toMatchObject({ beginMs: t0 + 30_000, reason: 'torn-tail', runId });
 });
 
+test('a camera that is not recorded for a while keeps a ring of that while, and all of the time before and after', async () => {
+  const site = await createSite();
+  const keeper = await site.startKeeper();
+  keeper.setPlan(planOf({ isRecording: false, retentionHours: 24, bytesMax: undefined }));
+  const [runId, nextRunId] = [someRunId('a'), someRunId('b')];
+  const [pauseMs, goOnMs] = [t0 + 70_000, t0 + 310_000];
+  await site.tell(
+    { kind: 'wanted', streamId: 'door', atMs: t0 - 1_000 },
+    { kind: 'run-began', streamId: 'door', runId, atMs: t0 },
+    { kind: 'unwanted', streamId: 'door', atMs: pauseMs },
+  );
+
+  // Files of a minute: the pause begins in the second and ends in the sixth.
+  await recordRun(site.paths, { seed: 'a', beginMs: t0, fragments: 50, firstCounter: 1 });
+  await settled(keeper, 2);
+  await until('the ring is known', () => keeper.state.ring.files === 3);
+  await site.tell(
+    { kind: 'wanted', streamId: 'door', atMs: goOnMs },
+    { kind: 'run-began', streamId: 'door', runId: nextRunId, atMs: goOnMs },
+  );
+  keeper.setPlan(planOf({ isRecording: true, retentionHours: 24, bytesMax: undefined }));
+  await recordRun(site.paths, { seed: 'b', beginMs: t0 + 300_000, fragments: 20, firstCounter: 1_000 });
+  await settled(keeper, 4);
+
+  expect(keeper.state.ring.files).toBe(3);
+  expect(await site.localFiles()).toHaveLength(3);
+  expect(site.index.gapsBetween('door', { beginMs: t0, endMs: t0 + 400_000 })).toEqual([]);
+});
+
 test('retention 0 keeps a ring of files and no rows', async () => {
   const site = await createSite();
   const keeper = await site.startKeeper();
-  keeper.setPlan({
-    version: 1,
-    sources: [
-      {
-        streamId: 'door',
-        cameraId: 'cam',
-        name: 'Door',
-        source: { kind: 'rtsp', url: 'rtsp://camera', transport: 'tcp', tls: 'verify' },
-        recording: { isRecording: true, retentionHours: 0, bytesMax: undefined },
-        revision: 1,
-      },
-    ],
-  });
+  keeper.setPlan(planOf({ isRecording: true, retentionHours: 0, bytesMax: undefined }));
   await until('the index is open', () => keeper.isIndexOpen);
   const { files } = await recordRun(site.paths, { seed: 'a', beginMs: t0, fragments: 30, firstCounter: 1 });
   const old = await open(files[0] ?? '', 'r+');
