@@ -12,7 +12,7 @@ import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { ByteBudget } from '../../storage/journal/index.ts';
 import { LaneServer, type LaneSnapshot } from '../../storage/lane/index.ts';
-import type { Plan, PlannedSource } from '../../storage/model/camera.ts';
+import { isSameSource, type Plan, type PlannedSource } from '../../storage/model/camera.ts';
 import { limits } from '../../storage/model/limits.ts';
 import type { Paths } from '../../storage/model/paths.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
@@ -173,7 +173,7 @@ export class Ingest {
   #isSourceChanged(planned: PlannedSource): boolean {
     const current = this.#streams.get(planned.streamId)?.planned;
     if (current === undefined || current.revision === planned.revision) return false;
-    return current.cameraId !== planned.cameraId || JSON.stringify(current.source) !== JSON.stringify(planned.source);
+    return current.cameraId !== planned.cameraId || !isSameSource(current.source, planned.source);
   }
 
   #begin(planned: PlannedSource, delayMs: number): void {

@@ -18,6 +18,18 @@ export type RtspSource = {
 
 export type Source = RtspSource;
 
+/** True when both are reached in the same way, so that a connection to one is a connection to the other. */
+export function isSameSource(a: Source, b: Source): boolean {
+  return (
+    a.kind === b.kind &&
+    a.url === b.url &&
+    a.transport === b.transport &&
+    a.username === b.username &&
+    a.password === b.password &&
+    a.tls === b.tls
+  );
+}
+
 /** How a stream is kept. */
 export type RecordingPolicy = {
   readonly isRecording: boolean;
@@ -38,7 +50,7 @@ export type PlannedSource = {
   readonly name: string;
   readonly source: Source;
   readonly recording: RecordingPolicy;
-  /** Changes whenever anything above changes: an unchanged source is never restarted. */
+  /** Rises whenever anything above changes; a source is restarted only when it is not the same (`isSameSource`). */
   readonly revision: number;
 };
 
