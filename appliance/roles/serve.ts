@@ -1,16 +1,17 @@
 /** The role `serve`: readers, players and lanes of the other roles, put behind the public port. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Clips, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
 import { must } from '../../storage/base/assert.ts';
+import { type AppError, isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { IndexReader } from '../../storage/index/index.ts';
 import { LaneClient } from '../../storage/lane/index.ts';
 import { DirectoryStore } from '../../storage/objects/index.ts';
 import { type FragmentRef, StreamReader } from '../../storage/reader/index.ts';
-import { Serve, type TlsMaterial } from '../admin/index.ts';
+import { FaultPage, Serve, type TlsMaterial } from '../admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
@@ -19,15 +20,48 @@ import type { RoleContext } from './role-context.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
 import { startNotice } from './start-notice.ts';
 
+/** A catalog that a person put back is looked for so often. */
+const catalogLookMs = 2_000;
+const catalogLooksMax = 30;
+
 export async function startServe(context: RoleContext): Promise<Closable> {
   const lifetime = new Lifetime();
   try {
     await start(context, lifetime);
   } catch (error) {
     await lifetime.close();
-    throw error;
+    if (!isAppError(error, 'data_loss') && !isAppError(error, 'failed_precondition')) throw error;
+    return showFault(context, error);
   }
   return lifetime;
+}
+
+/** Says on the port what is wrong with the catalog; when its file is another one, or after a minute, the process is started anew. */
+async function showFault(context: RoleContext, error: AppError): Promise<Closable> {
+  const { clock, log, config, paths } = context;
+  const lifetime = new Lifetime();
+  log.error('serve shows nothing but a fault', { error });
+  const { address: host, port } = config.listen;
+  const options = { host, port, isPlainAllowed: config.tls.allowPlainBeyondLoopback };
+  const tls = await certificates(context, lifetime);
+  const page = new FaultPage({ clock, log, tls }, { error, ...options, socketPath: join(paths.run, 'serve.sock') });
+  lifetime.own(page);
+  await page.start();
+  const shown = await fileVersion(paths.catalog);
+  lifetime.loop(async (signal) => {
+    for (let looks = 0; looks < catalogLooksMax; looks++) {
+      await clock.sleep(catalogLookMs, signal);
+      if ((await fileVersion(paths.catalog)) !== shown) break;
+    }
+    log.info('serve starts anew');
+    process.exit(1);
+  });
+  return lifetime;
+}
+
+async function fileVersion(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined ? 'none' : `${found.ino} ${found.mtimeMs} ${found.size}`;
 }
 
 async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
@@ -78,6 +112,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         port: config.listen.port,
         isPlainAllowed: config.tls.allowPlainBeyondLoopback,
         publicUrl: config.publicUrl,
+        timeZone: config.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone,
         pageDirectory: join(import.meta.dirname, '..', 'page', 'dist'),
       },
     ),

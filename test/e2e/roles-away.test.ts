@@ -213,12 +213,17 @@ test('cameras are recorded by the last plan while the catalog is locked, damaged
   catalog.close();
   await until('the appliance answers', () => appliance.call('GET', '/readyz'));
 
+  const untilPageSays = (words: string) =>
+    until(`the page says that ${words}`, async () => {
+      const page = await appliance.call('GET', '/', undefined, { expectStatus: 503 });
+      return String(page).includes(words);
+    });
   // A catalog that is gone is not made anew: its empty plan would end all recording.
   await damageFile(catalogPath, 'deleted');
   await appliance.kill('serve');
-  await until('serve says what is wrong', () => appliance.output().includes('the catalog is gone'));
+  await untilPageSays('the catalog is gone');
   await damageFile(catalogPath, 'garbage');
-  await until('serve says what is wrong now', () => appliance.output().includes('the catalog is damaged'));
+  await untilPageSays('the catalog is damaged');
   await appliance.kill('ingest');
   await grow();
   await damageFile(catalogPath, 'deleted');
