@@ -27,6 +27,10 @@ const dollar = 0x24;
 const firstWord =
   /^(?:RTSP|HTTP)\/\d|^(?:OPTIONS|GET_PARAMETER|SET_PARAMETER|ANNOUNCE|REDIRECT|TEARDOWN|PLAY_NOTIFY|DESCRIBE|PLAY|PAUSE|RECORD|SETUP) /;
 const firstWordBytesMax = 16;
+/** Most heads are shorter: a small message must not cost a look at all that might be a head behind it. */
+const headBytesLikely = 1024;
+/** Packets between the lines of one head: servers that do this at all squeeze in one or two. */
+const packetsInHeadMax = 16;
 const endOfHead = /\r\n\r\n|\n\n|\r\r|\n\r\n/;
 const incomplete = -1;
 
@@ -34,9 +38,10 @@ export class Framer {
   readonly #handler: FramerHandler;
   #hold: Uint8Array = Buffer.allocUnsafeSlow(2048);
   #held = 0;
-  /** End of valid bytes in what is being parsed; shrinks when a packet is taken out of the middle of a head. */
+  /** End of valid bytes in what is being parsed. */
   #end = 0;
   #garbageBytes = 0;
+  #packetsInHead = 0;
   #isLost = false;
 
   constructor(handler: FramerHandler) {
@@ -146,11 +151,10 @@ export class Framer {
     if (!firstWord.test(word)) {
       return couldBecomeWord(word) ? incomplete : this.#resync(bytes, at);
     }
-    const text = latin1(bytes, at, Math.min(this.#end, at + rtspLimits.headBytesMax));
-    const match = endOfHead.exec(text);
-    const inner = text.indexOf('\n$');
+    const { text, match, inner } = this.#head(bytes, at);
     if (inner !== -1 && (match === null || inner < match.index)) return this.#packetInHead(bytes, at, at + inner + 1);
     if (match === null) return text.length >= rtspLimits.headBytesMax ? this.#resync(bytes, at + 1) : incomplete;
+    this.#packetsInHead = 0;
     const bodyBegin = at + match.index + match[0].length;
     const head = text.slice(0, match.index);
     const bodyEnd = this.#bodyEnd(bytes, head, bodyBegin);
@@ -158,6 +162,18 @@ export class Framer {
     this.#garbageBytes = 0;
     this.#handler.message(head, latin1(bytes, bodyBegin, bodyEnd));
     return bodyEnd;
+  }
+
+  /** What may be the head at `at`: where it ends, and where a packet stands between its lines (-1: nowhere). */
+  #head(bytes: Uint8Array, at: number): { text: string; match: RegExpExecArray | null; inner: number } {
+    for (const bytesMax of [headBytesLikely, rtspLimits.headBytesMax]) {
+      const text = latin1(bytes, at, Math.min(this.#end, at + bytesMax));
+      const match = endOfHead.exec(text);
+      const inner = text.indexOf('\n$');
+      const isSeen = match !== null || inner !== -1 || text.length < bytesMax;
+      if (isSeen || bytesMax === rtspLimits.headBytesMax) return { text, match, inner };
+    }
+    return { text: '', match: null, inner: -1 };
   }
 
   /** Where the body ends, or `incomplete` (then `flush` decides if nothing more comes). */
@@ -175,15 +191,22 @@ export class Framer {
     return text.length >= rtspLimits.bodyBytesMax ? bodyBegin + text.length : incomplete;
   }
 
-  /** A server sent a packet between two lines of a head: deliver it and close the gap. Returns `at`: the head starts anew. */
+  /**
+   * A server sent a packet between two lines of a head: deliver it and close the gap from the left, since the head is short and
+   * what follows may be long. Returns where the head begins now.
+   */
   #packetInHead(bytes: Uint8Array, at: number, begin: number): number {
+    if (this.#packetsInHead >= packetsInHeadMax) {
+      this.#packetsInHead = 0;
+      return this.#resync(bytes, at + 1);
+    }
     if (begin + 4 > this.#end) return incomplete;
     const end = begin + 4 + u16(bytes, begin + 2);
     if (end > this.#end) return end - at > rtspLimits.headBytesMax + 65_536 ? this.#resync(bytes, at + 1) : incomplete;
     this.#handler.packet(u8(bytes, begin + 1), bytes, begin + 4, end);
-    bytes.copyWithin(begin, end, this.#end);
-    this.#end -= end - begin;
-    return at;
+    this.#packetsInHead++;
+    bytes.copyWithin(at + end - begin, at, begin);
+    return at + end - begin;
   }
 
   /** Skips from `at` to the next thing that looks like a packet on an agreed channel, or a response. */

@@ -162,3 +162,18 @@ test('headers are found in any case, folded, repeated, and without a reason phra
   expect(message).toMatchObject({ status: 401, reason: '' });
   expect(message === undefined ? '' : header(message, 'Www-Authenticate')).toBe('Digest realm="a", nonce="b"');
 });
+
+test('packets without end inside a head are garbage after the first few', () => {
+  const heard = new Heard().push('RTSP/1.0 200 OK\r\nCSeq: 4\r\n', '$\0\0\0'.repeat(60_000));
+
+  expect(heard.events.length).toBeLessThan(100);
+  expect(heard.isLost).toBe(true);
+});
+
+test('a head longer than most is a head, with a packet between its lines', () => {
+  const head = `RTSP/1.0 200 OK\r\nServer: ${'x'.repeat(3_000)}\r\n`;
+
+  const heard = new Heard().push(head, interleaved(0, packet(1)), 'CSeq: 4\r\n\r\n', ok);
+
+  expect(heard.events).toEqual([`$0:${hex(packet(1))}`, `${head}CSeq: 4|`, 'RTSP/1.0 200 OK\r\nCSeq: 4|']);
+});
