@@ -36,6 +36,9 @@ export type ConnectionOptions = {
 
 type Waiting = { readonly cseq: number; resolve(response: RtspResponse): void; reject(fault: SourceFault): void };
 
+/** What a server may leave unread of answers and reports: beyond it they are dropped. */
+const unreadBytesMax = 65_536;
+
 export class RtspConnection {
   readonly #clock: Clock;
   readonly #handler: ConnectionHandler;
@@ -167,7 +170,7 @@ export class RtspConnection {
   /** Sends one interleaved packet (receiver reports); dropped when the socket is not taking bytes. */
   sendPacket(channel: number, bytes: Uint8Array): void {
     const socket = this.#socket;
-    if (socket === undefined || this.#fault !== undefined || socket.writableLength > 65_536) return;
+    if (socket === undefined || this.#fault !== undefined || socket.writableLength > unreadBytesMax) return;
     this.#frame[0] = 0x24;
     this.#frame[1] = channel;
     writeU16(this.#frame, 2, bytes.length);
@@ -188,7 +191,7 @@ export class RtspConnection {
     const callback = (length: number, bytes: Uint8Array): boolean => {
       this.#read(bytes, length);
       // While an answer is awaited every millisecond counts; otherwise there is time until the next turn.
-      return this.#waiting !== undefined || this.#fault !== undefined || reads.goesOn(socket, length);
+      return this.#fault !== undefined || reads.goesOn(socket, length, { isUrgent: this.#waiting !== undefined });
     };
     const socket = connectTcp({ host: connectHost(url), port: url.port, onread: { buffer: reads.buffer, callback } });
     return socket;
@@ -238,7 +241,7 @@ export class RtspConnection {
       return;
     }
     if (!isResponse(message)) {
-      this.#socket?.write(formatAnswer(message));
+      this.#answer(formatAnswer(message));
       return;
     }
     const waiting = this.#waiting;
@@ -247,6 +250,12 @@ export class RtspConnection {
     // Otherwise the answer is to the one request under way, whatever CSeq it names: none, 0 (Foscam), the previous (Tapo).
     this.#waiting = undefined;
     waiting?.resolve(message);
+  }
+
+  /** Answers a request of the server's; one that asks and does not read gets none, or its answers would fill our memory. */
+  #answer(text: string): void {
+    const socket = this.#socket;
+    if (socket !== undefined && socket.writableLength <= unreadBytesMax) socket.write(text);
   }
 
   #end(fault: SourceFault): void {

@@ -12,6 +12,12 @@ const bufferBytes = 256 * 1024;
 /** Longer turns save little more, shorter ones less: at 20 ms a camera is read 50 times a second. */
 export const readTurnMs = 20;
 
+/**
+ * What one connection may read in one turn: 200 Mb/s, twice what an 8K camera sends at its best. A camera that floods waits
+ * for its next turn beyond it, and the kernel tells it so: the other cameras of the process must be read too.
+ */
+export const turnBytesMax = 512 * 1024;
+
 /** A reading that filled so much of the buffer goes on at once: the sender is far ahead of us. */
 const eagerBytes = bufferBytes / 2;
 
@@ -23,6 +29,9 @@ export class SharedReads {
   readonly #clock: Clock;
   readonly #turnMs: number;
   #waiting: Readable[] = [];
+  /** Bytes of this turn, by connection. */
+  readonly #read = new Map<Readable, number>();
+  #isTurnDue = false;
 
   /** @param options.turnMs  0: every connection reads on at once, as one that is alone may */
   constructor(deps: { readonly clock: Clock }, options: { readonly turnMs: number }) {
@@ -33,10 +42,16 @@ export class SharedReads {
   /**
    * To be asked after each reading of a connection that plays: true when it shall go on at once. After false it must stop, and
    * is resumed at the next turn.
+   *
+   * @param options.isUrgent  an answer is awaited
    */
-  goesOn(connection: Readable, byteLength: number): boolean {
-    if (this.#turnMs === 0 || byteLength >= eagerBytes) return true;
-    if (this.#waiting.length === 0) this.#clock.after(this.#turnMs, () => this.#turn());
+  goesOn(connection: Readable, byteLength: number, options: { readonly isUrgent: boolean }): boolean {
+    if (this.#turnMs === 0) return true;
+    if (!this.#isTurnDue) this.#clock.after(this.#turnMs, () => this.#turn());
+    this.#isTurnDue = true;
+    const read = (this.#read.get(connection) ?? 0) + byteLength;
+    this.#read.set(connection, read);
+    if ((options.isUrgent || byteLength >= eagerBytes) && read < turnBytesMax) return true;
     this.#waiting.push(connection);
     return false;
   }
@@ -44,6 +59,8 @@ export class SharedReads {
   #turn(): void {
     const due = this.#waiting;
     this.#waiting = [];
+    this.#read.clear();
+    this.#isTurnDue = false;
     for (const connection of due) connection.resume();
   }
 }
