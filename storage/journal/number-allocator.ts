@@ -3,11 +3,13 @@
  * counters are reserved durably before any of them is used, and a restart goes on behind the last reserved block.
  *
  * The reservation is one small file in two generations. When neither can be read (a new stream, or a lost state directory)
- * counting begins at a floor that the wall clock and the names of the journal's files make certain to be higher.
+ * counting begins at a floor that the wall clock and the names of the journal's files make certain to be higher. A reservation
+ * that can be read may still be behind: the stream was another recording process's meanwhile, or the state directory came out
+ * of a backup. So those of all processes count, and the wall clock's floor always.
  */
 
-import { mkdir, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { appError, errnoOf, toAppError } from '../base/errors.ts';
@@ -30,6 +32,8 @@ export type NumberAllocatorOptions = {
  */
 const floorCountersPerSecond = 256;
 const floorEpochMs = Date.UTC(2024, 0, 1);
+/** A clock in a far future takes no more than half of the counters: whoever sets it right can go on from there for ever. */
+const wallFloorMax = 2 ** 39;
 /** Fragments that may lie behind the last known file name: one segment's. */
 const knownCounterMargin = limits.segmentFragmentsMax;
 /** After a failed reservation the next one waits so long; `next` drives it, so an idle stream tries nothing. */
@@ -62,10 +66,11 @@ export class NumberAllocator {
   async start(): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true });
     const newest = await readReservation(this.#path, this.#options.streamId);
-    this.#next = typeof newest === 'number' ? newest : await this.#floor(newest);
+    const own = typeof newest === 'number' ? newest : await this.#floor(newest);
+    this.#next = Math.max(own, this.#wallFloor(), await this.#reservedElsewhere());
     this.#reservedEnd = this.#next;
     // From now on the older generation is exactly one block behind, whatever was lost before.
-    if (typeof newest !== 'number') await this.#write(this.#next);
+    if (newest !== this.#next) await this.#write(this.#next);
     await this.#reserve();
   }
 
@@ -139,13 +144,38 @@ export class NumberAllocator {
       return older + 2 * limits.numberBlock;
     }
     const known = (await this.#options.knownCounter?.()) ?? 0;
-    const wallFloor = Math.floor(((this.#clock.wallMs() - floorEpochMs) / 1_000) * floorCountersPerSecond);
-    const floor = Math.max(1, wallFloor, known === 0 ? 0 : known + knownCounterMargin);
+    const floor = Math.max(1, this.#wallFloor(), known === 0 ? 0 : known + knownCounterMargin);
     const isNew = newest === 'missing' && older === 'missing';
     const fields = { streamId, floor, known };
     if (isNew) this.#log.info('no fragment number reservation, counting from the floor', fields);
     else this.#log.error('fragment number reservation is corrupt, counting from the floor', fields);
     return floor;
+  }
+
+  #wallFloor(): number {
+    const seconds = (this.#clock.wallMs() - floorEpochMs) / 1_000;
+    return Math.min(Math.floor(seconds * floorCountersPerSecond), wallFloorMax);
+  }
+
+  /** Behind everything that other recording processes reserved for this stream: it was theirs before their number changed. */
+  async #reservedElsewhere(): Promise<number> {
+    const { directory, streamId } = this.#options;
+    const stateDirectory = dirname(dirname(directory));
+    let highest = 0;
+    // What cannot be read here stops no recording: the wall clock's floor is very likely higher anyway.
+    const entries = await readdir(stateDirectory, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      if (!entry.isDirectory() || entry.name === basename(dirname(directory))) continue;
+      const path = join(stateDirectory, entry.name, basename(directory), `${streamId}.json`);
+      for (const generation of [path, previousPath(path)]) {
+        // Two blocks of doubt, as after the loss of our own newest generation.
+        const end = await readReservation(generation, streamId).catch(() => 'corrupt' as const);
+        if (typeof end === 'number')
+          highest = Math.max(highest, generation === path ? end : end + 2 * limits.numberBlock);
+        if (end === 'corrupt') this.#log.warn('reservation of another process is not readable', { path: generation });
+      }
+    }
+    return highest;
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../../storage/base/log.ts';
 import { highestJournalCounter, NumberAllocator } from '../../../storage/journal/index.ts';
+import { parseFragmentNumber } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -71,6 +72,53 @@ test('a clock that stepped back does not take numbers back', async () => {
   const after = (await startAllocator(directory, { clock })).next(clock.wallMs());
 
   expect(after.number > before.number).toBe(true);
+});
+
+test('a stream that other recording processes had meanwhile goes on above their numbers, whatever the clock says', async () => {
+  const state = await temporaryDirectory();
+  const numbersOf = (ingest: string) => join(state, ingest, 'numbers');
+  const clock = new SimulatedClock();
+  const own = (await startAllocator(numbersOf('ingest-0'), { clock })).next(0);
+  clock.stepWall(365 * 86_400_000);
+  const others = (await startAllocator(numbersOf('ingest-1'), { clock })).next(0);
+  clock.stepWall(-2 * 365 * 86_400_000);
+  await writeFile(join(state, 'plan.json'), '{}');
+
+  const again = (await startAllocator(numbersOf('ingest-0'), { clock })).next(0);
+  await writeFile(path(numbersOf('ingest-0')), '{"end": 7');
+  const afterDamage = (await startAllocator(numbersOf('ingest-0'), { clock })).next(0);
+
+  expect(others.number > own.number).toBe(true);
+  expect(again.number > others.number).toBe(true);
+  expect(afterDamage.number > again.number).toBe(true);
+});
+
+test('a reservation out of a backup is behind, and the clock makes up for it', async () => {
+  const directory = await temporaryDirectory();
+  const clock = new SimulatedClock();
+  await (await startAllocator(directory, { clock })).close();
+  const backup = await readFile(path(directory));
+  let last = 0;
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(60_000);
+    last = (await startAllocator(directory, { clock })).next(0).counter;
+  }
+  await writeFile(path(directory), backup);
+  await clock.advance(60_000);
+
+  const { counter } = (await startAllocator(directory, { clock })).next(0);
+
+  expect(counter).toBeGreaterThan(last);
+});
+
+test('numbers made in a far future can be read, and leave as many again', async () => {
+  const directory = await temporaryDirectory();
+  const clock = new SimulatedClock(Date.UTC(2400, 0, 1));
+
+  const { number, counter } = (await startAllocator(directory, { clock })).next(clock.wallMs());
+
+  expect(parseFragmentNumber(number)).toBe(number);
+  expect(counter).toBeLessThanOrEqual(2 ** 39);
 });
 
 test('a corrupt reservation falls back to the older one, again and again', async () => {
