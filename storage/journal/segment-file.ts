@@ -39,6 +39,7 @@ export class SegmentFile {
   readonly #digest = createHash('sha256');
   #largestFragmentBytes = 0;
   #descriptor: number | undefined;
+  #isCreated = false;
 
   /** @param options.shortenedByMs  this file is full so much earlier: spreads the ends of many writers over time */
   constructor(
@@ -94,6 +95,7 @@ export class SegmentFile {
   /** Creates the file with its head. */
   async create(): Promise<void> {
     this.#descriptor = await this.#files.create(this.path);
+    this.#isCreated = true;
     await this.#files.write(this.#descriptor, [this.headBytes], 0);
     this.readableBytes = this.headBytes.byteLength;
   }
@@ -131,9 +133,10 @@ export class SegmentFile {
     await this.#files.rename(this.path, this.finishedPath);
   }
 
-  /** Gives the file up as it is: closed, and named so that the keeper may recover it. */
+  /** Gives the file up as it is: closed, and named so that the keeper may recover it; nothing to do before it is created. */
   async abandon(): Promise<void> {
     await this.close();
+    if (!this.#isCreated) return;
     await this.#files.rename(this.path, this.path + abandonedSuffix);
   }
 

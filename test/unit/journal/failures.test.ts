@@ -134,6 +134,32 @@ test('a failed sync ends the run, nothing is called durable, and the file is lef
   ]);
 });
 
+test('a file that was not created yet when a sync failed leaves nothing to be tried again', async () => {
+  const disk = Promise.withResolvers<void>();
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => {});
+  const renamed: string[] = [];
+  const files: JournalFiles = {
+    ...systemFiles,
+    sync: () => disk.promise,
+    async rename(source, target) {
+      renamed.push(target);
+      await systemFiles.rename(source, target);
+    },
+  };
+  const { writer, failures } = await startWriter(await temporaryDirectory(), { files, sync: () => broken.promise });
+  // The first file's end hangs, so the second one is not even created.
+  for (let counter = 1; counter <= 31; counter++) writeFragment(writer, counter);
+  await until('the first file is readable', () => writer.lastReadable?.mediaTimeMs === 58_000);
+
+  broken.reject(appError('data_loss', 'injected'));
+  await until('the run failed', () => failures.length > 0);
+  disk.resolve();
+  await writer.end('sync-failed');
+
+  expect(renamed).toEqual([expect.stringMatching(/\.mkv$/)]);
+});
+
 test('a failed fdatasync of an acknowledged producer ends the run before its fragment is called durable', async () => {
   const files = { ...systemFiles, sync: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })) };
   const { writer, failures, hints } = await startWriter(await temporaryDirectory(), {
