@@ -63,7 +63,7 @@ export class IndexReader {
     return this.#read((q) => q.segments.after(streamId, number, rowLimit(limit)));
   }
 
-  /** The segment with the newest begin. */
+  /** The segment with the highest number. */
   latestSegment(streamId: string): StoredSegment | undefined {
     return this.#read((q) => q.segments.latest(streamId));
   }

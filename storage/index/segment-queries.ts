@@ -73,7 +73,7 @@ export function segmentQueries(database: Database) {
   const after = database.prepare(afterSql);
   const oldest = database.prepare(oldestSql);
   const latest = database.prepare(
-    `${ofStream('segments_by_server_time')} ORDER BY s.begin_server_ms DESC, s.first_counter DESC LIMIT 1`,
+    `${ofStream('segments_by_counter')} ORDER BY s.last_counter DESC, s.first_counter DESC LIMIT 1`,
   );
   const byId = database.prepare(`${anywhere} WHERE s.segment_id = @segmentId`);
   const byObjectKey = database.prepare(`${anywhere} WHERE s.object_key = @objectKey`);
@@ -113,6 +113,7 @@ export function segmentQueries(database: Database) {
     /** Segments that begin at or after a moment, oldest first; at most `limit`. */
     oldestFrom: (streamId: string, fromMs: number, limit: number): StoredSegment[] =>
       oldest.all({ streamId, fromMs, limit }).map(toSegment),
+    /** With the highest number: footage of a time when the clock was ahead would be the newest by its own account for years. */
     latest: (streamId: string): StoredSegment | undefined => one(latest.get({ streamId })),
     byId: (segmentId: number): StoredSegment | undefined => one(byId.get({ segmentId })),
     byObjectKey: (objectKey: string): StoredSegment | undefined => one(byObjectKey.get({ objectKey })),

@@ -44,6 +44,17 @@ function minutes(count: number, streamId = 'door'): Segment[] {
 
 const begins = (segments: readonly StoredSegment[]) => segments.map((segment) => (segment.beginServerMs - t0) / minute);
 
+test('the latest segment has the highest number, also after a time when the clock was ahead', async () => {
+  const { reader, insert, close } = await createIndex();
+  const ahead = someSegment({ runId: someRunId('ahead'), firstCounter: 1, beginMs: t0 + 365 * 1_440 * minute });
+  const right = someSegment({ runId: someRunId('right'), firstCounter: 31, beginMs: t0 });
+
+  insert(ahead, right);
+
+  expect(reader.latestSegment('door')?.firstCounter).toBe(31);
+  await close();
+});
+
 test('a segment comes back as it was taken in, with its run and every fragment', async () => {
   const { reader, insert, close } = await createIndex();
   const segment = someSegment({ beginMs: t0, producerOffsetMs: -250 });
