@@ -50,12 +50,27 @@ export function createLog(options: LogOptions): Log {
 /** Swallows everything: for tests whose subject is not the log. */
 export const silentLog: Log = createLog({ level: 'silent' });
 
+/** How cameras name a user or a password in paths and queries: `?pwd=`, `&loginpas=`, `/user=x_password=y`. */
+const credentialParameter =
+  /(?<![a-z0-9])((?:login)?(?:user(?:name)?|use|usr|pass(?:w(?:or)?d)?|pas|pwd|psw)|auth|token|secret)=[^&\s"'<>]+/gi;
+
 /**
- * The text with `user:password@` of any URL in it replaced. Strangers choose what is logged, so the time must be linear: the
- * search begins at `://`, since looking for a scheme before it would try every letter of a long word.
+ * The text without credentials: `user:password@` of any URL in it, `rtsp://camera/user:password/...`, and parameters of such names,
+ * whose values end at `&`, a quote or white space: rather too much is hidden than too little. Strangers choose what is logged, so the
+ * time must be linear: the search begins at `://`, since looking for a scheme before it would try every letter of a long word.
  */
 export function withoutCredentials(text: string): string {
-  return text.replace(/:\/\/[^\s/@]*(?:\/[^\s/@]*)?@/g, '://(secret)@');
+  return text
+    .replace(/:\/\/[^\s/@]*(?:\/[^\s/@]*)?@/g, '://(secret)@')
+    .replace(/rtsps?:\/\/[^\s?]+/gi, withoutCredentialSegments)
+    .replace(credentialParameter, '$1=(secret)');
+}
+
+/** For cameras alone: elsewhere `12:30` in a path is a time. */
+function withoutCredentialSegments(url: string): string {
+  const [scheme, empty, host, ...segments] = url.split('/');
+  const shown = segments.map((segment) => (/^[^:=&]+:/.test(segment) ? '(secret)' : segment));
+  return [scheme, empty, host, ...shown].join('/');
 }
 
 function wrap(logger: Logger, clock: Clock): Log {
