@@ -30,6 +30,8 @@ export type SiteFacts = {
   readonly startedMs: number;
   /** Directories whose file systems are shown, by what lies there. */
   readonly places: Readonly<Record<'data' | 'journal' | 'objects', string>>;
+  /** The zone of days when a request names none. */
+  readonly timeZone: string;
   /** Where the built page lies; nothing need be there. */
   readonly pageDirectory: string;
 };

@@ -105,8 +105,11 @@ export type RoleState = {
   readonly state: 'starting' | 'running' | 'waiting' | 'stopped';
   readonly sinceMs: number;
   readonly restarts: number;
+  readonly pid?: number | undefined;
   /** Why it is not running, for a person. */
   readonly reason?: string | undefined;
+  /** As it last said, some seconds ago. */
+  readonly figures?: { readonly memoryBytes: number; readonly eventLoopDelayMsP99: number } | undefined;
 };
 
 /** What the supervisor tells `serve`. */

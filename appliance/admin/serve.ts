@@ -37,6 +37,8 @@ export type ServeOptions = {
   readonly isPlainAllowed: boolean;
   /** How others reach us through a proxy: `https://cameras.example.org`. */
   readonly publicUrl?: string | undefined;
+  /** The zone of days when a request names none. */
+  readonly timeZone: string;
   /** Where the built page lies. */
   readonly pageDirectory: string;
   /** Connections that no HTTP server is to parse. */
@@ -152,6 +154,7 @@ export class Serve {
         version: this.#options.version,
         startedMs: clock.wallMs(),
         places: { data: paths.data, journal: paths.journalOpen, objects: paths.objects },
+        timeZone: this.#options.timeZone,
         pageDirectory: this.#options.pageDirectory,
       },
     };

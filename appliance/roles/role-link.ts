@@ -5,7 +5,7 @@
 
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Plan } from '../../storage/model/camera.ts';
-import type { RoleMessage, RoleState, SupervisorMessage } from '../supervisor/index.ts';
+import type { RoleFigures, RoleMessage, RoleState, SupervisorMessage } from '../supervisor/index.ts';
 
 export type StartMessage = Extract<SupervisorMessage, { type: 'start' }>;
 
@@ -14,7 +14,7 @@ export type RoleLink = {
   readonly onPlan: (callback: (plan: Plan) => void) => void;
   readonly onIngestEnded: (callback: (name: string) => void) => void;
   readonly roles: {
-    readonly list: () => readonly RoleState[];
+    readonly list: () => readonly (RoleState & { readonly figures?: RoleFigures | undefined })[];
     readonly onChange: (callback: () => void) => () => void;
   };
   readonly planChanged: () => void;
@@ -27,16 +27,20 @@ export type ParentChannel = Pick<NodeJS.Process, 'on' | 'off'> & { readonly send
 
 export class SupervisorLink implements RoleLink {
   readonly #channel: ParentChannel;
+  readonly #ownFigures: () => RoleFigures;
   readonly #lifetime = new Lifetime();
   readonly #started: PromiseWithResolvers<StartMessage> = Promise.withResolvers();
   readonly #lost: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #planCallbacks = new Set<(plan: Plan) => void>();
   readonly #endedCallbacks = new Set<(name: string) => void>();
   readonly #roleCallbacks = new Set<() => void>();
+  readonly #figures = new Map<string, RoleFigures>();
   #roles: readonly RoleState[] = [];
 
-  constructor(channel: ParentChannel) {
+  /** @param figures  of this process, taken for every sign of life */
+  constructor(channel: ParentChannel, figures: () => RoleFigures) {
     this.#channel = channel;
+    this.#ownFigures = figures;
   }
 
   /** Resolves with the start message. */
@@ -62,7 +66,7 @@ export class SupervisorLink implements RoleLink {
   }
 
   readonly roles = {
-    list: () => this.#roles,
+    list: () => this.#roles.map((state) => ({ ...state, figures: this.#figures.get(state.role) })),
     onChange: (callback: () => void) => {
       this.#roleCallbacks.add(callback);
       return () => this.#roleCallbacks.delete(callback);
@@ -98,11 +102,14 @@ export class SupervisorLink implements RoleLink {
         this.#roles = message.roles;
         for (const callback of this.#roleCallbacks) callback();
         break;
+      case 'figures':
+        this.#figures.set(message.role, message.figures);
+        break;
       case 'ingest-ended':
         for (const callback of this.#endedCallbacks) callback(message.name);
         break;
       case 'ping':
-        this.say({ type: 'pong', id: message.id });
+        this.say({ type: 'pong', id: message.id, figures: this.#ownFigures() });
         break;
     }
   }

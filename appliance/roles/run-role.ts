@@ -8,6 +8,7 @@ import { systemClock } from '../../storage/base/clock.ts';
 import { isAppError, toAppError } from '../../storage/base/errors.ts';
 import type { Closable } from '../../storage/base/lifecycle.ts';
 import { createLog, type Log } from '../../storage/base/log.ts';
+import { ProcessFigures } from './process-figures.ts';
 import type { RoleContext } from './role-context.ts';
 import { type RoleLink, type StartMessage, SupervisorLink } from './role-link.ts';
 import { pathsOf } from './setting-paths.ts';
@@ -21,7 +22,9 @@ export async function runRoleProcess(name: string): Promise<void> {
     (await import('./probe-process.ts')).runProbeProcess();
     return;
   }
-  const link = new SupervisorLink(process);
+  const figures = new ProcessFigures();
+  figures.start();
+  const link = new SupervisorLink(process, () => figures.take());
   // The terminal sends Ctrl-C to the whole family; the parent decides in which order we end.
   process.on('SIGINT', () => {});
   process.on('SIGHUP', () => {});

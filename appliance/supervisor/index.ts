@@ -1,6 +1,6 @@
 /** The parent of all roles, and what it says to them. */
 
 export { InstanceLock } from './instance-lock.ts';
-export type { RoleKind, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
+export type { RoleFigures, RoleKind, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
 export { partIndexOf, partOfPlan, readPlan } from './plan-reader.ts';
 export { Supervisor } from './supervisor.ts';

@@ -6,6 +6,14 @@ import type { Config } from '../config/index.ts';
 /** Roles as processes. Of `ingest` there may be several; `demo` is the demo camera's own server. */
 export type RoleKind = 'ingest' | 'keeper' | 'serve' | 'demo';
 
+/** What a role says of itself when it is asked for a sign of life. */
+export type RoleFigures = {
+  /** Resident memory, pages shared with other processes included. */
+  readonly memoryBytes: number;
+  /** How late the event loop ran, 99th percentile since the last sign of life. */
+  readonly eventLoopDelayMsP99: number;
+};
+
 /** A process of the appliance as people see it. */
 export type RoleState = {
   /** `ingest-0`, `keeper`, `serve`, `demo`. */
@@ -25,13 +33,15 @@ export type SupervisorMessage =
   | { readonly type: 'plan'; readonly plan: Plan }
   /** To `serve`. */
   | { readonly type: 'roles'; readonly roles: readonly RoleState[] }
+  /** To `serve`: the last figures of a role. Apart from its state, whose changes people are told about. */
+  | { readonly type: 'figures'; readonly role: string; readonly figures: RoleFigures }
   /** To the keeper: this recording process ended, its open files are to be recovered. */
   | { readonly type: 'ingest-ended'; readonly name: string }
   | { readonly type: 'ping'; readonly id: number };
 
 export type RoleMessage =
   | { readonly type: 'ready' }
-  | { readonly type: 'pong'; readonly id: number }
+  | { readonly type: 'pong'; readonly id: number; readonly figures?: RoleFigures | undefined }
   /** From `serve`: `state/plan.json` was replaced. */
   | { readonly type: 'plan-changed' }
   /** Something to be shown once at the terminal, and never logged: the first password. */

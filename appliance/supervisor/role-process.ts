@@ -10,7 +10,7 @@ import type { Clock } from '../../storage/base/clock.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { Backoff } from '../../storage/base/retry.ts';
-import type { RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
+import type { RoleFigures, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
 
 /** How patient we are with a role. */
 export type RolePatience = {
@@ -34,6 +34,7 @@ export type RoleProcessDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly onState: () => void;
+  readonly onFigures: (figures: RoleFigures) => void;
   readonly onMessage: (message: RoleMessage) => void;
   readonly onEnded: () => void;
   /** Aborts when all roles are about to be stopped, in their order: whoever ends by itself then is not started anew. */
@@ -183,7 +184,9 @@ export class RoleProcess {
       this.#firstStart.resolve();
     } else if (message.type === 'failed') {
       this.#lastWords = message.hint === undefined ? message.message : `${message.message} (${message.hint})`;
-    } else if (message.type !== 'pong') this.#deps.onMessage(message);
+    } else if (message.type === 'pong') {
+      if (message.figures !== undefined) this.#deps.onFigures(message.figures);
+    } else this.#deps.onMessage(message);
   }
 
   #noteEnd(): void {

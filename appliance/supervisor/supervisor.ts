@@ -103,6 +103,7 @@ export class Supervisor {
         log,
         stopping: this.#lifetime.signal,
         onState: () => this.#tellServe(),
+        onFigures: (figures) => this.#send('serve', { type: 'figures', role: name, figures }),
         onMessage: (message) => this.#hear(message),
         onEnded: () => {
           if (kind === 'ingest') this.#send('keeper', { type: 'ingest-ended', name });

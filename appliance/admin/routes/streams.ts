@@ -87,7 +87,7 @@ const dayShape = z.object({
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'is not a day (2026-01-31)');
 
 export function addStreamRoutes(app: App, context: Context): void {
-  const { catalog, index, clock, board } = context;
+  const { catalog, index, clock, board, facts } = context;
   const onStream = (request: FastifyRequest) => streamResource(catalog, pathPart(request, 'streamId'));
   const find = (streamId: string) => requireStream(context, streamId);
 
@@ -225,7 +225,7 @@ export function addStreamRoutes(app: App, context: Context): void {
       schema: {
         summary: 'How much of each day was recorded, in a time zone',
         params: streamParams,
-        querystring: z.strictObject({ from: day, to: day, zone: z.string().min(1).max(64).default('UTC') }),
+        querystring: z.strictObject({ from: day, to: day, zone: z.string().min(1).max(64).default(facts.timeZone) }),
         response: { 200: z.object({ zone: z.string(), days: z.array(dayShape) }) },
       },
     },

@@ -7,6 +7,7 @@ import { callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
 import { diskSpace } from '../disk-space.ts';
 import type { App } from '../http-app.ts';
+import type { RoleState } from '../parts.ts';
 import { readiness } from '../readiness.ts';
 
 const roleShape = z.object({
@@ -14,6 +15,9 @@ const roleShape = z.object({
   state: z.enum(['starting', 'running', 'waiting', 'stopped']),
   sinceMs: z.number(),
   restarts: z.number(),
+  pid: z.number().nullable().describe('null: it does not run just now'),
+  memoryBytes: z.number().nullable().describe('resident; null: not known yet'),
+  eventLoopDelayMsP99: z.number().nullable().describe('of the last seconds; null: not known yet'),
   reason: z.string().nullable(),
 });
 
@@ -22,6 +26,7 @@ const systemShape = z.object({
   node: z.string(),
   startedMs: z.number(),
   nowMs: z.number(),
+  timeZone: z.string().describe('whose days are meant when nobody names a zone'),
   roles: z.array(roleShape),
   parts: z.array(z.object({ part: z.string(), ready: z.boolean(), reason: z.string().nullable() })),
   disks: z.array(
@@ -61,7 +66,8 @@ export function addSystemRoutes(app: App, context: Context): void {
         node: process.versions.node,
         startedMs: facts.startedMs,
         nowMs: clock.wallMs(),
-        roles: roles.list().map((role) => ({ ...role, reason: role.reason ?? null })),
+        timeZone: facts.timeZone,
+        roles: roles.list().map(roleAnswer),
         parts: parts(),
         disks,
         ...status,
@@ -125,4 +131,10 @@ export function addSystemRoutes(app: App, context: Context): void {
       return reply.code(ready ? 200 : 503).send({ ready, parts: now });
     },
   );
+}
+
+/** Figures of a process that is gone say nothing. */
+function roleAnswer({ role, state, sinceMs, restarts, pid, reason, figures }: RoleState): z.infer<typeof roleShape> {
+  const { memoryBytes = null, eventLoopDelayMsP99 = null } = (pid === undefined ? undefined : figures) ?? {};
+  return { role, state, sinceMs, restarts, pid: pid ?? null, memoryBytes, eventLoopDelayMsP99, reason: reason ?? null };
 }

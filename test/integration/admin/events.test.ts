@@ -61,7 +61,7 @@ test('a page gets a snapshot, states as they change, and newest instants togethe
   }
   await until('newest instants came', () => messages.some(({ type }) => type === 'streams'));
 
-  expect(messages[0]).toMatchObject({ type: 'snapshot', roles: [{ role: 'ingest-0' }] });
+  expect(messages[0]).toMatchObject({ type: 'snapshot', roles: [{ role: 'ingest-0' }, { role: 'keeper' }] });
   expect(messages).toContainEqual(
     expect.objectContaining({ type: 'state', state: expect.objectContaining({ reason: 'unreachable' }) }),
   );

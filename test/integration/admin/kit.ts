@@ -84,7 +84,11 @@ export async function startSite(options: SiteOptions = {}) {
     result: { tracks: [], picture: undefined, warnings: [], fault: undefined },
   };
   const planChanges = { count: 0 };
-  const roleStates: RoleState[] = [{ role: 'ingest-0', state: 'running', sinceMs: 1, restarts: 2 }];
+  const figures = { memoryBytes: 90_000_000, eventLoopDelayMsP99: 1.5 };
+  const roleStates: RoleState[] = [
+    { role: 'ingest-0', state: 'running', sinceMs: 1, restarts: 2, pid: 7, figures },
+    { role: 'keeper', state: 'waiting', sinceMs: 1, restarts: 3, reason: 'code 1', figures },
+  ];
   const roleCallbacks = new Set<() => void>();
   const index = own(new IndexReader(deps, { path: paths.index }));
 
@@ -144,6 +148,7 @@ export async function startSite(options: SiteOptions = {}) {
   };
   const serve = own(
     new Serve(serveDeps, {
+      timeZone: 'Asia/Kolkata',
       paths,
       version: '0.0.0-test',
       host: options.host ?? '127.0.0.1',

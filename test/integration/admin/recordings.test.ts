@@ -81,11 +81,12 @@ test('segments are listed page by page', async () => {
   expect(rest.next).toBeNull();
 });
 
-test('days are those of the zone that was asked for', async () => {
+test('days are those of the zone that was asked for, else of the site', async () => {
   const { admin, streamId } = await siteWithRecordings();
   const path = `/api/streams/${streamId}/days`;
 
   const berlin = await admin.get(`${path}?from=2026-01-10&to=2026-01-10&zone=Europe/Berlin`);
+  const site = await admin.get(`${path}?from=2026-01-10&to=2026-01-10`);
   const nowhere = await admin.get(`${path}?from=2026-01-10&to=2026-01-10&zone=Europe/Nowhere`);
 
   expect(berlin.json).toMatchObject({
@@ -93,6 +94,7 @@ test('days are those of the zone that was asked for', async () => {
     days: [{ day: '2026-01-10', beginMs: Date.UTC(2026, 0, 9, 23), recordedMs: 5 * minute }],
   });
   expect(berlin.json.days[0].gapMsByReason).toMatchObject({ unreachable: minute });
+  expect(site.json).toMatchObject({ zone: 'Asia/Kolkata', days: [{ beginMs: Date.UTC(2026, 0, 9, 18, 30) }] });
   expect(nowhere).toMatchObject({ status: 400, json: { error: { message: 'no such time zone' } } });
 });
 

@@ -37,11 +37,17 @@ test('the system page has versions, roles, disks and what the keeper says', asyn
 
   expect(json).toMatchObject({
     version: '0.0.0-test',
-    roles: [{ role: 'ingest-0', state: 'running', restarts: 2, reason: null }],
+    timeZone: 'Asia/Kolkata',
     keeper: { isIndexOpen: true },
     keeperFault: null,
     hasAuthority: true,
   });
+  const running = { pid: 7, memoryBytes: 90_000_000, eventLoopDelayMsP99: 1.5, reason: null };
+  const waiting = { pid: null, memoryBytes: null, eventLoopDelayMsP99: null, reason: 'code 1' };
+  expect(json.roles).toEqual([
+    { role: 'ingest-0', state: 'running', sinceMs: 1, restarts: 2, ...running },
+    { role: 'keeper', state: 'waiting', sinceMs: 1, restarts: 3, ...waiting },
+  ]);
   expect(json.disks[0]).toMatchObject({ places: expect.arrayContaining(['data']), bytesFree: expect.any(Number) });
   expect((await admin.get('/api/system/ca.pem')).text).toBe(site.ca);
 });

@@ -195,6 +195,7 @@ describe('a role that is no longer well', () => {
         clock: systemClock,
         log: silentLog,
         onState: () => {},
+        onFigures: () => {},
         onMessage: () => {},
         onEnded: () => {},
         stopping: new AbortController().signal,
