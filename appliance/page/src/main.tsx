@@ -44,9 +44,12 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
   const [cameras, { refetch }] = createResource(
     async () => (await call<{ cameras: Camera[] }>('GET', '/api/cameras')).cameras,
   );
-  const events = connectEvents((what) => {
-    if (what === 'cameras') void refetch();
-  });
+  const events = connectEvents(
+    (what) => {
+      if (what === 'cameras') void refetch();
+    },
+    () => props.onLogout(),
+  );
   const logout = async () => {
     await call('DELETE', '/api/session');
     props.onLogout();
