@@ -12,7 +12,7 @@ import { ByteCache } from '../byte-cache.ts';
 import type { FragmentSource, PlayableFragment } from '../fragment-source.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
 import { chooseTracks } from '../playable-tracks.ts';
-import { decoderInput, type KeyFrame, keyFramesOf } from './key-frame.ts';
+import { decoderInput, type KeyFrame, keyFramesOf, needsOwnDecoder } from './key-frame.ts';
 import type { PictureFormat } from './picture-decoder.ts';
 
 export type PictureOptions = {
@@ -115,7 +115,9 @@ export class Images {
       const found = choose(await this.#framesOf(reference));
       if (found === undefined) throw appError('data_loss', 'the fragment has no key frame', { streamId, number });
       const codec = found.track.codec === 'h265' ? 'h265' : 'h264';
-      const bytes = await this.#decoders.decode({ codec, ...size }, decoderInput(found.track, found.frame.bytes));
+      const owner = needsOwnDecoder(found.track) ? { ownerId: streamId } : {};
+      const input = decoderInput(found.track, found.frame.bytes);
+      const bytes = await this.#decoders.decode({ codec, ...size, ...owner }, input);
       return { bytes, serverTimestampMs: found.frame.serverTimestampMs, fragmentNumber: number, ...size };
     });
   }

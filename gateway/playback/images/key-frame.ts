@@ -1,17 +1,21 @@
 /** Finds the key frame for a moment in a fragment and writes it as a decoder wants it. Pure. */
 
+import { appError, isAppError } from '../../../storage/base/errors.ts';
 import {
   forEachNal,
   h264NalType,
   h264NalTypes,
+  h264Parameters,
   h265NalType,
   h265NalTypes,
   parameterSetsOf,
+  parseAvcC,
   readCluster,
 } from '../../../storage/media/index.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import type { PlayableFragment } from '../fragment-source.ts';
 import { withImmediateOutput } from './immediate-output.ts';
+import { onePicture } from './one-picture.ts';
 
 /** A key frame of a fragment; `bytes` is a view into the cluster. */
 export type KeyFrame = {
@@ -49,7 +53,27 @@ export function keyFramesOf(reference: PlayableFragment, cluster: Uint8Array, tr
     }));
 }
 
-/** Parameter sets, key frame and an end mark in Annex B form: everything for one picture. */
+/**
+ * Whether a track's key frames may be pairs of fields, the second of which refers to the first. They are not told from two
+ * pictures without reading all of their heads, so nobody else may share their decoder.
+ */
+export function needsOwnDecoder(track: Track): boolean {
+  if (track.codec === 'h265') return false;
+  try {
+    const [sps] = parseAvcC(track.codecPrivate).sps;
+    return sps === undefined || h264Parameters(sps, []).isInterlaced;
+  } catch (error) {
+    if (isAppError(error)) return true;
+    throw error;
+  }
+}
+
+/**
+ * Parameter sets, key frame and an end mark in Annex B form: everything for one picture, and for no more than one where decoders
+ * are shared.
+ *
+ * @throws AppError data_loss  all of it refers to other pictures
+ */
 export function decoderInput(track: Track, frame: Uint8Array): Uint8Array {
   const codec = track.codec === 'h265' ? 'h265' : 'h264';
   const nals: Uint8Array[] = [...parameterSetsOf(track)];
@@ -57,7 +81,9 @@ export function decoderInput(track: Track, frame: Uint8Array): Uint8Array {
     const nal = bytes.subarray(begin, end);
     if (!isDelimiter(codec, nal)) nals.push(nal);
   });
-  return Buffer.concat([...nals.flatMap((nal) => [startCode, withImmediateOutput(codec, nal)]), ends[codec]]);
+  const shown = needsOwnDecoder(track) ? nals : onePicture(codec, nals);
+  if (shown.length === 0) throw appError('data_loss', 'the key frame has no picture of its own', { codec });
+  return Buffer.concat([...shown.flatMap((nal) => [startCode, withImmediateOutput(codec, nal)]), ends[codec]]);
 }
 
 function isDelimiter(codec: 'h264' | 'h265', nal: Uint8Array): boolean {

@@ -16,6 +16,8 @@ export type PictureFormat = {
   readonly codec: 'h264' | 'h265';
   readonly widthPixels: number;
   readonly heightPixels: number;
+  /** Whose pictures alone it decodes; undefined: everybody's. */
+  readonly ownerId?: string;
 };
 
 type Child = {

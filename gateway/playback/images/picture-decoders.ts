@@ -30,7 +30,7 @@ export class PictureDecoders {
   /** Decodes one key frame to a JPEG of the format's size. @throws AppError as `PictureDecoder.decode` */
   async decode(format: PictureFormat, input: Uint8Array): Promise<Uint8Array> {
     if (this.#isClosed) throw appError('cancelled', 'picture decoders are closed');
-    const key = `${format.codec} ${format.widthPixels}x${format.heightPixels}`;
+    const key = `${format.codec} ${format.widthPixels}x${format.heightPixels} ${format.ownerId ?? ''}`;
     const entry = this.#entries.get(key) ?? { decoder: new PictureDecoder(this.#dependencies, format), usedMs: 0 };
     this.#entries.delete(key);
     this.#entries.set(key, entry);
