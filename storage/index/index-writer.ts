@@ -20,6 +20,7 @@ import { type LedgerRows, ledgerRows } from './ledger-rows.ts';
 import { removalRows } from './removal-rows.ts';
 import { salvageRows } from './salvage.ts';
 import { type SegmentRows, segmentRows } from './segment-rows.ts';
+import { SpareRoom } from './spare-room.ts';
 import { type StateRows, stateRows } from './state-rows.ts';
 
 /** What a transaction can do. */
@@ -44,6 +45,7 @@ export class IndexWriter {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #path: string;
+  readonly #spareRoom: SpareRoom;
   #database: Database | undefined;
   #change: IndexChange | undefined;
 
@@ -51,6 +53,7 @@ export class IndexWriter {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#path = options.path;
+    this.#spareRoom = new SpareRoom(`${options.path}.spare`);
   }
 
   /**
@@ -63,7 +66,7 @@ export class IndexWriter {
     // A removed index with its log left behind would give the old pages to the new file.
     if (isNew) await this.#removeSideFiles();
     try {
-      this.#open({ isChecked: !isNew && !existsSync(this.#cleanMark) });
+      this.#openOnFullDisk({ isChecked: !isNew && !existsSync(this.#cleanMark) });
       await rm(this.#cleanMark, { force: true });
       return { kind: isNew ? 'created' : 'opened' };
     } catch (error) {
@@ -136,12 +139,16 @@ export class IndexWriter {
     try {
       return database.transaction(() => changes(change)).immediate();
     } catch (error) {
-      throw databaseError(error);
+      const failure = databaseError(error);
+      // What needs room now is tried again by its caller.
+      if (isAppError(failure, 'resource_exhausted')) this.#giveSpareRoom();
+      throw failure;
     }
   }
 
   /** Folds the write-ahead log into the file, so that it does not grow behind long readers. */
   checkpoint(): void {
+    this.#spareRoom.keep();
     try {
       this.#database?.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {
@@ -155,6 +162,23 @@ export class IndexWriter {
 
   get #opened(): IndexChange {
     return must(this.#change, 'the index writer is started');
+  }
+
+  #openOnFullDisk(options: { readonly isChecked: boolean }): void {
+    try {
+      this.#open(options);
+    } catch (error) {
+      this.#forget();
+      if (isAppError(error, 'data_loss') || !this.#giveSpareRoom()) throw error;
+      this.#open(options);
+    }
+    this.#spareRoom.keep();
+  }
+
+  #giveSpareRoom(): boolean {
+    const isGiven = this.#spareRoom.give();
+    if (isGiven) this.#log.warn('disk of the index is full, its spare room is used', { path: this.#path });
+    return isGiven;
   }
 
   #open({ isChecked }: { readonly isChecked: boolean }): void {

@@ -126,6 +126,8 @@ export const limits = {
   readerFragmentsMax: 100_000,
   /** Without hints a reader with listeners looks for new fragments this often. */
   readerPollMs: 1_000,
+  /** Kept free for the index on a full disk: its log of some thousand removals, many times over. */
+  indexSpareBytes: 8 * MiB,
   /** Days of one completeness question: a year and a bit, half a million intervals at worst. */
   completenessDaysMax: 400,
   /** One read from an object store: a whole segment, or the largest fragment. */

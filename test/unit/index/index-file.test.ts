@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { IndexReader, IndexWriter } from '../../../storage/index/index.ts';
+import { canMount, mountImage } from '../../kit/disks.ts';
 import { someSegment } from '../../kit/segments.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -197,6 +198,33 @@ test('a writer leaves an index of a newer release alone', async () => {
     message: expect.stringContaining('newer'),
   });
   expect(existsSync(path)).toBe(true);
+});
+
+test.skipIf(!canMount)('a full disk neither keeps the index from opening nor footage from being removed', async () => {
+  const disk = `${await temporaryDirectory()}/disk`;
+  await mountImage(disk, { image: `${disk}.img`, byteLength: 96 * 1024 * 1024 });
+  const path = `${disk}/db/index.sqlite`;
+  await filledIndex(path);
+  const filler = await open(`${disk}/filler`, 'a');
+  const fill = async (piece: Uint8Array) => {
+    while ((await filler.write(piece).catch(() => ({ bytesWritten: 0 }))).bytesWritten > 0);
+  };
+  await fill(new Uint8Array(1024 * 1024));
+  await fill(new Uint8Array(1));
+  await filler.close();
+
+  const writer = writerOf(path);
+  await writer.start();
+  writer.transaction((change) => {
+    for (const segment of change.queries.segments.oldestFrom('door', 0, 1))
+      change.segments.remove(segment, { reason: 'disk-full', isUrgent: true, nowMs: t0 });
+  });
+
+  expect(writer.garbage.garbageTotals().segments).toBe(1);
+  await rm(`${disk}/filler`);
+  writer.checkpoint();
+  expect(existsSync(`${path}.spare`)).toBe(true);
+  await writer.close();
 });
 
 test('a transaction that throws changes nothing', async () => {
