@@ -71,14 +71,24 @@ export function requestError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!(error instanceof Error)) return appError('internal', String(error));
   const code = 'code' in error ? String(error.code) : '';
-  const known = fastifyErrors[code];
+  const known = fastifyErrors[code] ?? refusalOf(error, code);
   if (known === undefined) return appError('internal', error.message, { cause: error });
   const [appCode, httpStatus, message, hint] = known;
   return appError(appCode, message, { httpStatus, cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
+type Refusal = readonly [code: ErrorCode, httpStatus: number, message: string, hint?: string];
+
+/** What a client did, and not we: an error of ours would be in the log for a person to look at. */
+function refusalOf(error: Error, code: string): Refusal | undefined {
+  if (code === 'ECONNRESET' && error.message === 'aborted') return ['cancelled', 499, 'the client left'];
+  const isRefusal =
+    'statusCode' in error && typeof error.statusCode === 'number' && Math.floor(error.statusCode / 100) === 4;
+  return isRefusal ? ['invalid_argument', 400, 'the request is not understood'] : undefined;
+}
+
 /** Fastify's own refusals of requests, by its codes. */
-const fastifyErrors: Readonly<Record<string, readonly [ErrorCode, number, string, string?]>> = {
+const fastifyErrors: Readonly<Record<string, Refusal>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['invalid_argument', 413, 'the body is too large'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'invalid_argument',
@@ -90,5 +100,6 @@ const fastifyErrors: Readonly<Record<string, readonly [ErrorCode, number, string
   FST_ERR_CTP_INVALID_JSON_BODY: ['invalid_argument', 400, 'the body is not JSON'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid_argument', 400, 'the body has another length than it says'],
   FST_ERR_BAD_URL: ['invalid_argument', 400, 'the path is not percent-encoded correctly'],
+  FST_STATIC_FORBIDDEN_PATH: ['not_found', 404, 'there is nothing at this path'],
   FST_ERR_MAX_PARAM_LENGTH: ['invalid_argument', 414, 'a part of the path is too long'],
 };
