@@ -168,8 +168,9 @@ test('real cameras of all kinds are recorded picture by picture, and what they d
     const holes = pictures.missing.filter((number) => number < endNumber);
     if (!interrupted.includes(one)) expect({ name, holes }).toEqual({ name, holes: [] });
   }
-  const [file = ''] = await segmentFiles(dataDirectory, modern.streamId);
-  expect((await probeFrames(file)).map((stream) => stream.codec_name).sort()).toEqual(['hevc', 'opus']);
+  // On a busy machine the sound may come later than the first run waits for it: it is in the last one.
+  const last = (await segmentFiles(dataDirectory, modern.streamId)).at(-1) ?? '';
+  expect((await probeFrames(last)).map((stream) => stream.codec_name).sort()).toEqual(['hevc', 'opus']);
 });
 
 test('what is wrong with a camera is said within seconds, with what to do, and no other camera notices', {

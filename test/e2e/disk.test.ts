@@ -14,6 +14,7 @@ import {
   judgeStream,
   nothingWrong,
   shownState,
+  timeline,
   untilOnDisk,
   untilRecorded,
   untilState,
@@ -101,6 +102,48 @@ test.skipIf(!canMount)(
       for (const reason of all) reasons.add(reason);
     }
     expect([...reasons].sort()).toEqual(expect.arrayContaining(['disk-full', 'write-failed']));
+    await appliance.close();
+    expect(await checkFindings(dataDirectory)).toEqual([]);
+  },
+);
+
+test.skipIf(!canMount)(
+  'on one disk for everything that somebody else fills all parts answer, and recording goes on when there is room',
+  { timeout: 120_000 },
+  async () => {
+    const dataDirectory = await temporaryDirectory();
+    await mountMemory(dataDirectory, 160 * MiB);
+    const simulator = await startCameraSimulator({ cameras: 1, mode: 'burst', clip: small });
+    onTestFinished(() => simulator.close());
+    const appliance = await startAppliance({ dataDirectory });
+    onTestFinished(() => appliance.close());
+    const beginMs = Date.now();
+    const [camera = { cameraId: '', streamId: '' }] = await addSimulated(appliance, simulator, 1);
+    await untilRecorded(appliance, camera.streamId, Date.now() + 1_000);
+
+    const { bavail, bsize } = await statfs(dataDirectory);
+    await writeFile(join(dataDirectory, 'filler'), Buffer.alloc(bavail * bsize - 256 * 1024)).catch(() => {});
+    await untilState(appliance, camera.cameraId, {
+      what: 'the state says that the disk is full',
+      is: ({ isRecording, warnings }) => !isRecording && warnings.some((warning) => warning.includes('disk-full')),
+    });
+    const fullMs = Date.now();
+    await until('the disk was full for three seconds', () => Date.now() - fullMs > 3_000);
+    for (const path of ['/readyz', '/api/system', '/api/cameras', '/metrics']) {
+      expect(await appliance.call('GET', path)).toBeDefined();
+    }
+    await rm(join(dataDirectory, 'filler'));
+    await untilRecorded(appliance, camera.streamId, Date.now() + 1_500);
+    await untilWell(appliance, camera.cameraId);
+
+    const wallMs = (frame: number) => simulator.frameWallMs(0, frame);
+    const { streamId } = camera;
+    const { judgement } = await judgeStream(appliance, { dataDirectory, streamId, beginMs, wallMs });
+    expect(judgement).toEqual(nothingWrong);
+    // What was recorded before may have been removed to make room; the gap is told all the same.
+    await until('the ledger says so', async () =>
+      (await timeline(appliance, streamId, beginMs)).gaps.some((gap) => gap.reasons.includes('disk-full')),
+    );
     await appliance.close();
     expect(await checkFindings(dataDirectory)).toEqual([]);
   },
