@@ -31,6 +31,7 @@ const pathKeys = new Set([
   'tls.certificateFile',
   'tls.keyFile',
   'journal.directory',
+  'journal.spareDirectories',
   'objects.directory',
   'siteKeyFile',
 ]);
@@ -60,13 +61,28 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
     const text = given(name);
     if (text === undefined) continue;
     origin.set(name, flags.has(name) ? `--${flagName(key)}` : environmentName(key));
-    put(tree, key.path, pathKeys.has(name) ? resolve(input.workingDirectory, text) : valueOfText(key.type, text));
+    put(
+      tree,
+      key.path,
+      pathKeys.has(name) ? pathOfText(key, text, input.workingDirectory) : valueOfText(key.type, text),
+    );
   }
   if (tree.dataDirectory === undefined) tree.dataDirectory = data;
 
   const result = configSchema.safeParse(tree);
   if (!result.success) throw explain(result.error, { tree, file, origin, keys });
   return result.data;
+}
+
+/** One path, or a list of them: `[/mnt/a, /mnt/b]`. */
+function pathOfText(key: ConfigKey, text: string, directory: string): unknown {
+  if (!Array.isArray(key.defaultValue)) return resolve(directory, text);
+  const value = valueOfText(key.type, text);
+  return Array.isArray(value) ? resolvedAll(value, directory) : value;
+}
+
+function resolvedAll(values: readonly unknown[], directory: string): unknown[] {
+  return values.map((value) => (typeof value === 'string' && value !== '' ? resolve(directory, value) : value));
 }
 
 /** Replaces a value that only text could carry by what the key's type takes: `8443`, `true`, `[a, b]`. */
@@ -126,6 +142,7 @@ function resolvePaths(tree: Record<string, unknown>, directory: string): void {
     const path = name.split('.');
     const value = get(tree, path);
     if (typeof value === 'string' && value !== '') put(tree, path, resolve(directory, value));
+    if (Array.isArray(value)) put(tree, path, resolvedAll(value, directory));
   }
 }
 

@@ -101,6 +101,11 @@ const configFields = z.strictObject({
       changeNeeds: 'restart',
       example: '/mnt/journal',
     }),
+    spareDirectories: key(z.array(path).max(8).default([]), {
+      description:
+        'Written to while the journal directory cannot be (full, read-only, broken), in this order; best on other disks. Take one out of the list only when it is empty.',
+      changeNeeds: 'restart',
+    }),
     syncPeriodMs: key(z.number().int().min(100).max(60_000).default(2_000), {
       description:
         'How often written media is made safe against power loss: 2000 on flash, 5000 to 10000 on a spinning disk.',

@@ -12,7 +12,11 @@ export const installDirectory = join(import.meta.dirname, '..', '..');
 
 /** Where everything lies by this configuration. */
 export function pathsOf(config: Config): Paths {
-  return pathsUnder(config.dataDirectory, { journal: config.journal.directory, objects: config.objects.directory });
+  return pathsUnder(config.dataDirectory, {
+    journal: config.journal.directory,
+    journalSpares: config.journal.spareDirectories,
+    objects: config.objects.directory,
+  });
 }
 
 export function siteKeyPath(config: Config): string {

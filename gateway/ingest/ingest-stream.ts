@@ -11,7 +11,7 @@ import { isRing, type PlannedSource, type SourceState } from '../../storage/mode
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
 import { limits } from '../../storage/model/limits.ts';
-import type { Paths } from '../../storage/model/paths.ts';
+import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import type { GapReason, RunEndReason } from '../../storage/model/run.ts';
 import { type DropReason, Recorder, type RecorderDeps } from '../record/index.ts';
 import { SourceRunner, type SourceSession } from './source-runner.ts';
@@ -30,6 +30,7 @@ export class IngestStream {
   readonly #numbers: NumberAllocator;
   readonly #recorder: Recorder;
   readonly #hub: StreamHub;
+  readonly #paths: Paths;
   readonly #runner: SourceRunner;
   #planned: PlannedSource;
   #hasNumbers = false;
@@ -44,6 +45,7 @@ export class IngestStream {
     const log = deps.log.child({ streamId, cameraId });
     this.#deps = { ...deps, log };
     this.#planned = planned;
+    this.#paths = paths;
     const { clock, random } = deps;
     this.#numbers = new NumberAllocator(
       { clock, log, random },
@@ -96,6 +98,12 @@ export class IngestStream {
       warnings.push(`${runsLastHour} runs began in the last hour: the camera or its connection is not stable`);
     }
     if (failure !== undefined) warnings.push(`nothing is recorded: ${failure.message} (${failure.reason})`);
+    const [preferred] = journalRoots(this.#paths);
+    if (this.#recorder.root !== undefined && this.#recorder.root !== preferred?.root) {
+      warnings.push(
+        `recorded in the spare directory ${this.#recorder.root} since ${preferred?.root} could not be written: look at its disk`,
+      );
+    }
     return {
       streamId: this.#planned.streamId,
       ...status,

@@ -4,7 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, toAppError } from '../../storage/base/errors.ts';
@@ -14,9 +14,9 @@ import { ByteBudget } from '../../storage/journal/index.ts';
 import { LaneServer, type LaneSnapshot } from '../../storage/lane/index.ts';
 import { isSameSource, type Plan, type PlannedSource } from '../../storage/model/camera.ts';
 import { limits } from '../../storage/model/limits.ts';
-import type { Paths } from '../../storage/model/paths.ts';
+import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
-import { JournalPlaces, LedgerFile } from '../record/index.ts';
+import { JournalPlaces, LedgerFile, ledgerEpoch } from '../record/index.ts';
 import { RtspSession, readTurnMs, SharedReads } from '../rtsp/index.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { IngestStream } from './ingest-stream.ts';
@@ -36,8 +36,6 @@ export type IngestOptions = {
   readonly paths: Paths;
   /** `ingest-0` */
   readonly name: string;
-  /** Directories with `open` and `finished` in them, most preferred first; the data directory's own when absent. */
-  readonly journalDirectories?: readonly string[];
   readonly syncPeriodMs: number;
 };
 
@@ -64,7 +62,7 @@ export class Ingest {
     this.#places = new JournalPlaces(
       { clock, log, random },
       {
-        roots: options.journalDirectories ?? [dirname(paths.journalOpen)],
+        roots: journalRoots(paths).map((place) => place.root),
         state: paths.state,
         ingestName: name,
         syncPeriodMs,
@@ -116,7 +114,8 @@ export class Ingest {
     await this.#places.start();
     this.#lifetime.own(this.#places);
     const directory = join(paths.state, name, 'ledger');
-    this.#ledger = this.#lifetime.own(new LedgerFile({ clock, log }, { directory, epoch: this.#places.epoch }));
+    const epoch = await ledgerEpoch(directory, this.#places.epoch);
+    this.#ledger = this.#lifetime.own(new LedgerFile({ clock, log }, { directory, epoch }));
     await this.#server.start();
     this.#lifetime.own(this.#server);
     this.#lifetime.defer(() => this.#closeStreams([...this.#streams.keys()], 'shutdown'));

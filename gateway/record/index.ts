@@ -2,5 +2,5 @@
 
 export type { DropReason } from './fragment-sink.ts';
 export { type JournalPlace, JournalPlaces, type PlaceFault } from './journal-places.ts';
-export { type Ledger, LedgerFile } from './ledger-file.ts';
+export { type Ledger, LedgerFile, ledgerEpoch } from './ledger-file.ts';
 export { Recorder, type RecorderDeps, type RecorderOptions } from './recorder.ts';

@@ -41,8 +41,15 @@ type Entry = {
   place: JournalPlace | undefined;
   epoch: number | undefined;
   fault: PlaceFault | undefined;
+  failedMs: number;
   retryAtMs: number;
 };
+
+/**
+ * Where another place takes writes, one that failed is left alone for so long: a full disk takes a small fragment now and then,
+ * and each attempt that fails costs seconds.
+ */
+const patienceMs = 10_000;
 
 export class JournalPlaces {
   readonly #clock: Clock;
@@ -67,6 +74,7 @@ export class JournalPlaces {
       place: undefined,
       epoch: undefined,
       fault: undefined,
+      failedMs: Number.NEGATIVE_INFINITY,
       retryAtMs: Number.NEGATIVE_INFINITY,
     }));
   }
@@ -84,9 +92,9 @@ export class JournalPlaces {
     return this.#lifetime.close();
   }
 
-  /** The newest epoch: that of the first place where it could be opened. */
+  /** The epoch of the preferred place; 0 while it could not be opened. */
   get epoch(): number {
-    return this.#entries.find((entry) => entry.epoch !== undefined)?.epoch ?? 0;
+    return this.#entries[0]?.epoch ?? 0;
   }
 
   get faults(): readonly PlaceFault[] {
@@ -100,12 +108,15 @@ export class JournalPlaces {
   /** The best place whose turn it is, or undefined while all of them wait. */
   pick(): JournalPlace | undefined {
     const nowMs = this.#clock.monotonicMs();
-    for (const entry of this.#entries) {
-      if (nowMs < entry.retryAtMs) continue;
-      if (entry.place !== undefined) return entry.place;
-      void this.#open(entry, { isFirst: false });
-    }
-    return undefined;
+    const due = this.#entries.filter((entry) => nowMs >= entry.retryAtMs);
+    for (const entry of due) if (entry.place === undefined) void this.#open(entry, { isFirst: false });
+    const open = due.filter((entry) => entry.place !== undefined);
+    return (open.find((entry) => !this.#isSuspect(entry)) ?? open[0])?.place;
+  }
+
+  /** It failed a short while ago, and there are others. */
+  #isSuspect(entry: Entry): boolean {
+    return this.#entries.length > 1 && this.#clock.monotonicMs() - entry.failedMs < patienceMs;
   }
 
   /** Nothing is written there for a while. */
@@ -119,7 +130,7 @@ export class JournalPlaces {
   succeeded(place: JournalPlace): void {
     const entry = this.#entries.find((each) => each.place === place);
     // A hundred runs fail one after the other: one that still got through says nothing while the place waits.
-    if (entry?.fault === undefined || this.#clock.monotonicMs() < entry.retryAtMs) return;
+    if (entry?.fault === undefined || this.#clock.monotonicMs() < entry.retryAtMs || this.#isSuspect(entry)) return;
     entry.fault = undefined;
     entry.backoff.reset();
     this.#log.info('journal takes writes again', { root: entry.root });
@@ -129,7 +140,8 @@ export class JournalPlaces {
     const delayMs = entry.backoff.nextDelayMs();
     if (entry.fault === undefined) this.#log.error('journal cannot be written', { ...fault, retryInMs: delayMs });
     entry.fault = fault;
-    entry.retryAtMs = this.#clock.monotonicMs() + delayMs;
+    entry.failedMs = this.#clock.monotonicMs();
+    entry.retryAtMs = entry.failedMs + delayMs;
   }
 
   async #open(entry: Entry, { isFirst }: { readonly isFirst: boolean }): Promise<void> {

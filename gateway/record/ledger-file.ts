@@ -3,7 +3,7 @@
  * never holds up a recorder: lines wait in memory while the disk does not take them, and are bounded there.
  */
 
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
@@ -15,6 +15,16 @@ import { limits } from '../../storage/model/limits.ts';
 export type Ledger = { add(line: LedgerLine): void };
 
 const retryMs = 2_000;
+
+/**
+ * The epoch of a process's ledger: that of its preferred journal directory, where the keeper looks for the dead; a new one of
+ * its own where that directory could not be opened, since no two processes may write one file.
+ */
+export async function ledgerEpoch(directory: string, journalEpoch: number): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const used = names.map((name) => Number.parseInt(name, 10)).filter((epoch) => Number.isSafeInteger(epoch));
+  return Math.max(journalEpoch, ...used.map((epoch) => epoch + 1));
+}
 
 export class LedgerFile implements Ledger {
   readonly #clock: Clock;

@@ -97,6 +97,11 @@ export class Recorder {
     return this.#run?.runId;
   }
 
+  /** The journal directory that the run is written to. */
+  get root(): string | undefined {
+    return this.#run?.place.root;
+  }
+
   /** Why nothing is written although units come, or undefined when all is well. */
   get failure(): { readonly reason: GapReason; readonly message: string } | undefined {
     return this.#failure;

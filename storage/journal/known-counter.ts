@@ -3,20 +3,19 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
-import type { Paths } from '../model/paths.ts';
+import { type JournalPaths, journalRoots } from '../model/paths.ts';
 
 /**
  * The highest first counter of a stream's segment files, open and finished; 0 when there are none. Fragments of that file have
  * higher ones: `NumberAllocator` adds a segment's worth.
  */
-export async function highestJournalCounter(
-  paths: Pick<Paths, 'journalOpen' | 'journalFinished'>,
-  streamId: string,
-): Promise<number> {
-  const epochs = (await namesIn(paths.journalOpen)).map((epoch) => join(paths.journalOpen, epoch, streamId));
+export async function highestJournalCounter(paths: JournalPaths, streamId: string): Promise<number> {
   let highest = 0;
-  for (const directory of [...epochs, join(paths.journalFinished, streamId)]) {
-    for (const name of await namesIn(directory)) highest = Math.max(highest, counterOf(name));
+  for (const { open, finished } of journalRoots(paths)) {
+    const epochs = (await namesIn(open)).map((epoch) => join(open, epoch, streamId));
+    for (const directory of [...epochs, join(finished, streamId)]) {
+      for (const name of await namesIn(directory)) highest = Math.max(highest, counterOf(name));
+    }
   }
   return highest;
 }

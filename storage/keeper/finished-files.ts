@@ -1,11 +1,17 @@
-/** What lies under `journal/finished`: names and places, nothing of their content. */
+/** What lies under `finished` of the journal's directories: names and places, nothing of their content. */
 
 import { mkdir, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, toAppError } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
 
-export type FinishedFile = { readonly streamId: string; readonly name: string; readonly path: string };
+export type FinishedFile = {
+  readonly streamId: string;
+  readonly name: string;
+  readonly path: string;
+  /** `finished` of its journal root. */
+  readonly directory: string;
+};
 
 /** Room of a file system, bytes, and its device number. */
 export type Space = { readonly freeBytes: number; readonly totalBytes: number; readonly device: number };
@@ -19,9 +25,20 @@ export async function listFinished(directory: string): Promise<FinishedFile[]> {
     if (!entry.isDirectory()) continue;
     const within = join(directory, entry.name);
     const names = (await entriesOf(within)).map((file) => file.name).filter((name) => name.endsWith(segmentSuffix));
-    for (const name of names.sort()) files.push({ streamId: entry.name, name, path: join(within, name) });
+    for (const name of names.sort()) files.push({ streamId: entry.name, name, path: join(within, name), directory });
   }
   return files;
+}
+
+/** Where a finished file lies, or would lie if it were in the first of the directories. */
+export async function findFinished(
+  directories: readonly string[],
+  file: { readonly streamId: string; readonly name: string },
+): Promise<string> {
+  const [first = '', ...others] = directories.map((directory) => join(directory, file.streamId, file.name));
+  if (others.length === 0 || (await statFile(first)) !== undefined) return first;
+  for (const path of others) if ((await statFile(path)) !== undefined) return path;
+  return first;
 }
 
 /** Removes a file; one that is gone already is no error. */
@@ -46,7 +63,8 @@ export async function statFile(path: string): Promise<{ byteLength: number; chan
     const { size, mtimeMs } = await stat(path);
     return { byteLength: size, changedMs: mtimeMs };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
     throw toAppError(error);
   }
 }

@@ -18,7 +18,7 @@ import { Backoff } from '../base/retry.ts';
 import { IndexWriter, type Span, type StreamPolicy } from '../index/index.ts';
 import { isRing, type Plan } from '../model/camera.ts';
 import { limits } from '../model/limits.ts';
-import type { Paths } from '../model/paths.ts';
+import { journalRoots, type Paths } from '../model/paths.ts';
 import type { ObjectStore } from '../objects/index.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { type Space, spaceOf } from './finished-files.ts';
@@ -112,16 +112,16 @@ export class Keeper {
     const isInRing = (streamId: string, span: Span) =>
       !(this.#ledger.wasWanted(streamId, span) ?? !this.#isRing(streamId));
     const onLocalGone = (fileName: string) => this.#takeIn.forget(fileName);
-    const finishedDirectory = paths.journalFinished;
+    const finishedDirectories = journalRoots(paths).map((root) => root.finished);
     this.holds = new Holds({ clock, log, index }, { path: join(paths.state, 'keeper', 'holds.json') });
     this.#ledger = new GapLedger({ clock, log, index }, { stateDirectory: paths.state });
     this.#recovery = new Recovery({ log, index, ledger: this.#ledger }, paths);
-    this.#takeIn = new TakeIn({ clock, log, index, ledger: this.#ledger, isRing: isInRing }, { finishedDirectory });
-    this.#storeOut = new StoreOut({ log, index, gate: this.gate, onLocalGone }, { finishedDirectory });
+    this.#takeIn = new TakeIn({ clock, log, index, ledger: this.#ledger, isRing: isInRing }, { finishedDirectories });
+    this.#storeOut = new StoreOut({ log, index, gate: this.gate, onLocalGone }, { finishedDirectories });
     this.#retention = new Retention(
-      { clock, log, index, gate: this.gate, onLocalGone },
+      { clock, log, index, gate: this.gate, onLocalGone, isInSpare: (name) => this.#takeIn.isInSpare(name) },
       {
-        finishedDirectory,
+        finishedDirectories,
         bytesMax: options.bytesMax,
         localBytesMax: options.localBytesMax,
         diskReserveBytes: options.diskReserveBytes,

@@ -68,10 +68,15 @@ export type OldestOf<Segment extends Candidate> = (streamId: string, fromMs: num
 
 const hourMs = 3_600_000;
 
-/** The removals that bring everything under its limits, oldest first, and never anything under hold. */
+/**
+ * The removals that bring everything under its limits, oldest first, and never anything under hold.
+ *
+ * @param isInSpare  of a local segment: it lies on another disk than the journal, so that its removal gives that one no room
+ */
 export function planRemovals<Segment extends Candidate>(
   input: QuotaInput,
   oldest: OldestOf<Segment>,
+  isInSpare: (segment: Segment) => boolean = () => false,
 ): QuotaPlan<Segment> {
   const plan = new Plan(input, oldest);
   if (input.isClockTrusted) for (const stream of input.streams) plan.removeByAge(stream);
@@ -86,11 +91,16 @@ export function planRemovals<Segment extends Candidate>(
   }
   if (input.localBytesMax !== undefined) {
     const over = { bytes: input.localBytes, bytesMax: input.localBytesMax };
-    plan.removeOver('local-bytes', input.streams, over, ['local']);
+    plan.removeOver('local-bytes', input.streams, over, (segment) => segment.location === 'local');
   }
   for (const place of input.places) {
     const over = { bytes: place.reserveBytes, bytesMax: place.freeBytes };
-    plan.removeOver('disk-full', input.streams, over, place.locations);
+    plan.removeOver(
+      'disk-full',
+      input.streams,
+      over,
+      (segment) => place.locations.includes(segment.location) && !(segment.location === 'local' && isInSpare(segment)),
+    );
   }
   return plan.result();
 }
@@ -151,10 +161,10 @@ class Plan<Segment extends Candidate> {
     reason: RemovalReason,
     streams: readonly QuotaStream[],
     over: { readonly bytes: number; readonly bytesMax: number },
-    locations: readonly StoredSegment['location'][] = ['local', 'stored'],
+    isThere: (segment: Segment) => boolean = () => true,
   ): void {
     const streamIds = new Set(streams.map((stream) => stream.streamId));
-    const isOurs = (segment: Candidate) => streamIds.has(segment.streamId) && locations.includes(segment.location);
+    const isOurs = (segment: Segment) => streamIds.has(segment.streamId) && isThere(segment);
     let excess = over.bytes - over.bytesMax;
     for (const { segment } of this.#removals) if (isOurs(segment)) excess -= segment.byteLength;
     if (excess <= 0) return;

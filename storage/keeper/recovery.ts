@@ -6,13 +6,10 @@ import { errnoOf, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { IndexWriter } from '../index/index.ts';
 import { type OpenDirectory, openDirectories, recoverOpenDirectory } from '../journal/index.ts';
+import { type JournalPaths, type JournalRoot, journalRoots } from '../model/paths.ts';
 import type { GapLedger } from './gap-ledger.ts';
 
-export type RecoveryOptions = {
-  readonly state: string;
-  readonly journalOpen: string;
-  readonly journalFinished: string;
-};
+export type RecoveryOptions = JournalPaths & { readonly state: string };
 
 export class Recovery {
   readonly #log: Log;
@@ -40,10 +37,23 @@ export class Recovery {
 
   /** Recovers everything that may be. A directory that cannot be recovered now (a full disk) is tried again next time. */
   async tick(): Promise<void> {
-    const { state, journalOpen } = this.#options;
-    const directories = await openDirectories({ state, journalOpen });
+    const living: OpenDirectory[] = [];
+    for (const [i, root] of journalRoots(this.#options).entries()) {
+      try {
+        living.push(...(await this.#recoverRoot(root, { isSpare: i > 0 })));
+      } catch (error) {
+        // The other roots may lie on disks that are well.
+        this.#log.counted('journal directory cannot be looked at', 1, { root: root.root, error: toAppError(error) });
+      }
+    }
+    this.#openFiles = await countOpenFiles(living);
+  }
+
+  /** Returns the directories whose writers live. */
+  async #recoverRoot(root: JournalRoot, { isSpare }: { readonly isSpare: boolean }): Promise<OpenDirectory[]> {
+    const directories = await openDirectories({ state: this.#options.state, journalOpen: root.open });
     for (const directory of directories) {
-      await this.#recover(directory).catch((error: unknown) => {
+      await this.#recover(directory, { root, isSpare }).catch((error: unknown) => {
         if (toAppError(error).code !== 'not_found') {
           this.#log.warn('open files cannot be recovered yet', {
             directory: directory.directory,
@@ -52,16 +62,19 @@ export class Recovery {
         }
       });
     }
-    await this.#recoverSalvage();
-    this.#openFiles = await countOpenFiles(directories.filter((directory) => !directory.isDead));
+    await this.#recoverSalvage(root);
+    return directories.filter((directory) => !directory.isDead);
   }
 
-  async #recover(directory: OpenDirectory): Promise<void> {
+  async #recover(
+    directory: OpenDirectory,
+    { root, isSpare }: { readonly root: JournalRoot; readonly isSpare: boolean },
+  ): Promise<void> {
     const recovered = await recoverOpenDirectory(
       { log: this.#log },
       {
         directory: directory.directory,
-        finishedDirectory: this.#options.journalFinished,
+        finishedDirectory: root.finished,
         files: directory.isDead ? 'all' : 'abandoned',
       },
     );
@@ -73,17 +86,17 @@ export class Recovery {
       });
     }
     const process = `${directory.ingestName}.${directory.epoch}`;
-    if (!directory.isDead || this.#ended.has(process)) return;
+    // The ledger knows a process by its epoch in the preferred journal directory.
+    if (!directory.isDead || isSpare || this.#ended.has(process)) return;
     this.#ledger.onProcessEnded(process);
     this.#ended.add(process);
   }
 
   /** A salvage of a damaged finished file was interrupted. */
-  async #recoverSalvage(): Promise<void> {
-    const directory = join(this.#options.journalFinished, '..', 'salvage');
+  async #recoverSalvage({ finished: finishedDirectory }: JournalRoot): Promise<void> {
+    const directory = join(finishedDirectory, '..', 'salvage');
     const streams = await namesIn(directory);
     if (streams.length === 0) return;
-    const finishedDirectory = this.#options.journalFinished;
     await recoverOpenDirectory(
       { log: this.#log },
       { directory, finishedDirectory, files: 'all', verifyLast: Number.POSITIVE_INFINITY },

@@ -3,7 +3,6 @@
  * `limits.garbageDelayMs` later, so that readers in flight finish, or at once for a full disk.
  */
 
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import {
@@ -14,12 +13,13 @@ import {
   type StoredSegment,
 } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
-import { removeFile, type Space } from './finished-files.ts';
+import { segmentFileName } from '../model/segment.ts';
+import { findFinished, removeFile, type Space } from './finished-files.ts';
 import { planRemovals, type QuotaPlace, type QuotaPlan, type QuotaStream, reserveBytesOf } from './quota-planner.ts';
 import type { StoreGate } from './store-gate.ts';
 
 export type RetentionOptions = {
-  readonly finishedDirectory: string;
+  readonly finishedDirectories: readonly string[];
   /** All cameras together; undefined: as much as the disks take. */
   readonly bytesMax: number | undefined;
   /** Files that the store does not have yet. */
@@ -51,6 +51,7 @@ export class Retention {
   readonly #gate: StoreGate;
   readonly #options: RetentionOptions;
   readonly #onLocalGone: (fileName: string) => void;
+  readonly #isInSpare: (fileName: string) => boolean;
   /** When each garbage row was first seen, on the monotonic clock: a step of the wall clock shortens no reader's time. */
   readonly #seenMs = new Map<number, number>();
   #lastPlan: Pick<QuotaPlan<StoredSegment>, 'shortBytes'> = { shortBytes: {} };
@@ -62,6 +63,8 @@ export class Retention {
       readonly index: IndexWriter;
       readonly gate: StoreGate;
       readonly onLocalGone: (fileName: string) => void;
+      /** True for files in spare journal directories: they lie on other disks. */
+      readonly isInSpare: (fileName: string) => boolean;
     },
     options: RetentionOptions,
   ) {
@@ -70,6 +73,7 @@ export class Retention {
     this.#index = dependencies.index;
     this.#gate = dependencies.gate;
     this.#onLocalGone = dependencies.onLocalGone;
+    this.#isInSpare = dependencies.isInSpare;
     this.#options = options;
   }
 
@@ -98,6 +102,7 @@ export class Retention {
         removalsMax: removalsAtOnce,
       },
       (streamId, fromMs) => this.#index.queries.segments.oldestFrom(streamId, fromMs, pageRows),
+      (segment) => this.#isInSpare(segmentFileName(segment)),
     );
     this.#sayShort(plan.shortBytes);
     if (plan.removals.length === 0) return { removed: 0, isMore: false };
@@ -204,8 +209,9 @@ export class Retention {
   }
 
   async #deleteLocal(garbage: Garbage): Promise<void> {
-    await removeFile(join(this.#options.finishedDirectory, garbage.streamId, garbage.fileName));
-    this.#onLocalGone(garbage.fileName);
+    const { streamId, fileName } = garbage;
+    await removeFile(await findFinished(this.#options.finishedDirectories, { streamId, name: fileName }));
+    this.#onLocalGone(fileName);
   }
 
   #streams(disk: DiskState): QuotaStream[] {

@@ -3,12 +3,11 @@
  * file removed -> row says so. While the store is away nothing is lost and nothing is tried twice in a row.
  */
 
-import { join } from 'node:path';
 import { appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { IndexWriter, StoredSegment } from '../index/index.ts';
 import { segmentFileName } from '../model/segment.ts';
-import { removeFile } from './finished-files.ts';
+import { findFinished, removeFile } from './finished-files.ts';
 import type { StoreGate } from './store-gate.ts';
 
 /** Puts at the same time: enough to hide a store's latency, few enough for a spinning disk. */
@@ -20,7 +19,7 @@ export class StoreOut {
   readonly #log: Log;
   readonly #index: IndexWriter;
   readonly #gate: StoreGate;
-  readonly #finishedDirectory: string;
+  readonly #finishedDirectories: readonly string[];
   readonly #onLocalGone: (fileName: string) => void;
   /** Rows whose only copy is not where it should be: an alarm, looked at again after a restart and by `check`. */
   readonly #lost = new Set<number>();
@@ -33,13 +32,13 @@ export class StoreOut {
       readonly gate: StoreGate;
       readonly onLocalGone: (fileName: string) => void;
     },
-    options: { readonly finishedDirectory: string },
+    options: { readonly finishedDirectories: readonly string[] },
   ) {
     this.#log = dependencies.log;
     this.#index = dependencies.index;
     this.#gate = dependencies.gate;
     this.#onLocalGone = dependencies.onLocalGone;
-    this.#finishedDirectory = options.finishedDirectory;
+    this.#finishedDirectories = options.finishedDirectories;
   }
 
   /** Rows whose bytes are nowhere. */
@@ -52,8 +51,8 @@ export class StoreOut {
     this.#lost.clear();
   }
 
-  localPathOf(segment: Pick<StoredSegment, 'streamId' | 'runId' | 'firstCounter'>): string {
-    return join(this.#finishedDirectory, segment.streamId, segmentFileName(segment));
+  #localPathOf(segment: StoredSegment): Promise<string> {
+    return findFinished(this.#finishedDirectories, { streamId: segment.streamId, name: segmentFileName(segment) });
   }
 
   /** True when the store is there and is the one that holds our objects; a new store is adopted by an index without one. */
@@ -126,7 +125,7 @@ export class StoreOut {
         left -= segment.byteLength;
         return isOver;
       });
-      for (const segment of gone) await removeFile(this.localPathOf(segment));
+      for (const segment of gone) await removeFile(await this.#localPathOf(segment));
       this.#index.transaction((change) => {
         for (const { segmentId } of gone) change.segments.markNotLocal(segmentId);
       });
@@ -137,7 +136,8 @@ export class StoreOut {
   /** True when the object is durable now; false when there is nothing to store. */
   async #store(segment: StoredSegment): Promise<boolean> {
     try {
-      await this.#gate.ask((store) => store.putFile(segment.objectKey, this.localPathOf(segment)));
+      const path = await this.#localPathOf(segment);
+      await this.#gate.ask((store) => store.putFile(segment.objectKey, path));
       return true;
     } catch (error) {
       if (!isAppError(error, 'not_found')) throw error;

@@ -33,11 +33,11 @@ export class TakeIn {
   readonly #index: IndexWriter;
   readonly #ledger: GapLedger;
   readonly #isRing: (streamId: string, span: Span) => boolean;
-  readonly #finishedDirectory: string;
-  readonly #salvageDirectory: string;
-  readonly #asideDirectory: string;
+  readonly #finishedDirectories: readonly string[];
   /** Names of files that have a row; they stay as long as the hot budget lets them. */
   readonly #known = new Set<string>();
+  /** Names of files in spare journal directories. */
+  #inSpares: ReadonlySet<string> = new Set();
   /** Names of files that are in a ring, as far as they are still there. */
   #inRing: ReadonlySet<string> = new Set();
 
@@ -50,27 +50,25 @@ export class TakeIn {
       /** True when nobody wanted any moment of a span to be recorded. */
       readonly isRing: (streamId: string, span: Span) => boolean;
     },
-    options: { readonly finishedDirectory: string },
+    options: { readonly finishedDirectories: readonly string[] },
   ) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
     this.#ledger = dependencies.ledger;
     this.#isRing = dependencies.isRing;
-    this.#finishedDirectory = options.finishedDirectory;
-    this.#salvageDirectory = join(options.finishedDirectory, '..', 'salvage');
-    this.#asideDirectory = join(options.finishedDirectory, '..', 'damaged');
-  }
-
-  /** The journal file of a segment, whether it is there or not. */
-  pathOf(file: { readonly streamId: string; readonly name: string }): string {
-    return join(this.#finishedDirectory, file.streamId, file.name);
+    this.#finishedDirectories = options.finishedDirectories;
   }
 
   /** Forgets which files have rows: after the index was replaced. */
   forgetAll(): void {
     this.#known.clear();
     this.#inRing = new Set();
+  }
+
+  /** True when the file lay in a spare journal directory at the last look. */
+  isInSpare(name: string): boolean {
+    return this.#inSpares.has(name);
   }
 
   /** To be called when a file was removed. */
@@ -80,7 +78,10 @@ export class TakeIn {
 
   /** Takes in what is new, at most one batch, and trims the rings. */
   async tick(): Promise<TakeInResult> {
-    const files = (await listFinished(this.#finishedDirectory)).filter((file) => !this.#known.has(file.name));
+    const outcomes = await Promise.allSettled(this.#finishedDirectories.map((directory) => listFinished(directory)));
+    const listings = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+    this.#inSpares = new Set(listings.slice(1).flatMap((listing) => listing.map((file) => file.name)));
+    const files = listings.flat().filter((file) => !this.#known.has(file.name));
     const fresh = files.filter((file) => !this.#inRing.has(file.name));
     const inRing = new Set(this.#inRing);
     const batch = fresh.slice(0, batchFiles);
@@ -94,7 +95,10 @@ export class TakeIn {
     const ring = files.filter((file) => inRing.has(file.name));
     this.#inRing = new Set(ring.map((file) => file.name));
     const taken = await this.#insert(segments);
-    return { taken, left: fresh.length - batch.length, ...(await this.#trimRings(ring)) };
+    const trimmed = await this.#trimRings(ring);
+    // What the other directories have was taken in; the broken one is to be told.
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw toAppError(outcome.reason);
+    return { taken, left: fresh.length - batch.length, ...trimmed };
   }
 
   async #read(file: FinishedFile): Promise<Segment | undefined> {
@@ -116,12 +120,13 @@ export class TakeIn {
       reason: failure.message,
       hint: 'Every fragment that is still whole is kept. Look at the disk.',
     });
-    await moveFile(file.path, join(this.#salvageDirectory, file.streamId, file.name));
+    const salvageDirectory = join(file.directory, '..', 'salvage');
+    await moveFile(file.path, join(salvageDirectory, file.streamId, file.name));
     const recovered = await recoverOpenDirectory(
       { log: this.#log },
       {
-        directory: this.#salvageDirectory,
-        finishedDirectory: this.#finishedDirectory,
+        directory: salvageDirectory,
+        finishedDirectory: file.directory,
         files: 'all',
         verifyLast: limits.segmentFragmentsMax,
       },
@@ -169,7 +174,7 @@ export class TakeIn {
   }
 
   async #putAside(file: FinishedFile, failure: AppError): Promise<void> {
-    const target = join(this.#asideDirectory, file.streamId, file.name);
+    const target = join(file.directory, '..', 'damaged', file.streamId, file.name);
     await moveFile(file.path, target);
     this.#known.delete(file.name);
     this.#log.error('segment file cannot be taken into the index', {

@@ -3,6 +3,7 @@
  *
  *   journal/open/<ingest>.<epoch>/<stream>/<segment file>   being written by that ingest process and nobody else
  *   journal/finished/<stream>/<segment file>                complete (table written); the keeper takes it from here
+ *                                                           (spare journal directories have the same two folders)
  *   state/<ingest>/epoch.json                               the newest epoch of an ingest process: older ones are dead
  *   state/<ingest>/numbers/<stream>.json                    reserved fragment number blocks
  *   state/<ingest>/ledger/<epoch>-<n>.jsonl                 run states for the gap ledger, appended; the keeper reads
@@ -15,12 +16,14 @@
 
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 export type Paths = {
   readonly data: string;
   readonly journalOpen: string;
   readonly journalFinished: string;
+  /** Further journal roots, most preferred first, each with `open` and `finished` in it. */
+  readonly journalSpares: readonly string[];
   readonly state: string;
   readonly plan: string;
   readonly catalog: string;
@@ -31,8 +34,21 @@ export type Paths = {
   readonly tls: string;
 };
 
+/** Where segment files lie until the object store has them. */
+export type JournalPaths = Pick<Paths, 'journalOpen' | 'journalFinished'> & Partial<Pick<Paths, 'journalSpares'>>;
+
+export type JournalRoot = { readonly root: string; readonly open: string; readonly finished: string };
+
+/** The journal's directories, most preferred first: whoever looks for files looks in all of them. */
+export function journalRoots(paths: JournalPaths): readonly JournalRoot[] {
+  const { journalOpen: open, journalFinished: finished, journalSpares = [] } = paths;
+  const spares = journalSpares.map((root) => ({ root, open: join(root, 'open'), finished: join(root, 'finished') }));
+  return [{ root: dirname(open), open, finished }, ...spares];
+}
+
 export type PathOverrides = {
   readonly journal?: string | undefined;
+  readonly journalSpares?: readonly string[] | undefined;
   readonly objects?: string | undefined;
   readonly secrets?: string | undefined;
 };
@@ -48,6 +64,7 @@ export function pathsUnder(data: string, overrides: PathOverrides = {}): Paths {
     data,
     journalOpen: join(journal, 'open'),
     journalFinished: join(journal, 'finished'),
+    journalSpares: overrides.journalSpares ?? [],
     state: join(data, 'state'),
     plan: join(data, 'state', 'plan.json'),
     catalog: join(data, 'db', 'catalog.sqlite'),

@@ -27,7 +27,8 @@ const tickMs = 100;
 export class FinishedSegments {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #journalFinished: string;
+  readonly #directories: readonly string[];
+  /** By directory of a stream. */
   readonly #listings = new Map<string, Listing>();
   /** Least recently used first. */
   readonly #tables = new Map<string, CachedTable>();
@@ -35,25 +36,44 @@ export class FinishedSegments {
   /** By stream, then name: of every file that was read and is still there. */
   readonly #spans = new Map<string, Map<string, SegmentSpan>>();
 
-  constructor(deps: { clock: Clock; log: Log }, journalFinished: string) {
+  /** @param directories  `finished` of each journal root */
+  constructor(deps: { clock: Clock; log: Log }, directories: readonly string[]) {
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#journalFinished = journalFinished;
+    this.#directories = directories;
   }
 
   /** Names of a stream's finished files, by first counter. */
   async names(streamId: string): Promise<readonly string[]> {
-    const directory = join(this.#journalFinished, streamId);
+    const listings: Listing[] = [];
+    let isChanged = false;
+    for (const finished of this.#directories) {
+      const directory = join(finished, streamId);
+      const known = this.#listings.get(directory);
+      const listing = await this.#list(directory);
+      if (listing !== known) isChanged = true;
+      if (listing !== undefined) listings.push(listing);
+    }
+    const [first] = listings;
+    const names = listings.length > 1 ? listings.flatMap((listing) => listing.names).sort() : (first?.names ?? []);
+    if (isChanged) this.#keepSpans(streamId, names);
+    return names;
+  }
+
+  async #list(directory: string): Promise<Listing | undefined> {
     const listedMs = this.#clock.wallMs();
     const changedMs = await changeTime(directory);
-    if (changedMs === undefined) return [];
-    const known = this.#listings.get(streamId);
+    if (changedMs === undefined) {
+      this.#listings.delete(directory);
+      return undefined;
+    }
+    const known = this.#listings.get(directory);
     const isFresh = known !== undefined && known.changedMs === changedMs && known.listedMs > changedMs + tickMs;
-    if (isFresh) return known.names;
+    if (isFresh) return known;
     const names = (await readdir(directory)).filter((name) => namePattern.test(name)).sort();
-    this.#listings.set(streamId, { names, changedMs, listedMs });
-    this.#keepSpans(streamId, names);
-    return names;
+    const listing = { names, changedMs, listedMs };
+    this.#listings.set(directory, listing);
+    return listing;
   }
 
   /** Which server times and numbers a finished file holds; undefined as `load`. */
@@ -71,7 +91,14 @@ export class FinishedSegments {
 
   /** A finished file with its table; undefined when it is gone, or damaged (said in the log: `check` finds it too). */
   async load(streamId: string, name: string): Promise<LoadedSegment | undefined> {
-    const path = join(this.#journalFinished, streamId, name);
+    for (const directory of this.#directories) {
+      const loaded = await this.#load(join(directory, streamId, name));
+      if (loaded !== undefined) return loaded;
+    }
+    return undefined;
+  }
+
+  async #load(path: string): Promise<LoadedSegment | undefined> {
     try {
       const { size, mtimeMs } = await stat(path);
       const cached = this.#tables.get(path);
@@ -126,7 +153,8 @@ async function changeTime(directory: string): Promise<number | undefined> {
   try {
     return (await stat(directory)).mtimeMs;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
     throw error;
   }
 }

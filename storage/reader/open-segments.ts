@@ -25,13 +25,14 @@ type Known = OpenSegmentFile & { readonly committedBytes: number; readonly size:
 const namePattern = /^\d{12,}-[0-9a-f]{32}-v1\.mkv(\.abandoned)?$/;
 
 export class OpenSegments {
-  readonly #journalOpen: string;
+  readonly #directories: readonly string[];
   /** By stream, then by path. Streams without open files are forgotten. */
   readonly #known = new Map<string, Map<string, Known>>();
   readonly #running = new Map<string, Promise<readonly OpenSegmentFile[]>>();
 
-  constructor(journalOpen: string) {
-    this.#journalOpen = journalOpen;
+  /** @param directories  `open` of each journal root */
+  constructor(directories: readonly string[]) {
+    this.#directories = directories;
   }
 
   /** All open files of a stream as they are after this call began. */
@@ -61,9 +62,11 @@ export class OpenSegments {
 
   async #paths(streamId: string): Promise<string[]> {
     const paths: string[] = [];
-    for (const epoch of await namesIn(this.#journalOpen)) {
-      const directory = join(this.#journalOpen, epoch, streamId);
-      for (const name of await namesIn(directory)) if (namePattern.test(name)) paths.push(join(directory, name));
+    for (const open of this.#directories) {
+      for (const epoch of await namesIn(open)) {
+        const directory = join(open, epoch, streamId);
+        for (const name of await namesIn(directory)) if (namePattern.test(name)) paths.push(join(directory, name));
+      }
     }
     return paths;
   }

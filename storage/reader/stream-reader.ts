@@ -15,7 +15,7 @@ import type { Log } from '../base/log.ts';
 import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
 import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
-import type { Paths } from '../model/paths.ts';
+import { type JournalPaths, journalRoots } from '../model/paths.ts';
 import { FinishedSegments, type SegmentSpan } from './finished-segments.ts';
 import { IndexedSegments } from './indexed-segments.ts';
 import { Listeners } from './listeners.ts';
@@ -34,7 +34,7 @@ import { OpenNumbers, watermarkOfFiles } from './watermark.ts';
 export type StreamReaderDeps = {
   readonly clock: Clock;
   readonly log: Log;
-  readonly paths: Pick<Paths, 'journalOpen' | 'journalFinished'>;
+  readonly paths: JournalPaths;
   readonly index?: SegmentIndex | undefined;
   readonly store?: SegmentStore | undefined;
   readonly watcher?: HintWatcher | undefined;
@@ -68,8 +68,11 @@ export class StreamReader {
 
   constructor(deps: StreamReaderDeps) {
     this.#deps = deps;
-    this.#open = new OpenSegments(deps.paths.journalOpen);
-    this.#finished = new FinishedSegments(deps, deps.paths.journalFinished);
+    this.#open = new OpenSegments(journalRoots(deps.paths).map((root) => root.open));
+    this.#finished = new FinishedSegments(
+      deps,
+      journalRoots(deps.paths).map((root) => root.finished),
+    );
     this.#index = new IndexedSegments(deps.index);
     this.#listeners = new Listeners(deps, {
       isTold: () => this.#openNumbers.isKnown,
@@ -194,8 +197,9 @@ export class StreamReader {
   }
 
   #localPaths(segment: SegmentRef): string[] {
-    const finished = join(this.#deps.paths.journalFinished, segment.streamId, segmentKey(segment));
-    return segment.openPath === undefined ? [finished] : [segment.openPath, `${segment.openPath}.abandoned`, finished];
+    const { streamId, openPath } = segment;
+    const finished = journalRoots(this.#deps.paths).map((root) => join(root.finished, streamId, segmentKey(segment)));
+    return openPath === undefined ? finished : [openPath, `${openPath}.abandoned`, ...finished];
   }
 
   async #find(streamId: string, ask: () => readonly IndexedSegment[]): Promise<Found> {
@@ -304,7 +308,8 @@ async function readLocal(path: string, offset: number, length: number): Promise<
       await file.close();
     }
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
     throw isAppError(error) ? error : toAppError(error);
   }
 }

@@ -12,7 +12,7 @@ const entry = fileURLToPath(new URL('../../appliance/main.ts', import.meta.url))
 /** All segment files of a stream below a data directory, each footage once: hard links of one file count as one. */
 export async function segmentFiles(dataDirectory: string, streamId: string): Promise<string[]> {
   const found = new Map<string, string>();
-  for (const folder of ['objects', 'journal']) {
+  for (const folder of ['objects', 'journal', 'spare']) {
     const names = await readdir(join(dataDirectory, folder), { recursive: true }).catch(() => []);
     for (const name of names) {
       if (!name.endsWith('.mkv') || !name.split('/').includes(streamId)) continue;

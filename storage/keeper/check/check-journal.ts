@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, toAppError } from '../../base/errors.ts';
 import { readSegment, readSegmentHead, scanSegment } from '../../journal/index.ts';
+import { type JournalRoot, journalRoots } from '../../model/paths.ts';
 import { listFinished, statFile } from '../finished-files.ts';
 import type { CheckContext } from './context.ts';
 
@@ -13,21 +14,27 @@ const headDelayMs = 60_000;
 /** Returns how many files were looked at. */
 export async function checkJournal(context: CheckContext): Promise<number> {
   let seen = 0;
-  for (const file of await listFinished(context.paths.journalFinished)) {
+  for (const root of journalRoots(context.paths)) seen += await checkRoot(context, root);
+  return seen;
+}
+
+async function checkRoot(context: CheckContext, root: JournalRoot): Promise<number> {
+  let seen = 0;
+  for (const file of await listFinished(root.finished)) {
     context.signal.throwIfAborted();
     if (context.level !== 'presence')
       await checkFile(context, file.path, async () => void (await readSegment(file.path)));
     seen++;
     context.step();
   }
-  for (const path of await openFiles(context.paths.journalOpen)) {
+  for (const path of await openFiles(root.open)) {
     context.signal.throwIfAborted();
     await checkOpenFile(context, path);
     seen++;
     context.step();
   }
   for (const directory of ['salvage', 'damaged']) {
-    for (const file of await listFinished(join(context.paths.journalFinished, '..', directory))) {
+    for (const file of await listFinished(join(root.root, directory))) {
       context.find({
         invariant: 3,
         severity: 'warning',

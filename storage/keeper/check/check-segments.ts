@@ -1,11 +1,11 @@
 /** Every row has its bytes (2), they are what was committed (1), and the hash chain of each run holds (1). */
 
-import { join } from 'node:path';
 import { isAppError, toAppError } from '../../base/errors.ts';
 import type { StoredSegment } from '../../index/index.ts';
 import { readSegment, verifySegment } from '../../journal/index.ts';
+import { journalRoots } from '../../model/paths.ts';
 import { segmentFileName } from '../../model/segment.ts';
-import { statFile } from '../finished-files.ts';
+import { findFinished, statFile } from '../finished-files.ts';
 import { withObjectFile } from '../object-file.ts';
 import { type CheckContext, unlessAway } from './context.ts';
 import type { Finding } from './finding.ts';
@@ -72,7 +72,7 @@ async function checkBytes(context: CheckContext, segment: StoredSegment): Promis
       invariant: 2,
       severity: 'alarm',
       what: `a row has no bytes: its ${segment.location === 'stored' ? 'object' : 'journal file'} is not there`,
-      where: segment.location === 'stored' ? segment.objectKey : localPathOf(context, segment),
+      where: segment.location === 'stored' ? segment.objectKey : await localPathOf(context, segment),
       hint: 'Restore the file from a backup, or delete the range to accept the loss.',
     });
     return true;
@@ -174,11 +174,12 @@ async function objectPlace({ store }: CheckContext, segment: StoredSegment): Pro
 }
 
 async function localPlace(context: CheckContext, segment: StoredSegment): Promise<Place | undefined> {
-  const path = localPathOf(context, segment);
+  const path = await localPathOf(context, segment);
   const file = await statFile(path);
   return file === undefined ? undefined : { where: path, byteLength: file.byteLength, use: (use) => use(path) };
 }
 
-function localPathOf({ paths }: CheckContext, segment: StoredSegment): string {
-  return join(paths.journalFinished, segment.streamId, segmentFileName(segment));
+function localPathOf({ paths }: CheckContext, segment: StoredSegment): Promise<string> {
+  const directories = journalRoots(paths).map((root) => root.finished);
+  return findFinished(directories, { streamId: segment.streamId, name: segmentFileName(segment) });
 }

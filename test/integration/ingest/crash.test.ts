@@ -86,11 +86,11 @@ test('a second ingest process of the same data directory is refused', async () =
 test('recording goes to the spare directory while the first cannot be written, and to the first when it can', async () => {
   const camera = await startGstCamera({});
   const data = await temporaryDirectory();
-  const paths = pathsUnder(data);
   const spare = await temporaryDirectory();
+  const paths = { ...pathsUnder(data), journalSpares: [spare] };
   // A file where the directory should be: nobody can write below it, not even root.
   await writeFile(join(data, 'journal'), '');
-  const { ingest, states } = await startIngest({ paths, journalDirectories: [join(data, 'journal'), spare] });
+  const { ingest, states } = await startIngest({ paths });
 
   await ingest.apply(planOf(plannedOf(sourceOf(camera))));
   await until('it records', () => states.get(streamId)?.isRecording === true);

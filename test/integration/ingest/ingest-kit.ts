@@ -63,10 +63,7 @@ export async function startIngest(
       ...{ clock, log, registry: new Registry(), random: Math.random },
       ...(options.openSource === undefined ? {} : { openSource: options.openSource }),
     },
-    {
-      ...{ paths, name: 'ingest-0', syncPeriodMs: 500 },
-      ...(options.journalDirectories === undefined ? {} : { journalDirectories: options.journalDirectories }),
-    },
+    { paths, name: 'ingest-0', syncPeriodMs: 500 },
   );
   await ingest.start();
   onTestFinished(() => ingest.close());

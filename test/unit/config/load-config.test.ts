@@ -55,6 +55,14 @@ describe('configuration', () => {
     expect(config.objects.directory).toBe(join(directory, 'data', 'archive'));
   });
 
+  it('resolves paths of a list one by one', async () => {
+    const { config, directory } = await load({ file: 'journal:\n  spareDirectories: [spare, /mnt/b]\n' });
+    const flags = { 'journal.spareDirectories': '[spare, /mnt/b]' };
+
+    expect(config.journal.spareDirectories).toEqual([join(directory, 'data', 'spare'), '/mnt/b']);
+    expect((await load({ flags })).config.journal.spareDirectories[1]).toBe('/mnt/b');
+  });
+
   it('reads lists and booleans from text', async () => {
     const { config } = await load({
       flags: { 'tls.names': '[a.example, 10.0.0.1]', 'tls.allowPlainBeyondLoopback': 'true' },
