@@ -5,7 +5,7 @@ import { appError } from '../../storage/base/errors.ts';
 import type { Camera, CameraSettings, CatalogSource, SealedCredentials } from '../../storage/catalog/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import { displayName } from './shapes.ts';
-import { hostOf, type PlainCredentials, parseSourceUrl, shownUrl } from './source-url.ts';
+import { deviceOf, isLessSecret, type PlainCredentials, parseSourceUrl, shownUrl } from './source-url.ts';
 
 /** Ten years: whoever needs longer exports. */
 const retentionHoursMax = 87_600;
@@ -124,7 +124,7 @@ function patchedCredentials(
   if (change.given === null) return undefined;
   const plain = change.given ?? change.inUrl;
   if (plain === undefined) {
-    if (camera.credentials !== undefined) requireSameHost(camera, change.source.url);
+    if (camera.credentials !== undefined) requireSameDevice(camera, change.source);
     return camera.credentials;
   }
   const before = camera.credentials === undefined ? undefined : opened(camera.credentials, secrets);
@@ -133,17 +133,20 @@ function patchedCredentials(
 }
 
 /**
- * Stored credentials go to the host they were entered for: who may edit cameras may not learn their passwords by sending
- * them to a machine of their own.
- * @throws AppError invalid_argument  the address leads elsewhere
+ * Stored credentials go to the device they were entered for, and as well protected: who may edit cameras may not learn their
+ * passwords by sending them to a machine of their own, or in the clear.
+ * @throws AppError invalid_argument  the address leads elsewhere, or TLS is given up
  */
-export function requireSameHost(camera: Camera, url: string): void {
-  if (hostOf(url) !== hostOf(camera.source.url)) {
-    throw appError('invalid_argument', 'the address leads to another host than the stored user and password are for', {
-      field: 'credentials',
-      hint: 'enter user and password again, or null for none',
-    });
-  }
+export function requireSameDevice(camera: Camera, source: Pick<CatalogSource, 'url' | 'tls'>): void {
+  const before = camera.source;
+  const isElsewhere = deviceOf(source.url) !== deviceOf(before.url);
+  const isWeaker = isLessSecret(source, before);
+  if (!isElsewhere && !isWeaker) return;
+  const what = isElsewhere ? 'leads to another host or port than' : 'is less protected than the one that';
+  throw appError('invalid_argument', `the address ${what} the stored user and password are for`, {
+    field: 'credentials',
+    hint: 'enter user and password again, or null for none',
+  });
 }
 
 /** The camera's credentials in clear, for a connection of our own; undefined when they do not open (any more). */

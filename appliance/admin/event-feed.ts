@@ -80,7 +80,13 @@ export class EventFeed {
 
   /** Owns the socket until it closes. */
   add(socket: WebSocket, caller: Caller): void {
-    if (this.#lifetime.signal.aborted || this.#listeners.size >= adminLimits.eventSocketsMax) {
+    const { kind, id } = caller.subject;
+    const ofOne = [...this.#listeners].filter(
+      (one) => one.caller.subject.kind === kind && one.caller.subject.id === id,
+    );
+    const isFull =
+      this.#listeners.size >= adminLimits.eventSocketsMax || ofOne.length >= adminLimits.eventSocketsOfOneMax;
+    if (this.#lifetime.signal.aborted || isFull) {
       socket.close(closeCodes.tooMany, 'no room');
       return;
     }

@@ -56,6 +56,8 @@ export const adminLimits = {
 
   /** WebSockets: viewers of one site; what one that does not read may make us keep; what it may send. */
   eventSocketsMax: 200,
+  /** Of one account: a person has a few tabs and screens, and leaves room for others. */
+  eventSocketsOfOneMax: 20,
   eventSocketBytesMax: 1_024 * KiB,
   eventMessageBytesMax: 4 * KiB,
   eventPingMs: 30 * seconds,

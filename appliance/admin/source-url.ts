@@ -42,9 +42,24 @@ export function shownUrl(url: string): string {
   return url.replace(secretParameter, `$1${hidden}`);
 }
 
-/** The host an address leads to, in lower case; the port does not count. */
+/** The host an address leads to, in lower case. */
 export function hostOf(url: string): string {
   return new URL(url).hostname.toLowerCase();
+}
+
+/** Host and port, as `host:port`: behind one address another port is often another device. */
+export function deviceOf(url: string): string {
+  const { protocol, port } = new URL(url);
+  return `${hostOf(url)}:${port === '' ? (protocol === 'rtsps:' ? 322 : 554) : port}`;
+}
+
+/** What protects a connection: less of it is given up only knowingly. */
+type Protection = { readonly url: string; readonly tls: 'verify' | 'any' };
+
+/** True when encryption, or the proof of who is at the other end, is given up. */
+export function isLessSecret(source: Protection, before: Protection): boolean {
+  if (new URL(before.url).protocol !== 'rtsps:') return false;
+  return new URL(source.url).protocol !== 'rtsps:' || (before.tls === 'verify' && source.tls === 'any');
 }
 
 function decoded(text: string): string {

@@ -58,6 +58,12 @@ function pictureOf(keyFrame: Uint8Array, track: Track, ffmpegPath: string): Prom
       ffmpegPath,
       [
         '-hide_banner',
+        '-nostdin',
+        // Ends by itself even if this process was killed before it could end it: seconds of CPU time.
+        '-timelimit',
+        String(pictureMs / 1000),
+        '-threads',
+        '1',
         '-loglevel',
         'error',
         '-f',

@@ -7,7 +7,7 @@ import type { RtspSource } from '../../../storage/model/camera.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import { asking } from '../access.ts';
 import { callerOf } from '../caller.ts';
-import { credentialsInput, opened, parseChangedUrl, requireSameHost, sourceInput } from '../camera-input.ts';
+import { credentialsInput, opened, parseChangedUrl, requireSameDevice, sourceInput } from '../camera-input.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { adminLimits } from '../limits.ts';
@@ -67,7 +67,7 @@ function sourceToTest(body: z.infer<typeof testBody>, context: Context): RtspSou
   const given = body.credentials === undefined ? inUrl : (body.credentials ?? undefined);
   if (given !== undefined) return { ...source, ...given };
   if (camera?.credentials === undefined || body.credentials === null) return source;
-  requireSameHost(camera, url);
+  requireSameDevice(camera, source);
   return { ...source, ...opened(camera.credentials, context.cameraSecrets) };
 }
 

@@ -8,7 +8,7 @@ import { PlaybackTokens } from '../../../appliance/admin/playback-token.ts';
 import { parseRequestHead, redirectTarget } from '../../../appliance/admin/request-head.ts';
 import { isSameOrigin } from '../../../appliance/admin/same-origin.ts';
 import { sessionCookie, setSessionCookie } from '../../../appliance/admin/session-cookie.ts';
-import { hostOf, parseSourceUrl, shownUrl } from '../../../appliance/admin/source-url.ts';
+import { deviceOf, hostOf, isLessSecret, parseSourceUrl, shownUrl } from '../../../appliance/admin/source-url.ts';
 import { time } from '../../../appliance/admin/times.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 
@@ -72,6 +72,16 @@ test('secrets that makers put into paths are hidden where an address is shown', 
   expect(shownUrl('rtsp://c/live?ch=1&PWD=x1&token=t')).toBe('rtsp://c/live?ch=1&PWD=***&token=***');
   expect(shownUrl('rtsp://c/passage?keyframe=1')).toBe('rtsp://c/passage?keyframe=1');
   expect(hostOf('rtsp://CAM.example:554/x')).toBe('cam.example');
+});
+
+test('stored credentials are for one host and port, and for no weaker protection', () => {
+  const secure = { url: 'rtsps://cam/x', tls: 'verify' } as const;
+
+  expect(deviceOf('rtsp://CAM/x')).toBe(deviceOf('rtsp://cam:554/y'));
+  expect(deviceOf('rtsp://cam:8554/x')).not.toBe(deviceOf('rtsp://cam/x'));
+  expect(isLessSecret({ url: 'rtsp://cam:322/x', tls: 'verify' }, secure)).toBe(true);
+  expect(isLessSecret({ ...secure, tls: 'any' }, secure)).toBe(true);
+  expect(isLessSecret(secure, { ...secure, tls: 'any' })).toBe(false);
 });
 
 test('metrics of several roles are one text that a parser takes', () => {
