@@ -98,7 +98,9 @@ export class Ingest {
       },
     );
     const reads = new SharedReads({ clock }, { turnMs: readTurnMs });
-    this.#openSource = deps.openSource ?? (({ source }) => new RtspSession({ clock, log, random }, { source, reads }));
+    const openRtsp = ({ source, streamId, cameraId }: PlannedSource) =>
+      new RtspSession({ clock, log: log.child({ streamId, cameraId }), random }, { source, reads });
+    this.#openSource = deps.openSource ?? openRtsp;
   }
 
   /**

@@ -196,7 +196,7 @@ export class Recorder {
   #endSession(reason: RunEndReason): void {
     if (this.#fragmenter === undefined) return;
     this.#guarded((fragmenter) => fragmenter.end(reason));
-    this.#lastReason = reason;
+    this.#setReason(reason);
   }
 
   /** Runs the fragmenter; an error of the disk ends the run, one of ours goes on to the owner. */
@@ -280,7 +280,7 @@ export class Recorder {
   /** Takes the run away and lets its writer finish behind. */
   #closeRun(reason: GapReason, options: { readonly detail?: string } = {}): void {
     const run = this.#run;
-    this.#lastReason = reason;
+    this.#setReason(reason);
     if (run === undefined) return;
     this.#run = undefined;
     const { clock, log, ledger, onChange } = this.#deps;
@@ -293,6 +293,11 @@ export class Recorder {
     });
     this.#ending.add(ending);
     onChange();
+  }
+
+  /** Whatever happens before the first run: it begins because the source was connected to. */
+  #setReason(reason: GapReason): void {
+    if (this.#runsBegan > 0) this.#lastReason = reason;
   }
 
   /** Nothing more of this run can be written. */

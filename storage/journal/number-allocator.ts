@@ -140,13 +140,13 @@ export class NumberAllocator {
     const older = await readReservation(previousPath(this.#path), streamId);
     // Whatever the lost generation said, it was one block more; the second block is for the doubt.
     if (typeof older === 'number') {
-      this.#log.warn('newest fragment number reservation lost, skipping two blocks', { streamId, state: newest });
+      this.#log.warn('newest fragment number reservation lost, skipping two blocks', { state: newest });
       return older + 2 * limits.numberBlock;
     }
     const known = (await this.#options.knownCounter?.()) ?? 0;
     const floor = Math.max(1, this.#wallFloor(), known === 0 ? 0 : known + knownCounterMargin);
     const isNew = newest === 'missing' && older === 'missing';
-    const fields = { streamId, floor, known };
+    const fields = { floor, known };
     if (isNew) this.#log.info('no fragment number reservation, counting from the floor', fields);
     else this.#log.error('fragment number reservation is corrupt, counting from the floor', fields);
     return floor;

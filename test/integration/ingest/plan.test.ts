@@ -127,6 +127,28 @@ test('name, retention and whether it is recorded change without touching connect
   ]);
 });
 
+test('the first run began since the camera was connected to, whatever became of sessions before it, and lines name a stream once', async () => {
+  const { openSource, opened, sinks, send } = handFed();
+  const { ingest, paths, log } = await startIngest({ openSource });
+  await ingest.apply(planOf(source('a')));
+  await until('it is opened', () => opened.length === 1);
+
+  // Two sessions that never get to a key frame.
+  for (const reason of ['started', 'tracks-changed', 'time-jump'] as const) {
+    sinks.get('a')?.session([video], reason);
+    send('a', 40, 1_000);
+  }
+  send('a', 1_000, 3_000);
+  sinks.get('a')?.session([video], 'tracks-changed');
+  send('a', 0, 2_000);
+  await ingest.close();
+
+  const files = await storedFiles(paths, 'a');
+  expect(files.map((file) => file.head.runReason)).toEqual(['connecting', 'tracks-changed']);
+  expect(log.filter((line) => line.split('"streamId"').length > 2)).toEqual([]);
+  expect(log.filter((line) => line.includes('"run began"') && line.includes('"streamId":"a"'))).toHaveLength(2);
+});
+
 test('first connections of many cameras are spread over a second or two', async () => {
   const { openSource, opened } = handFed();
   const { ingest } = await startIngest({ openSource });
