@@ -1,10 +1,10 @@
-/** The role `keeper`: the keeper, its requests on a socket, and hints from recorders that wake it. */
+/** The role `keeper`: the keeper and its requests on a socket. It looks at directories by itself, and at once when a recorder died. */
 
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { check, Keeper, keeperRequests, registerKeeperMetrics } from '../../storage/keeper/index.ts';
-import { LaneClient, LaneServer } from '../../storage/lane/index.ts';
+import { LaneServer } from '../../storage/lane/index.ts';
 import { DirectoryStore } from '../../storage/objects/index.ts';
 import type { RoleContext } from './role-context.ts';
 
@@ -38,21 +38,5 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   // The socket first: where another keeper has it, this one must not touch index and files.
   await server.start();
   await keeper.start();
-  for (let i = 0; i < config.ingest.processes; i++) lifetime.own(wakingLane(context, `ingest-${i}`, keeper));
   return lifetime;
-}
-
-/** Each finished file is looked at when it is told, not only at the next round. */
-function wakingLane({ clock, log, paths }: RoleContext, name: string, keeper: Keeper): Closable {
-  const lane = new LaneClient({ clock, log }, { path: join(paths.run, `${name}.sock`), name: 'keeper' });
-  lane.watch({
-    onHint: (hint) => {
-      if (hint.kind === 'finished') keeper.lookNow();
-    },
-    onState: () => {},
-    onSnapshot: () => keeper.lookNow(),
-    onLost: () => {},
-  });
-  lane.start();
-  return lane;
 }

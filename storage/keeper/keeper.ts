@@ -15,7 +15,7 @@ import { type AppError, appError, isAppError, toAppError } from '../base/errors.
 import { Lifetime } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import { Backoff } from '../base/retry.ts';
-import { IndexWriter, type Span, type StreamPolicy } from '../index/index.ts';
+import { IndexWriter, type StreamPolicy } from '../index/index.ts';
 import { isRing, type Plan } from '../model/camera.ts';
 import { limits } from '../model/limits.ts';
 import { journalRoots, type Paths } from '../model/paths.ts';
@@ -30,7 +30,7 @@ import { Recovery } from './recovery.ts';
 import { Retention } from './retention.ts';
 import { StoreGate } from './store-gate.ts';
 import { StoreOut } from './store-out.ts';
-import { TakeIn, type TakeInResult } from './take-in.ts';
+import { type RunPart, TakeIn, type TakeInResult } from './take-in.ts';
 import { Wake } from './wake.ts';
 
 export type KeeperOptions = {
@@ -109,8 +109,8 @@ export class Keeper {
     this.index = new IndexWriter({ clock, log }, { path: paths.index });
     this.gate = new StoreGate({ clock, log, store }, { timeoutMs: options.storeTimeoutMs ?? limits.storeTimeoutMs });
     const index = this.index;
-    const isInRing = (streamId: string, span: Span) =>
-      !(this.#ledger.wasWanted(streamId, span) ?? !this.#isRing(streamId));
+    const isInRing = (streamId: string, part: RunPart) =>
+      !(this.#ledger.wasWanted(streamId, part) ?? !this.#isRing(streamId));
     const onLocalGone = (fileName: string) => this.#takeIn.forget(fileName);
     const finishedDirectories = journalRoots(paths).map((root) => root.finished);
     this.holds = new Holds({ clock, log, index }, { path: join(paths.state, 'keeper', 'holds.json') });
@@ -142,7 +142,7 @@ export class Keeper {
     return this.#lifetime.close();
   }
 
-  /** A file was finished, or a writer died: look at once. */
+  /** A writer died: look at once, also for what it left open. */
   lookNow(): void {
     this.#dueRecoveryMs = Number.NEGATIVE_INFINITY;
     this.#takeInWake.wake();
