@@ -89,23 +89,25 @@ export class GapLedger {
     this.#stale.clear();
   }
 
-  /** Whether any moment of a span should have been recorded, by the lines read so far; undefined where none ever spoke of the stream. */
-  wasWanted(streamId: string, span: Span): boolean | undefined {
+  /**
+   * Whether any moment of a part of a run should have been recorded, by the lines read so far; undefined where none ever spoke of
+   * the stream. Decided by the run, since after a step of the clock wanted footage may have the time of an old pause; true when
+   * no line proves the contrary.
+   */
+  wasWanted(streamId: string, { runId, beginMs, endMs }: Span & { readonly runId: string }): boolean | undefined {
     const stream = this.#index.ledger.streams().find((each) => each.streamId === streamId);
     if (stream === undefined) return undefined;
     const entries = this.#index.ledger.linesOf(stream.streamKey);
     if (stream.state === undefined && entries.length === 0) return undefined;
-    const { stretches } = timelineOf(parsed(stream.state), entries);
-    // Rows may be behind the lines that were just read: they count for what is settled.
-    const linesFromMs = stretches[0]?.beginMs ?? 0;
-    const settled = this.#index.queries.gaps.pausesBetween(streamId, span, limits.indexRowsMax);
-    const unwanted = [
-      ...settled.map(({ beginMs, endMs = linesFromMs }) => ({ beginMs, endMs: Math.min(endMs, linesFromMs) })),
-      ...stretches
-        .filter((stretch) => stretch.kind === 'unwanted' && stretch.beginMs > 0)
-        .map(({ beginMs, endMs = endOfTimeMs }) => ({ beginMs, endMs })),
-    ];
-    return without([span], unwanted).length > 0;
+    const { unwantedParts = [] } = timelineOf(parsed(stream.state), entries).state;
+    // Lines have the wall clock's time, which a run's own follows no closer than this.
+    const looseMs = limits.wallStepMs;
+    return !unwantedParts.some(
+      (part) =>
+        part.runId === runId &&
+        (part.beginMs === undefined || part.beginMs + looseMs <= beginMs) &&
+        (part.endMs === undefined || part.endMs - looseMs >= endMs),
+    );
   }
 
   /** A taken-in segment covers its span; one that came after its time was settled cuts the rows that said otherwise. */

@@ -4,6 +4,7 @@
  */
 
 import type { LedgerEntry, Span } from '../index/index.ts';
+import { limits } from '../model/limits.ts';
 import type { GapReason } from '../model/run.ts';
 
 export type Missing = { readonly reason: GapReason; readonly detail?: string | undefined };
@@ -19,6 +20,15 @@ export type Stretch = {
   | { readonly kind: 'recording'; readonly runId: string; readonly end: Missing | undefined }
 );
 
+/** A part of a run that nobody wanted to be recorded. Times of one run can be compared: a step of the clock ends it. */
+export type UnwantedPart = {
+  readonly runId: string;
+  /** Undefined: from its begin. */
+  readonly beginMs?: number;
+  /** Undefined: it goes on. */
+  readonly endMs?: number;
+};
+
 /** Everything that lines before a moment say about the time after it; plain values, so that it can be a row's JSON. */
 export type LedgerState = {
   readonly kind: 'unwanted' | 'missing' | 'recording';
@@ -31,6 +41,8 @@ export type LedgerState = {
   readonly process?: string;
   /** When the stream was last heard of. */
   readonly heardMs: number;
+  /** Of the newest runs: by the order of lines, not by their time. */
+  readonly unwantedParts?: readonly UnwantedPart[];
 };
 
 /** Of a stream that no line spoke of. */
@@ -84,9 +96,11 @@ class Timeline {
     if (isNewProcess) this.#onNewProcess(line.atMs);
     switch (line.kind) {
       case 'wanted':
+        this.#endUnwantedParts(line.atMs);
         if (this.#state.kind === 'unwanted' || isNewProcess) this.#miss(line.atMs, { reason: 'connecting' });
         break;
       case 'unwanted':
+        for (const runId of this.#state.runIds) this.#addUnwantedPart({ runId, beginMs: line.atMs });
         this.#enter(line.atMs, { kind: 'unwanted', runIds: [] });
         break;
       case 'waiting':
@@ -108,12 +122,28 @@ class Timeline {
   }
 
   #onRunBegan(atMs: number, runId: string): void {
-    if (this.#isUnwanted) return;
+    if (this.#isUnwanted) {
+      this.#addUnwantedPart({ runId });
+      return;
+    }
     if (this.#state.kind === 'recording') {
       if (!this.#state.runIds.includes(runId)) this.#state = { ...this.#state, runIds: [...this.#state.runIds, runId] };
       return;
     }
     this.#enter(atMs, { kind: 'recording', runIds: [runId] });
+  }
+
+  #addUnwantedPart(part: UnwantedPart): void {
+    const { unwantedParts = [] } = this.#state;
+    if (unwantedParts.some(({ runId, endMs }) => runId === part.runId && endMs === undefined)) return;
+    this.#state = { ...this.#state, unwantedParts: [...unwantedParts, part].slice(-limits.unwantedPartsMax) };
+  }
+
+  #endUnwantedParts(atMs: number): void {
+    const { unwantedParts } = this.#state;
+    if (unwantedParts?.some(({ endMs }) => endMs === undefined)) {
+      this.#state = { ...this.#state, unwantedParts: unwantedParts.map((part) => ({ endMs: atMs, ...part })) };
+    }
   }
 
   #onWaiting(atMs: number, why: Missing): void {
@@ -157,7 +187,7 @@ class Timeline {
     const sinceMs = Math.max(atMs, before.sinceMs);
     if (sinceMs > before.sinceMs || before.kind === 'recording') this.#stretches.push(this.#stretch(sinceMs, end));
     const { kind, runIds, missing: { reason, detail } = before } = next;
-    const { process, heardMs } = before;
+    const { process, heardMs, unwantedParts } = before;
     this.#state = {
       kind,
       runIds,
@@ -166,6 +196,7 @@ class Timeline {
       heardMs,
       ...(detail === undefined ? {} : { detail }),
       ...(process === undefined ? {} : { process }),
+      ...(unwantedParts === undefined ? {} : { unwantedParts }),
     };
   }
 

@@ -24,6 +24,9 @@ export type TakeInResult = {
   readonly ringBytes: number;
 };
 
+/** A span of a run. */
+export type RunPart = Span & { readonly runId: string };
+
 /** Files of one transaction: a minute of 60 cameras. Small enough that a request does not wait for it. */
 const batchFiles = 64;
 
@@ -32,14 +35,14 @@ export class TakeIn {
   readonly #log: Log;
   readonly #index: IndexWriter;
   readonly #ledger: GapLedger;
-  readonly #isRing: (streamId: string, span: Span) => boolean;
+  readonly #isRing: (streamId: string, part: RunPart) => boolean;
   readonly #finishedDirectories: readonly string[];
   /** Names of files that have a row; they stay as long as the hot budget lets them. */
   readonly #known = new Set<string>();
   /** Names of files in spare journal directories. */
   #inSpares: ReadonlySet<string> = new Set();
-  /** Names of files that are in a ring, as far as they are still there. */
-  #inRing: ReadonlySet<string> = new Set();
+  /** Files that are in a ring, as far as they are still there, by name. */
+  #inRing = new Map<string, RunPart>();
 
   constructor(
     dependencies: {
@@ -47,8 +50,8 @@ export class TakeIn {
       readonly log: Log;
       readonly index: IndexWriter;
       readonly ledger: GapLedger;
-      /** True when nobody wanted any moment of a span to be recorded. */
-      readonly isRing: (streamId: string, span: Span) => boolean;
+      /** True when nobody wanted any moment of that part to be recorded. */
+      readonly isRing: (streamId: string, part: RunPart) => boolean;
     },
     options: { readonly finishedDirectories: readonly string[] },
   ) {
@@ -63,7 +66,7 @@ export class TakeIn {
   /** Forgets which files have rows: after the index was replaced. */
   forgetAll(): void {
     this.#known.clear();
-    this.#inRing = new Set();
+    this.#inRing.clear();
   }
 
   /** True when the file lay in a spare journal directory at the last look. */
@@ -83,17 +86,18 @@ export class TakeIn {
     this.#inSpares = new Set(listings.slice(1).flatMap((listing) => listing.map((file) => file.name)));
     const files = listings.flat().filter((file) => !this.#known.has(file.name));
     const fresh = files.filter((file) => !this.#inRing.has(file.name));
-    const inRing = new Set(this.#inRing);
     const batch = fresh.slice(0, batchFiles);
     const segments: { readonly file: FinishedFile; readonly segment: Segment }[] = [];
     for (const file of batch) {
       const segment = await this.#read(file);
       if (segment === undefined) continue;
-      if (this.#isRing(file.streamId, spanOf(segment))) inRing.add(file.name);
+      const part = partOf(segment);
+      if (this.#isRing(file.streamId, part)) this.#inRing.set(file.name, part);
       else segments.push({ file, segment });
     }
-    const ring = files.filter((file) => inRing.has(file.name));
-    this.#inRing = new Set(ring.map((file) => file.name));
+    const ring = files.filter((file) => this.#inRing.has(file.name));
+    const names = new Set(ring.map((file) => file.name));
+    for (const name of this.#inRing.keys()) if (!names.has(name)) this.#inRing.delete(name);
     const taken = await this.#insert(segments);
     const trimmed = await this.#trimRings(ring);
     // What the other directories have was taken in; the broken one is to be told.
@@ -195,7 +199,7 @@ export class TakeIn {
       const bytes = (keptBytes.get(file.streamId) ?? 0) + found.byteLength;
       const ageMs = this.#clock.wallMs() - found.changedMs;
       if (bytes > limits.ringBytes || ageMs > limits.ringDurationMs) {
-        await removeFile(file.path);
+        await this.#removeFromRing(file);
         continue;
       }
       keptBytes.set(file.streamId, bytes);
@@ -204,12 +208,19 @@ export class TakeIn {
     }
     return { ringFiles, ringBytes };
   }
+
+  /** A line that says the contrary may have come since the first look: then the file is taken in next. */
+  async #removeFromRing({ streamId, name, path }: FinishedFile): Promise<void> {
+    const part = this.#inRing.get(name);
+    this.#inRing.delete(name);
+    if (part !== undefined && this.#isRing(streamId, part)) await removeFile(path);
+  }
 }
 
-function spanOf({ fragments, runStartServerMs }: Segment): Span {
+function partOf({ runId, fragments, runStartServerMs }: Segment): RunPart {
   const [first, last] = [fragments[0], fragments.at(-1)];
   const beginMs = first?.serverTimestampMs ?? runStartServerMs;
-  return { beginMs, endMs: last === undefined ? beginMs + 1 : fragmentEndMs(last) };
+  return { runId, beginMs, endMs: last === undefined ? beginMs + 1 : fragmentEndMs(last) };
 }
 
 function beginOf(segment: Segment): number {

@@ -117,6 +117,8 @@ export const limits = {
   /** Streams that are not recorded: what live players need and KVS documents (5 minutes or 200 MB). */
   ringDurationMs: 300_000,
   ringBytes: 200_000_000,
+  /** Runs of which the ledger knows that nobody wanted them: those of a camera that reconnects every 5 s for as long as a ring. */
+  unwantedPartsMax: 64,
 
   /** Rows of one answer from the index: a day of one stream has 1,440 segments; more is asked page by page. */
   indexRowsMax: 10_000,
