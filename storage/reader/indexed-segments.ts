@@ -25,12 +25,43 @@ export class IndexedSegments {
     return this.#missing;
   }
 
-  between(streamId: string, span: { readonly beginMs: number; readonly endMs: number }): readonly IndexedSegment[] {
-    return this.#ask((index) => index.segmentsBetween(streamId, span)) ?? [];
+  /**
+   * Segments that overlap a span, by begin: all, or so many that they hold the first `fragmentsMax` fragments. The index
+   * answers page by page; what is newer than a page that was cut off must not follow it as if nothing lay between.
+   */
+  between(
+    streamId: string,
+    span: { readonly beginMs: number; readonly endMs: number },
+    fragmentsMax: number,
+  ): readonly IndexedSegment[] {
+    const found = new Map<number, IndexedSegment>();
+    let { beginMs } = span;
+    for (;;) {
+      const page = this.#ask((index) => index.segmentsBetween(streamId, { beginMs, endMs: span.endMs })) ?? [];
+      for (const segment of page) found.set(segment.segmentId, segment);
+      const last = page.at(-1);
+      // Each segment holds a fragment of the span, but for one that began before it.
+      if (page.length < limits.indexRowsMax || last === undefined || found.size > fragmentsMax) break;
+      // The last one is asked for again: others may begin with it.
+      const nextMs = last.beginServerMs - 1;
+      if (nextMs <= beginMs) break;
+      beginMs = nextMs;
+    }
+    return [...found.values()];
   }
 
-  after(streamId: string, number: FragmentNumber | undefined, limit: number): readonly IndexedSegment[] {
-    return this.#ask((index) => index.segmentsAfter(streamId, number, limit)) ?? [];
+  /** Segments with numbers above the given one, by their last: all, or so many that they hold `fragmentsMax` fragments. */
+  after(streamId: string, number: FragmentNumber | undefined, fragmentsMax: number): readonly IndexedSegment[] {
+    const found: IndexedSegment[] = [];
+    let after = number;
+    while (found.length < fragmentsMax) {
+      const most = Math.min(fragmentsMax - found.length, limits.indexRowsMax);
+      const page = this.#ask((index) => index.segmentsAfter(streamId, after, most)) ?? [];
+      found.push(...page);
+      after = page.at(-1)?.lastNumber;
+      if (page.length < most || after === undefined) break;
+    }
+    return found;
   }
 
   latest(streamId: string): IndexedSegment | undefined {
@@ -60,13 +91,9 @@ export class IndexedSegments {
 
   #keysAfter(streamId: string, counter: number): Set<string> {
     const keys = new Set<string>();
-    let after: FragmentNumber | undefined = counter > 0 ? fragmentNumber(counter, 0, 0) : undefined;
-    for (;;) {
-      const segments = this.after(streamId, after, limits.indexRowsMax);
-      for (const segment of segments) keys.add(segmentKey(segment));
-      after = segments.at(-1)?.lastNumber;
-      if (segments.length < limits.indexRowsMax || after === undefined) return keys;
-    }
+    const after = counter > 0 ? fragmentNumber(counter, 0, 0) : undefined;
+    for (const segment of this.after(streamId, after, Number.POSITIVE_INFINITY)) keys.add(segmentKey(segment));
+    return keys;
   }
 
   #ask<T>(question: (index: SegmentIndex) => T): T | undefined {

@@ -21,14 +21,15 @@ export type FragmentRef = { readonly fragment: Fragment; readonly segment: Segme
 /** A segment as the index tells it. */
 export type IndexedSegment = Omit<SegmentRef, 'openPath'> & {
   readonly segmentId: number;
+  readonly beginServerMs: number;
   readonly lastNumber: FragmentNumber;
 };
 
 /** The index as far as reading fragments goes; every method may throw `unavailable`. `IndexReader` is one. */
 export type SegmentIndex = {
-  /** Segments that overlap the span of server time. */
+  /** Segments that overlap the span of server time, by begin; at most `limits.indexRowsMax`. */
   segmentsBetween(streamId: string, span: { readonly beginMs: number; readonly endMs: number }): IndexedSegment[];
-  /** Segments that hold a number above the given one, by their last number. */
+  /** Segments that hold a number above the given one, by their last number; at most `limit` and `limits.indexRowsMax`. */
   segmentsAfter(streamId: string, number: FragmentNumber | undefined, limit?: number): IndexedSegment[];
   latestSegment(streamId: string): IndexedSegment | undefined;
   /** Undefined when the segment is gone meanwhile. */

@@ -119,12 +119,13 @@ export class StreamReader {
     streamId: string,
     range: { readonly beginMs: number; readonly endMs: number; readonly limit?: number },
   ): Promise<FragmentRef[]> {
-    const found = await this.#find(streamId, () => this.#index.between(streamId, range));
+    const limit = limitOf(range.limit);
+    const found = await this.#find(streamId, () => this.#index.between(streamId, range, limit));
     const overlaps = (span: SegmentSpan) => span.endMs > range.beginMs && span.beginMs < range.endMs;
     return this.#collect(await this.#parts(streamId, found, overlaps), {
       isWanted: (f) => f.serverTimestampMs < range.endMs && fragmentEndMs(f) > range.beginMs,
       bound: found.bound,
-      limit: limitOf(range.limit),
+      limit,
     });
   }
 

@@ -40,7 +40,13 @@ class Archive {
     await mkdir(dirname(join(this.directory, key)), { recursive: true });
     await copyFile(path, join(this.directory, key));
     if (isRow)
-      this.segments.push({ ...segment, segmentId: this.segments.length, lastNumber: last.number, objectKey: key });
+      this.segments.push({
+        ...segment,
+        segmentId: this.segments.length,
+        beginServerMs: first.serverTimestampMs,
+        lastNumber: last.number,
+        objectKey: key,
+      });
   }
 
   readonly index: SegmentIndex = {
