@@ -20,11 +20,12 @@ import { isRing, type Plan } from '../model/camera.ts';
 import { limits } from '../model/limits.ts';
 import { journalRoots, type Paths } from '../model/paths.ts';
 import type { ObjectStore } from '../objects/index.ts';
-import { ClockGuard } from './clock-guard.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { type Space, spaceOf } from './finished-files.ts';
 import { GapLedger } from './gap-ledger.ts';
 import { Holds } from './holds.ts';
 import type { KeeperProblem, KeeperState } from './keeper-state.ts';
+import { Problems } from './problems.ts';
 import { type RebuildProgress, rebuildGaps, rebuildSegments } from './rebuild.ts';
 import { Recovery } from './recovery.ts';
 import { Retention } from './retention.ts';
@@ -81,7 +82,8 @@ export class Keeper {
   readonly #takeIn: TakeIn;
   readonly #storeOut: StoreOut;
   readonly #retention: Retention;
-  #guard: ClockGuard | undefined;
+  readonly #clockWatch: ClockWatch;
+  readonly #problems: Problems;
 
   #policies = new Map<string, StreamPolicy>();
   #plan: Plan | undefined;
@@ -91,9 +93,7 @@ export class Keeper {
   #lastTakeIn: TakeInResult = { taken: 0, left: 0, ringFiles: 0, ringBytes: 0 };
   #journalSpace: Space | undefined;
   #storeSpace: Space | undefined;
-  #failures = new Map<KeeperProblem['code'], KeeperProblem>();
   #dueRecoveryMs = Number.NEGATIVE_INFINITY;
-  #dueAliveMs = Number.NEGATIVE_INFINITY;
   #dueHousekeepingMs = Number.NEGATIVE_INFINITY;
 
   constructor(dependencies: KeeperDependencies, options: KeeperOptions) {
@@ -109,6 +109,8 @@ export class Keeper {
     this.index = new IndexWriter({ clock, log }, { path: paths.index });
     this.gate = new StoreGate({ clock, log, store }, { timeoutMs: options.storeTimeoutMs ?? limits.storeTimeoutMs });
     const index = this.index;
+    this.#problems = new Problems({ clock, log });
+    this.#clockWatch = new ClockWatch({ clock, log, index });
     const isInRing = (streamId: string, part: RunPart) =>
       !(this.#ledger.wasWanted(streamId, part) ?? !this.#isRing(streamId));
     const onLocalGone = (fileName: string) => this.#takeIn.forget(fileName);
@@ -158,8 +160,7 @@ export class Keeper {
   /** A person says that the clock is right: age retention goes on. @throws AppError unavailable  the index is not open */
   confirmClock(): void {
     this.assertOpen();
-    this.#guard?.confirm();
-    this.#writeDoubt();
+    this.#clockWatch.confirm();
     this.#log.info('clock confirmed', {});
     this.#storeWake.wake();
   }
@@ -188,7 +189,7 @@ export class Keeper {
   assertOpen(): void {
     if (this.#isOpen) return;
     throw appError('unavailable', 'the index is not open', {
-      reason: this.#failures.get('index-unavailable')?.message,
+      reason: this.#problems.messageOf('index-unavailable'),
     });
   }
 
@@ -200,7 +201,7 @@ export class Keeper {
   get state(): KeeperState {
     const { segments } = this.#isOpen ? this.index.queries : { segments: undefined };
     const nothing = { segments: 0, bytes: 0 };
-    const doubt = this.#guard?.doubt;
+    const doubt = this.#clockWatch.doubt;
     return {
       isIndexOpen: this.#isOpen,
       rebuild:
@@ -220,7 +221,13 @@ export class Keeper {
       untaken: this.#lastTakeIn.left,
       journalSpace: this.#journalSpace,
       storeSpace: this.#storeSpace,
-      problems: this.#problems(),
+      problems: this.#problems.all({
+        store: this.gate.health,
+        rebuildReason: this.#rebuildReason,
+        clockDoubt: doubt,
+        shortBytes: this.#retention.shortBytes,
+        lostSegments: this.#storeOut.lost,
+      }),
     };
   }
 
@@ -248,7 +255,7 @@ export class Keeper {
       try {
         await tick();
         backoff.reset();
-        this.#failures.delete(kind.problem);
+        this.#problems.end(kind.problem);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof AssertionError) return this.#onFatal(error);
@@ -269,13 +276,13 @@ export class Keeper {
       return;
     }
     if (kind.problem === 'storing-fails' && !('sqlite' in failure.context)) this.gate.away(failure);
-    else this.#fail(kind.problem, failure.message, failure.hint);
+    else this.#problems.begin(kind.problem, failure);
     this.#log.counted(`${kind.name} failed`, 1, { reason: failure.message, code: failure.code, cause: failure.cause });
   }
 
   async #takeInTick(signal: AbortSignal): Promise<void> {
     if (!this.#isOpen) await this.#openIndex();
-    this.#observeClock();
+    this.#clockWatch.observe();
     await this.#ledger.read();
     if (this.#clock.monotonicMs() >= this.#dueRecoveryMs) {
       this.#dueRecoveryMs = this.#clock.monotonicMs() + recoveryPeriodMs;
@@ -295,7 +302,7 @@ export class Keeper {
     const failure = isReady && this.#rebuildReason === undefined ? await this.#storeSoon(signal) : undefined;
     this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
     this.#storeSpace = isReady ? await this.gate.ask((store) => store.space()) : undefined;
-    if (!this.#failures.has('holds-unreadable')) this.#removeDue();
+    if (!this.#problems.has('holds-unreadable')) this.#removeDue();
     if (!isReady) {
       await this.#retention.deleteDueLocal();
       return;
@@ -307,7 +314,7 @@ export class Keeper {
     this.gate.well();
     if (this.#clock.monotonicMs() >= this.#dueHousekeepingMs) {
       this.#dueHousekeepingMs = this.#clock.monotonicMs() + housekeepingPeriodMs;
-      if (this.#guard?.doubt === undefined) this.#retention.forgetOldGaps();
+      if (this.#clockWatch.doubt === undefined) this.#retention.forgetOldGaps();
       this.index.checkpoint();
     }
   }
@@ -336,7 +343,7 @@ export class Keeper {
   #removeDue(): void {
     if (this.#journalSpace === undefined) return;
     const disk = {
-      isClockTrusted: this.#guard?.doubt === undefined,
+      isClockTrusted: this.#clockWatch.doubt === undefined,
       isIndexWhole: this.#rebuildReason === undefined,
       openFiles: this.#recovery.openFiles,
       journal: this.#journalSpace,
@@ -351,9 +358,9 @@ export class Keeper {
       const start = await this.index.start();
       if (start.kind !== 'opened')
         this.#beginRebuild(start.kind === 'replaced' ? start : { reason: 'there was no index' });
-      this.#failures.delete('index-unavailable');
+      this.#problems.end('index-unavailable');
     } catch (error) {
-      this.#fail('index-unavailable', toAppError(error).message, toAppError(error).hint);
+      this.#problems.begin('index-unavailable', toAppError(error));
       throw error;
     }
     await this.#onIndexOpen();
@@ -366,7 +373,7 @@ export class Keeper {
       this.#beginRebuild(start.kind === 'replaced' ? start : { reason });
       await this.#onIndexOpen();
     } catch (error) {
-      this.#fail('index-unavailable', toAppError(error).message, toAppError(error).hint);
+      this.#problems.begin('index-unavailable', toAppError(error));
     }
   }
 
@@ -386,46 +393,14 @@ export class Keeper {
     this.#rebuildReason = this.index.state.get('rebuild')?.reason;
     this.#rebuild = undefined;
     await this.holds.restore().then(
-      () => this.#failures.delete('holds-unreadable'),
-      (error: unknown) => this.#fail('holds-unreadable', toAppError(error).message, toAppError(error).hint),
+      () => this.#problems.end('holds-unreadable'),
+      (error: unknown) => this.#problems.begin('holds-unreadable', toAppError(error)),
     );
-    const earlier = this.index.state.get('clock-doubt') ?? undefined;
-    this.#guard = new ClockGuard({ clock: this.#clock }, earlier);
-    this.#guard.onStart(this.index.queries.segments.newestMs());
-    this.#writeDoubt();
-    this.#ledger.onStart(this.#offSpan());
+    this.#clockWatch.onIndexOpen();
+    this.#ledger.onStart(this.#clockWatch.offSpan());
     this.#isOpen = true;
     this.#writePlan();
     this.#storeWake.wake();
-  }
-
-  /** When the keeper did not run for longer than it notes, most likely nothing did. */
-  #offSpan(): { readonly beginMs: number; readonly endMs: number } | undefined {
-    const beginMs = this.index.state.get('alive-ms');
-    const endMs = this.#clock.wallMs();
-    return beginMs !== undefined && endMs - beginMs > 2 * limits.keeperAlivePeriodMs ? { beginMs, endMs } : undefined;
-  }
-
-  #observeClock(): void {
-    const before = this.#guard?.doubt;
-    this.#guard?.observe();
-    if (before !== this.#guard?.doubt) this.#writeDoubt();
-    if (this.#clock.monotonicMs() < this.#dueAliveMs) return;
-    this.#dueAliveMs = this.#clock.monotonicMs() + limits.keeperAlivePeriodMs;
-    this.index.transaction((change) => change.state.set('alive-ms', this.#clock.wallMs()));
-  }
-
-  #writeDoubt(): void {
-    const doubt = this.#guard?.doubt;
-    if (doubt !== undefined) {
-      this.#log.error('clock is in doubt: nothing is removed by age', {
-        ...doubt,
-        hint: 'Check date and time of this machine, then confirm the clock.',
-      });
-    }
-    const known = this.index.state.get('clock-doubt') ?? null;
-    if (known === null && doubt === undefined) return;
-    this.index.transaction((change) => change.state.set('clock-doubt', doubt ?? null));
   }
 
   /** What the plan says now, or last said of a stream that it names no more. */
@@ -471,49 +446,6 @@ export class Keeper {
     this.#rebuild = undefined;
     if (found.objects > 0) log.warn('index is rebuilt', { ...found, gaps });
     this.#storeWake.wake();
-  }
-
-  #fail(code: KeeperProblem['code'], message: string, hint: string | undefined): void {
-    const known = this.#failures.get(code);
-    const sinceMs = known?.sinceMs ?? this.#clock.wallMs();
-    this.#failures.set(code, { code, message, hint, sinceMs });
-    if (known === undefined) this.#log.error('keeper has a problem', { code, message, hint });
-  }
-
-  #problems(): KeeperProblem[] {
-    const problems = [...this.#failures.values()];
-    const { state, message, hint, sinceMs } = this.gate.health;
-    if (state === 'away' || state === 'another') {
-      problems.push({ code: `store-${state}`, message: message ?? 'the object store is away', hint, sinceMs });
-    }
-    if (this.#rebuildReason !== undefined) {
-      const hintOfRebuild = 'Older recordings appear as they are found. Recording goes on.';
-      problems.push({
-        code: 'index-rebuilding',
-        message: this.#rebuildReason,
-        hint: hintOfRebuild,
-        sinceMs: undefined,
-      });
-    }
-    const doubt = this.#guard?.doubt;
-    if (doubt !== undefined) {
-      const hintOfDoubt = 'Check date and time of this machine, then confirm the clock.';
-      problems.push({ code: 'clock-doubt', message: doubt.reason, hint: hintOfDoubt, sinceMs: doubt.sinceMs });
-    }
-    for (const [reason, bytes] of Object.entries(this.#retention.shortBytes)) {
-      const hintOfLimit = 'Release holds or give more room.';
-      problems.push({
-        code: 'limit-short',
-        message: `${bytes} bytes over the limit: ${reason}`,
-        hint: hintOfLimit,
-        sinceMs: undefined,
-      });
-    }
-    if (this.#storeOut.lost > 0) {
-      const message = `the bytes of ${this.#storeOut.lost} segments are nowhere`;
-      problems.push({ code: 'bytes-lost', message, hint: 'Run `weir check`.', sinceMs: undefined });
-    }
-    return problems;
   }
 }
 
