@@ -5,6 +5,7 @@
 
 import { type Logger, pino } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
+import { logLineToText } from './log-text.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -20,7 +21,7 @@ export type Log = {
 
 export type LogOptions = {
   readonly level: 'error' | 'warn' | 'info' | 'debug' | 'silent';
-  /** Where lines go; standard output when absent. */
+  /** Where lines go; standard output when absent: as JSON, or as text when that is a terminal. */
   readonly destination?: { write(line: string): void };
   readonly identity?: LogFields;
   readonly clock?: Clock;
@@ -33,6 +34,8 @@ const secretPaths = ['password', 'secret', 'token', 'authorization', 'cookie', '
   `*.*.${name}`,
 ]);
 
+const terminal = { write: (line: string) => void process.stdout.write(logLineToText(line)) };
+
 /** A logger that writes one JSON line an event; URLs in fields lose their user and password. */
 export function createLog(options: LogOptions): Log {
   const settings = {
@@ -43,7 +46,8 @@ export function createLog(options: LogOptions): Log {
     messageKey: 'event',
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const destination = options.destination ?? (process.stdout.isTTY ? terminal : undefined);
+  const logger = destination === undefined ? pino(settings) : pino(settings, destination);
   return wrap(logger, options.clock ?? systemClock);
 }
 
