@@ -123,8 +123,10 @@ async function readConfigFile(
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (options.isOptional && errnoOf(error) === 'ENOENT') return {};
-    throw appError('invalid_argument', `the configuration file ${file} cannot be read`, { cause: error, file });
+    const isAbsent = errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR';
+    if (options.isOptional && isAbsent) return {};
+    const fault = isAbsent ? 'is not there' : `cannot be read (${errnoOf(error)})`;
+    throw appError('invalid_argument', `the configuration file ${file} ${fault}`, { cause: error, file });
   }
   try {
     const tree: unknown = parseYaml(text, { prettyErrors: true });

@@ -1,7 +1,6 @@
 /** `weir serve`: the appliance, or one role of it. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
@@ -11,6 +10,7 @@ import { cameraPurpose, SiteKey } from '../../secrets/index.ts';
 import { Supervisor } from '../../supervisor/index.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addConfigFlags, configOf } from '../config-flags.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 
 const rolesAlone = /^(ingest(-\d{1,2})?|keeper|serve)$/;
 
@@ -26,7 +26,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
   addConfigFlags(command, 'all').action(async (options: { demo?: boolean; role?: string }) => {
     const config = await configOf(command, context.surroundings);
     const show = (lines: readonly string[]) => context.output.note(lines.join('\n'));
-    await mkdir(config.dataDirectory, { recursive: true });
+    await makeDataDirectory(config.dataDirectory);
     if (options.role !== undefined) {
       if (!rolesAlone.test(options.role)) {
         throw appError('invalid_argument', `there is no role ${options.role}`, { hint: 'use ingest, keeper or serve' });

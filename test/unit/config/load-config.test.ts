@@ -151,7 +151,7 @@ describe('a mistake in the configuration', () => {
     const input = { flags: {}, environment: {}, configFile: 'no.yaml', workingDirectory: '/', installDirectory: '/' };
 
     await expect(loadConfig(input)).rejects.toMatchObject({
-      message: 'the configuration file /no.yaml cannot be read',
+      message: 'the configuration file /no.yaml is not there',
     });
   });
 });
