@@ -34,7 +34,7 @@ export function holeFinderOf(track: Track): HoleFinder {
 }
 
 /** Intervals by which the rhythm is judged beside the fragment's own; a slower rhythm is believed after a quarter of them. */
-const intervalsKept = 16;
+const intervalsKept = 32;
 /** Fewer intervals say nothing of a rhythm: the one long interval among them may be it. */
 const intervalsMin = 4;
 /** A camera may leave out two pictures in its rhythm: exposure at dusk, an encoder at its limit. */
