@@ -19,7 +19,7 @@ export function startNotice(facts: {
     if (fingerprint !== undefined) {
       lines.push(
         '',
-        "  Browsers warn until they trust Weir's own authority (weir ca export). Its SHA-256:",
+        "  Browsers warn until they trust Weir's own authority (node appliance/setup/weir.mjs ca export). Its SHA-256:",
         `  ${fingerprint}`,
       );
     }

@@ -115,7 +115,7 @@ export class RoleProcess {
       log.error(this.#isLooping() ? 'role ends again and again' : 'role ended', {
         child: this.#options.name,
         reason,
-        delayMs,
+        delayMs: Math.round(delayMs),
       });
       this.#change({ state: 'waiting', pid: undefined, reason, restarts: this.#state.restarts + 1 });
       await clock.sleep(delayMs, signal).catch(() => {});

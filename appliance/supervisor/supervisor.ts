@@ -11,7 +11,7 @@ import type { Paths } from '../../storage/model/paths.ts';
 import type { Config } from '../config/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import { InstanceLock } from './instance-lock.ts';
-import type { RoleKind, RoleMessage, SupervisorMessage } from './messages.ts';
+import type { RoleKind, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
 import { partOfPlan, readPlan } from './plan-reader.ts';
 import { type RolePatience, RoleProcess } from './role-process.ts';
 
@@ -50,6 +50,7 @@ export class Supervisor {
   readonly #lifetime = new Lifetime();
   readonly #roles = new Map<string, RoleProcess>();
   #lastNotice = '';
+  #hasServed = false;
   #plan: Plan = noPlan;
   #reading: Promise<void> = Promise.resolve();
 
@@ -97,12 +98,15 @@ export class Supervisor {
   #makeRole(kind: RoleKind, name: string, plan: () => Plan): RoleProcess {
     const { clock, log } = this.#deps;
     const { config, isDemo, entry } = this.#options;
-    const role = new RoleProcess(
+    const role: RoleProcess = new RoleProcess(
       {
         clock,
         log,
         stopping: this.#lifetime.signal,
-        onState: () => this.#tellServe(),
+        onState: () => {
+          if (kind === 'serve') this.#showFault(role.state);
+          this.#tellServe();
+        },
         onFigures: (figures) => this.#send('serve', { type: 'figures', role: name, figures }),
         onMessage: (message) => this.#hear(message),
         onEnded: () => {
@@ -125,7 +129,10 @@ export class Supervisor {
 
   #hear(message: RoleMessage): void {
     if (message.type === 'plan-changed') this.#reading = this.#reading.then(() => this.#takePlan());
-    else if (message.type === 'notice') this.#show(message.lines);
+    else if (message.type === 'notice') {
+      this.#hasServed = true;
+      this.#show(message.lines);
+    }
   }
 
   /** `serve` tells where it is at each of its starts; people want to read it once. */
@@ -134,6 +141,17 @@ export class Supervisor {
     if (notice === this.#lastNotice) return;
     this.#lastNotice = notice;
     this.#deps.show(lines);
+  }
+
+  /** Before its first start there is no page to say why there is no page: another program has the port. */
+  #showFault({ state, reason }: RoleState): void {
+    if (this.#hasServed || state !== 'waiting' || reason === undefined) return;
+    this.#show([
+      '',
+      `  The page is not there: ${reason}.`,
+      '  Cameras are recorded all the same; it is tried again.',
+      '',
+    ]);
   }
 
   async #takePlan(): Promise<void> {

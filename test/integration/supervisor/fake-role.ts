@@ -33,7 +33,7 @@ process.on('message', (message: { type: string; id?: number }) => {
   }
   write(message.type, message);
   if (message.type !== 'start') return;
-  if (name === 'failing') {
+  if (name === 'failing' || name === process.env.FAKE_ROLE_FAILING) {
     process.send?.({ type: 'failed', code: 'unavailable', message: 'the port is taken', hint: 'free it' }, () =>
       process.exit(1),
     );

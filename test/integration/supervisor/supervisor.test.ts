@@ -26,7 +26,10 @@ async function heardIn(log: string): Promise<Heard[]> {
     .map((line) => JSON.parse(line));
 }
 
-async function startSupervisor(data: string): Promise<{
+async function startSupervisor(
+  data: string,
+  environment: Record<string, string> = {},
+): Promise<{
   child: ChildProcess;
   output: () => string;
   heard: () => Promise<Heard[]>;
@@ -35,7 +38,7 @@ async function startSupervisor(data: string): Promise<{
   const log = join(data, 'heard.jsonl');
   const child = spawn(process.execPath, [script('run-supervisor.ts'), data], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, FAKE_ROLE_LOG: log },
+    env: { ...process.env, FAKE_ROLE_LOG: log, ...environment },
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   let output = '';
@@ -136,11 +139,20 @@ describe('the supervisor', () => {
     const data = await temporaryDirectory();
     const { output, pidOf } = await startSupervisor(data);
 
+    await until('the notice', () => output().includes('hello'));
     process.kill(await pidOf('serve'), 'SIGKILL');
     await pidOf('serve', 2);
-    await until('the notice', () => output().includes('hello'));
 
     expect(output()).toBe('hello\n');
+  });
+
+  it('shows once why there is no page, when serve cannot even start', async () => {
+    const { output, pidOf } = await startSupervisor(await temporaryDirectory(), { FAKE_ROLE_FAILING: 'serve' });
+
+    await pidOf('serve', 3);
+
+    expect(output().match(/The page is not there: the port is taken \(free it\)/g)).toHaveLength(1);
+    expect(output()).toContain('Cameras are recorded all the same');
   });
 
   it('stops all roles when it is stopped, and starts none of them anew', async () => {
