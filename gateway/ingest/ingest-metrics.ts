@@ -57,6 +57,7 @@ export class IngestMetrics {
         (stats) => stats.sessions,
       ],
       ['weir_ingest_packets_lost_total', 'Packets lost on the way from the source', (stats) => stats.packetsLost],
+      ['weir_ingest_mistakes_total', 'Sessions ended by an internal error', (stats) => stats.mistakes],
       ['weir_ingest_runs_total', 'Runs begun', (stats) => stats.runs],
     ];
     for (const [name, help, of] of counters) {

@@ -140,8 +140,8 @@ export class IngestStream {
     try {
       this.#recorder.tick();
     } catch (error) {
-      this.#deps.log.error('recorder restarts after a mistake of ours', { error });
-      this.#recorder.abandon();
+      // The recorder has no session any more: only the source can begin one.
+      this.#runner.restart(error);
     }
     this.#runner.tick();
   }

@@ -52,11 +52,14 @@ export class SourceRunner {
   readonly #warnings = new Set<string>();
   #status: SourceStatus;
   #attempt: AbortController | undefined;
+  /** The attempt is ended for a mistake of ours. */
+  #isMistaken = false;
   #progressMs = 0;
   #sessions = 0;
   #unitsAll = 0;
   #bytesAll = 0;
   #packetsLost = 0;
+  #mistakes = 0;
   #lastUnit: { readonly receivedMs: number; readonly producerTimestampMs: number | undefined } | undefined;
   #clockOffsetMs: number | undefined;
   #clockDriftPpm: number | undefined;
@@ -101,6 +104,7 @@ export class SourceRunner {
       units: this.#unitsAll,
       bytes: this.#bytesAll,
       packetsLost: this.#packetsLost,
+      mistakes: this.#mistakes,
       lastUnit: this.#lastUnit,
     };
   }
@@ -115,6 +119,7 @@ export class SourceRunner {
         } catch (error) {
           if (signal.aborted) return;
           // Nothing but a mistake of ours comes here; the stream goes on, whatever it was.
+          this.#mistakes++;
           this.#log.error('source restarts after a mistake of ours', { error });
           await this.#clock.sleep(this.#backoff.nextDelayMs(), signal);
         }
@@ -137,11 +142,19 @@ export class SourceRunner {
     this.#attempt.abort();
   }
 
+  /** What hangs on the source failed by a mistake of ours outside of its calls: the session begins anew, as after one inside. */
+  restart(error: unknown): void {
+    this.#abandon(error);
+    this.#isMistaken = true;
+    this.#attempt?.abort();
+  }
+
   async #once(signal: AbortSignal): Promise<void> {
     const attempt = new AbortController();
     const onAbort = () => attempt.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     this.#attempt = attempt;
+    this.#isMistaken = false;
     this.#progressMs = this.#clock.monotonicMs();
     // While it tries again people go on to see why it has to.
     const { reason, message, hint } = this.#status;
@@ -169,11 +182,10 @@ export class SourceRunner {
   async #run(signal: AbortSignal, onLive: () => void): Promise<SourceEnd> {
     try {
       const end = await this.#open().run(this.#sink(onLive), signal);
-      if (signal.aborted && !this.#lifetime.signal.aborted) return stuckEnd;
+      if (signal.aborted && !this.#lifetime.signal.aborted) return this.#isMistaken ? internalEnd : stuckEnd;
       return end;
     } catch (error) {
-      this.#log.error('stream restarts after a mistake of ours', { error });
-      this.#target.abandoned();
+      this.#abandon(error);
       return internalEnd;
     }
   }
@@ -214,9 +226,14 @@ export class SourceRunner {
     try {
       this.#target.sessionEnded(reason);
     } catch (error) {
-      this.#log.error('stream restarts after a mistake of ours', { error });
-      this.#target.abandoned();
+      this.#abandon(error);
     }
+  }
+
+  #abandon(error: unknown): void {
+    this.#mistakes++;
+    this.#log.error('stream restarts after a mistake of ours', { error });
+    this.#target.abandoned();
   }
 
   #statusOf(state: SourceStateName, end: Partial<SourceEnd> = {}): SourceStatus {

@@ -129,6 +129,22 @@ test('a mistake of ours ends the session, is told, and the source is tried again
   expect(attempts).toHaveLength(2);
 });
 
+test('a mistake outside of the session ends it likewise, and is counted', async () => {
+  const { runner, clock, attempts, told, last } = runnerOf();
+  await clock.advance(100);
+  last().sink.session([video], 'started');
+
+  runner.restart(new AssertionError('must hold: something'));
+  await clock.advance(1);
+  const status = runner.status;
+  await clock.advance(1_000);
+
+  expect(told).toEqual(['session source-closed', 'abandoned', 'ended source-error']);
+  expect(status).toMatchObject({ state: 'retrying', reason: 'source-error' });
+  expect(runner.stats.mistakes).toBe(1);
+  expect(attempts).toHaveLength(2);
+});
+
 test('closing tells the reason that it was given', async () => {
   const { runner, clock, told, last } = runnerOf();
   await clock.advance(100);

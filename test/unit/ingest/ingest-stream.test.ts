@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { IngestStream } from '../../../gateway/ingest/ingest-stream.ts';
+import type { JournalPlace } from '../../../gateway/record/index.ts';
+import type { SourceSink } from '../../../gateway/rtsp/index.ts';
+import { AssertionError } from '../../../storage/base/assert.ts';
+import { silentLog } from '../../../storage/base/log.ts';
+import { ByteBudget, Durability } from '../../../storage/journal/index.ts';
+import { limits } from '../../../storage/model/limits.ts';
+import { pathsUnder } from '../../../storage/model/paths.ts';
+import { SimulatedClock } from '../../kit/simulated-clock.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+import { until } from '../../kit/until.ts';
+import { unitOf, video } from '../record/fragment-checker.ts';
+
+/** A clock that cannot be read once. */
+class BreakingClock extends SimulatedClock {
+  breaksNext = false;
+
+  override wallMs(): number {
+    const breaks = this.breaksNext;
+    this.breaksNext = false;
+    if (breaks) throw new AssertionError('must hold: something');
+    return super.wallMs();
+  }
+}
+
+async function startStream() {
+  const root = await temporaryDirectory();
+  const clock = new BreakingClock();
+  const paths = pathsUnder(root);
+  const place: JournalPlace = {
+    root,
+    openDirectory: join(paths.journalOpen, 'ingest-0.1'),
+    finishedDirectory: paths.journalFinished,
+    durability: new Durability(
+      { clock, log: silentLog, syncFileSystem: () => Promise.resolve() },
+      { directory: root, periodMs: 100 },
+    ),
+  };
+  const sinks: SourceSink[] = [];
+  let runs = 0;
+  const stream = new IngestStream(
+    {
+      ...{ clock, log: silentLog, random: () => 0.5, budget: new ByteBudget(limits.recorderBytesMax) },
+      places: { pick: () => place, failed: () => {}, succeeded: () => {} },
+      ledger: { add: () => {} },
+      openSource: () => ({
+        run: (sink, signal) =>
+          new Promise((resolve) => {
+            sinks.push(sink);
+            const end = { reason: 'shutdown', message: 'ended', hint: '', isRetryable: true } as const;
+            signal.addEventListener('abort', () => resolve(end));
+          }),
+      }),
+      createRunId: () => String(++runs).padStart(32, '0'),
+      onHint: () => {},
+      onState: () => {},
+    },
+    {
+      planned: {
+        ...{ streamId: 's1', cameraId: 'c1', name: 'Door', revision: 1 },
+        source: { kind: 'rtsp', url: 'rtsp://192.0.2.1/', transport: 'tcp', tls: 'any' },
+        recording: { isRecording: true, retentionHours: 24, bytesMax: undefined },
+      },
+      ...{ paths, ingestName: 'ingest-0' },
+    },
+  );
+  onTestFinished(async () => {
+    const closing = stream.close('shutdown');
+    for (let i = 0; i < 20; i++) await clock.advance(100);
+    await closing;
+  });
+  stream.start({ delayMs: 0 });
+  await clock.advance(1);
+  const send = async (beginMs: number, endMs: number) => {
+    for (let ms = beginMs; ms < endMs; ms += 40) {
+      sinks
+        .at(-1)
+        ?.unit(unitOf({ track: video, timeMs: ms, receivedMs: clock.monotonicMs(), isKey: ms % 1_000 === 0 }));
+      await clock.advance(40);
+    }
+  };
+  return { stream, clock, sinks, send };
+}
+
+test('a mistake of ours between units begins a new session with the source, which is recorded', async () => {
+  const { stream, clock, sinks, send } = await startStream();
+  let sentMs = 0;
+  sinks.at(-1)?.session([video], 'started');
+  await until('it is recorded', async () => {
+    await send(sentMs, sentMs + 1_000);
+    sentMs += 1_000;
+    return stream.state.isRecording;
+  });
+
+  clock.breaksNext = true;
+  stream.tick();
+  const isRecordingStill = stream.state.isRecording;
+  await clock.advance(1_500);
+  sinks.at(-1)?.session([video], 'started');
+  await send(0, 2_000);
+
+  expect(isRecordingStill).toBe(false);
+  expect(sinks).toHaveLength(2);
+  expect(stream.state).toMatchObject({ state: 'live', isRecording: true });
+  expect(stream.stats.mistakes).toBe(1);
+});
