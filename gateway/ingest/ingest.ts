@@ -133,10 +133,12 @@ export class Ingest {
    * one after the other; resolves when removed and changed streams have finished their files.
    */
   apply(plan: Plan): Promise<void> {
-    this.#applying = this.#applying.then(async () => {
+    const applied = this.#applying.then(async () => {
       if (!this.#lifetime.signal.aborted) await this.#apply(plan);
     });
-    return this.#applying;
+    // Whoever asked is told of a plan that failed; the next one, and the end, do not fail with it.
+    this.#applying = applied.catch(() => {});
+    return applied;
   }
 
   /** Ends all runs, finishes their files, and closes everything. */

@@ -1,7 +1,14 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { SourceSession } from '../../../gateway/ingest/index.ts';
+import { Ingest, type SourceSession } from '../../../gateway/ingest/index.ts';
 import type { SourceSink } from '../../../gateway/rtsp/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { silentLog } from '../../../storage/base/log.ts';
 import type { PlannedSource } from '../../../storage/model/camera.ts';
+import { pathsUnder } from '../../../storage/model/paths.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 import { unitOf, video } from '../../unit/record/fragment-checker.ts';
 import { ledgerLines, plannedOf, planOf, startIngest, storedFiles } from './ingest-kit.ts';
@@ -100,6 +107,7 @@ test('name, retention and whether it is recorded change without touching connect
   await ingest.apply(planOf(source('a')));
   await until('it is opened', () => opened.length === 1);
   sinks.get('a')?.session([video], 'started');
+  await until('it has numbers', () => stat(join(paths.state, 'ingest-0', 'numbers', 'a.json')));
   send('a', 0, 2_000);
 
   await ingest.apply(planOf(source('a', { revision: 2, name: 'Back door' })));
@@ -185,6 +193,23 @@ test('a mistake of ours in one stream restarts that stream and no other', async 
   expect(await samples('b')).toEqual([[25, 25, 25, 25]]);
   // The open fragment of the failed run is gone, what was committed is there.
   expect(await samples('a')).toEqual([[25], [25, 25]]);
+});
+
+test('a plan that could not be applied is told to its caller and holds up neither the next one nor the end', async () => {
+  const { openSource, opened } = handFed();
+  const paths = pathsUnder(await temporaryDirectory());
+  const ingest = new Ingest(
+    { clock: systemClock, log: silentLog, registry: new Registry(), random: Math.random, openSource },
+    { paths, name: 'ingest-0', syncPeriodMs: 500 },
+  );
+
+  await expect(ingest.apply(planOf(source('a')))).rejects.toThrow('ingest was not started');
+  await ingest.start();
+  await ingest.apply(planOf(source('a')));
+  await until('it is opened', () => opened.length === 1);
+  await ingest.close();
+
+  expect(opened.map((each) => each.streamId)).toEqual(['a']);
 });
 
 test('metrics tell each camera and the process', async () => {
