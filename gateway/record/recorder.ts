@@ -72,6 +72,8 @@ export class Recorder {
   /** Why the last run ended, and so why the next one begins. */
   #lastReason: GapReason = 'connecting';
   #failure: { readonly reason: GapReason; readonly message: string } | undefined;
+  /** The last error that a writer gave. */
+  #writerError: unknown;
   #blockedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: RecorderDeps, options: RecorderOptions) {
@@ -81,7 +83,7 @@ export class Recorder {
       beginRun: (run) => this.#beginRun(run),
       beginFragment: (start) => this.#beginFragment(start),
       block: (trackNumber, relativeMs, isKey, bytes) =>
-        must(this.#run, 'a block is of a run').writer.writeBlock(trackNumber, relativeMs, isKey, bytes),
+        this.#write((writer) => writer.writeBlock(trackNumber, relativeMs, isKey, bytes)),
       commitFragment: (end) => this.#commitFragment(end),
       endRun: (reason) => this.#endRun(reason),
       dropped: (_unit, reason) => this.#count(reason),
@@ -261,15 +263,26 @@ export class Recorder {
     const serverTimestampMs = Math.round(run.clock.toServerMs(mediaTimeMs));
     const producerTimestampMs = Math.round(first.producerTimestampMs ?? serverTimestampMs);
     const { number, counter } = this.#deps.numbers.next(serverTimestampMs);
-    run.writer.begin({ number, counter, serverTimestampMs, producerTimestampMs, mediaTimeMs });
+    this.#write((writer) => writer.begin({ number, counter, serverTimestampMs, producerTimestampMs, mediaTimeMs }));
   }
 
   #commitFragment({ losses, ...facts }: FragmentEnd): void {
     const run = must(this.#run, 'a fragment is of a run');
-    run.writer.commit(facts);
+    this.#write((writer) => writer.commit(facts));
     for (const { beginMs, endMs, reason } of losses) {
       const span = { beginMs: run.clock.toServerMs(beginMs), endMs: run.clock.toServerMs(endMs) };
       this.#deps.ledger.add({ kind: 'loss', streamId: this.#options.streamId, runId: run.runId, ...span, reason });
+    }
+  }
+
+  /** What fails in here is the fault of the run's place. */
+  #write(use: (writer: SegmentWriter) => void): void {
+    const { writer } = must(this.#run, 'what is written is of a run');
+    try {
+      use(writer);
+    } catch (error) {
+      this.#writerError = error;
+      throw error;
     }
   }
 
@@ -309,7 +322,8 @@ export class Recorder {
     this.#blockedUntilMs = clock.monotonicMs() + retryMs;
     this.#fragmenter?.restart();
     if (run !== undefined) {
-      places.failed(run.place, reason, error);
+      // A stream without a number, or out of memory, says nothing of the disk, and other cameras begin runs there.
+      if (error === this.#writerError) places.failed(run.place, reason, error);
       this.#closeRun(reason, { detail: error.message });
     } else if (isNew) {
       const { streamId } = this.#options;
@@ -324,6 +338,7 @@ export class Recorder {
     { error, reason, place }: { readonly error: AppError; readonly reason: GapReason; readonly place: JournalPlace },
   ): void {
     if (this.#run?.writer === writer) {
+      this.#writerError = error;
       this.#fail(error, reason);
       return;
     }

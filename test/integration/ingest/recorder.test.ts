@@ -183,6 +183,25 @@ test('without a place to write the state says so, and recording begins by itself
   expect(recorder.isRunning).toBe(true);
 });
 
+test('a stream without a number waits for it and says nothing against the place, where others begin', async () => {
+  let hasNumbers = false;
+  const numbers = () => {
+    if (!hasNumbers) throw appError('unavailable', 'fragment numbers could not be reserved yet');
+  };
+  const { recorder, send, ends, failures } = await startRecorder({ numbers });
+  recorder.session([video], 'source-closed');
+
+  await send(3_000);
+  const failure = recorder.failure;
+  hasNumbers = true;
+  await send(3_000);
+
+  expect(failure).toMatchObject({ message: 'fragment numbers could not be reserved yet' });
+  expect(ends()).toContain('write-failed');
+  expect(failures).toEqual([]);
+  expect(recorder.isRunning).toBe(true);
+});
+
 test('a source that begins run after run is slowed down', async () => {
   const { recorder, ledger, clock } = await startRecorder();
 
