@@ -53,6 +53,10 @@ export class Delivery {
   #playingMs = Number.NaN;
   #watchedMs = Number.NaN;
   #packets = 0;
+  /** Units since a moment, for the bound on their rate. */
+  #units = 0;
+  #unitsSinceMs = Number.NaN;
+  #isFlooding = false;
   #byeMs = Number.NaN;
   #timers: (() => void)[] = [];
 
@@ -196,6 +200,7 @@ export class Delivery {
     const lane = this.#lanes[index];
     if (lane === undefined) return;
     const nowMs = this.#clock.monotonicMs();
+    if (this.#isFlood(nowMs)) return;
     lane.lastUnitMs = nowMs;
     if (this.#announced === undefined && !this.#announceWith(lane)) return;
     if (!this.#announced?.includes(lane.chosen.trackNumber)) return;
@@ -219,6 +224,25 @@ export class Delivery {
       bytes,
     };
     this.#sink.unit(unit);
+  }
+
+  /** Each unit costs the whole process some time: a source that makes thousands a second is ended. */
+  #isFlood(nowMs: number): boolean {
+    if (this.#isFlooding) return true;
+    if (!(nowMs - this.#unitsSinceMs < rtspLimits.unitsPeriodMs)) {
+      this.#unitsSinceMs = nowMs;
+      this.#units = 0;
+    }
+    this.#isFlooding = ++this.#units > rtspLimits.unitsPerPeriodMax;
+    if (this.#isFlooding) {
+      this.#onFault(
+        faults.protocol(
+          `the camera sends more than ${rtspLimits.unitsPerPeriodMax} pictures within ${rtspLimits.unitsPeriodMs / 1_000} s`,
+          'no camera does that: check that the address is that of the camera, and its firmware',
+        ),
+      );
+    }
+    return this.#isFlooding;
   }
 
   /** The session begins with the first picture (or sound where there is none) once every track is described. */

@@ -39,6 +39,13 @@ export const rtspLimits = {
   /** Packets in a row by which a changed SSRC or payload type is believed: stray packets of old sessions are fewer. */
   changeAfterPackets: 5,
 
+  /** Units in one unit with start codes, or in one aggregation packet: 8K in H.265 has up to 600 slices, cameras below twenty. */
+  piecesMax: 512,
+  /** Pictures or sound frames of a session within `unitsPeriodMs`: 2,000 a second; the fastest cameras make 240 pictures and 100. */
+  unitsPerPeriodMax: 10_000,
+  /** Long enough that what waited during a stall, minutes of a camera at worst, is no flood. */
+  unitsPeriodMs: 5_000,
+
   /** First capacity of a track's buffer; it doubles up to `limits.accessUnitBytesMax`. */
   unitBytesFirst: 64 * 1024,
   /** Parameter sets and SEI before a picture: above this without a picture it is no video. */

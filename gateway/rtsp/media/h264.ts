@@ -1,6 +1,7 @@
 /** H.264 payloads (RFC 6184): single units, STAP-A and FU-A. STAP-B, MTAP and FU-B need interleaved mode, which no camera uses. */
 
 import { h264NalType, h264NalTypes } from '../../../storage/media/index.ts';
+import { rtspLimits } from '../limits.ts';
 import { u8, u16 } from '../wire/bytes.ts';
 import { type NalRole, PictureAssembler, type PictureHandler } from './picture.ts';
 
@@ -45,7 +46,11 @@ export class H264Depacketiser {
 
   #aggregate(bytes: Uint8Array, begin: number, end: number, rtpTime: number): void {
     let at = begin + 1;
-    while (at + 2 < end) {
+    for (let pieces = 0; at + 2 < end; pieces++) {
+      if (pieces === rtspLimits.piecesMax) {
+        this.pictures.leaveOutRest();
+        return;
+      }
       const next = at + 2 + u16(bytes, at);
       // A size beyond the packet: what is there is cut off and would only damage a decoder.
       if (next > end) {

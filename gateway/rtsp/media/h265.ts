@@ -1,6 +1,7 @@
 /** H.265 payloads (RFC 7798): single units, aggregation packets and fragmentation units, with DONL fields where announced. */
 
 import { h265NalType, h265NalTypes } from '../../../storage/media/index.ts';
+import { rtspLimits } from '../limits.ts';
 import { u8, u16 } from '../wire/bytes.ts';
 import { type NalRole, PictureAssembler, type PictureHandler } from './picture.ts';
 
@@ -64,7 +65,11 @@ export class H265Depacketiser {
 
   #aggregate(bytes: Uint8Array, begin: number, end: number, rtpTime: number): void {
     let at = begin + 2 + this.#donlBytes;
-    while (at + 2 < end) {
+    for (let pieces = 0; at + 2 < end; pieces++) {
+      if (pieces === rtspLimits.piecesMax) {
+        this.pictures.leaveOutRest();
+        return;
+      }
       const next = at + 2 + u16(bytes, at);
       if (next > end) {
         this.#handler.oddity('an aggregation packet is shorter than its units');

@@ -151,6 +151,13 @@ export class PictureAssembler {
     }
   }
 
+  /** More units stand here than any camera makes: they are left out, and the picture that they would belong to is damaged. */
+  leaveOutRest(): void {
+    this.#handler.oddity('the camera puts more units into one than a picture has, and the rest is left out');
+    this.#isDamaged ||= this.#hasSlice;
+    this.#isAfterLoss = true;
+  }
+
   /** Packets are missing here. */
   gap(): void {
     if (this.#nalBegin >= 0) {
@@ -296,7 +303,11 @@ export class PictureAssembler {
       this.#hasSlice = false;
     }
     let at = 0;
-    while (at < copy.length) {
+    for (let pieces = 0; at < copy.length; pieces++) {
+      if (pieces === rtspLimits.piecesMax) {
+        this.leaveOutRest();
+        break;
+      }
       const next = findStartCode(copy, at, copy.length);
       let end = next < 0 ? copy.length : next;
       while (end > at && copy[end - 1] === 0) end--;

@@ -157,3 +157,18 @@ test('sender reports of the first track tell the clock, those of a stranger noth
 
   expect(it.events.filter((event) => event.startsWith('clock'))).toEqual(['clock 1500']);
 });
+
+test('a camera that makes thousands of pictures a second is ended, one that catches up after a stall is not', async () => {
+  const it = open([video()]);
+  it.picture(0, slice({ isKey: true }));
+  for (let i = 1; i < 1_500; i++) it.picture(i, slice());
+  await it.clock.advance(5_000);
+  for (let i = 1_500; i < 3_000; i++) it.picture(i, slice());
+  const faultsBefore = it.faults.length;
+
+  for (let i = 3_000; i < 30_000; i++) it.picture(i, slice());
+
+  expect(faultsBefore).toBe(0);
+  expect(it.faults.map(({ reason }) => reason)).toEqual(['protocol-error']);
+  expect(it.events.filter((event) => event.startsWith('1@')).length).toBeLessThanOrEqual(11_500);
+});

@@ -313,3 +313,40 @@ test.each([false, true])('h265: single units, aggregates and fragments, decoding
     [[hex(trailing)], 'no'],
   ]);
 });
+
+test('a unit of a million start codes is at most 512 pictures and costs little', () => {
+  const it = h264();
+  const unit = new Uint8Array(15_000_000);
+  for (let at = 0; at + 5 <= unit.length; at += 5) unit.set([0x41, 0x88, 0, 0, 1], at);
+
+  it.send(1, false, ...fragments(unit, 60_000));
+  it.send(2, true, inter);
+  it.send(3, true, inter);
+  it.finish();
+
+  expect(it.pictures.filter(({ time }) => time === 1)).toHaveLength(511);
+  expect(it.damagedCount).toBe(1);
+  expect(it.pictures.filter(({ time }) => time > 1).map(({ isAfterLoss }) => isAfterLoss)).toEqual([true, false]);
+  expect(it.oddities).toContain('the camera puts more units into one than a picture has, and the rest is left out');
+});
+
+test.each([
+  ['H.264', 24, (seen: ReturnType<typeof collector>) => new H264Depacketiser(seen.handler), [0x41, 0x88]],
+  [
+    'H.265',
+    48,
+    (seen: ReturnType<typeof collector>) => new H265Depacketiser(seen.handler, { hasDonl: false }),
+    [0x02, 0x01, 0x80],
+  ],
+] as const)('an aggregation packet of %s holds at most 512 units', (_, type, create, nal) => {
+  const seen = collector();
+  const depacketiser = create(seen);
+  const nals = Array.from({ length: 10_000 }, () => Uint8Array.from(nal));
+  const packet = aggregate(type, nals);
+
+  depacketiser.payload(packet, 0, packet.length, 1, false);
+  depacketiser.pictures.flush();
+
+  expect(seen.pictures).toHaveLength(511);
+  expect(seen.damagedCount).toBe(1);
+});
