@@ -93,6 +93,13 @@ export function segmentQueries(database: Database) {
   const localCounts = database.prepare(
     'SELECT count(*) segments, coalesce(sum(byte_length), 0) bytes FROM segments WHERE is_local = 1',
   );
+  const newestBefore = database.prepare(
+    `SELECT max((SELECT max(begin_server_ms) FROM segments s WHERE s.stream_key = t.stream_key AND begin_server_ms < @beforeMs))
+      FROM streams t`,
+  );
+  const lastTakenIn = database.prepare(
+    'SELECT segment_id segmentId, begin_server_ms beginServerMs FROM segments ORDER BY segment_id DESC LIMIT 1',
+  );
   const newest = database.prepare(
     'SELECT max((SELECT max(begin_server_ms) FROM segments s WHERE s.stream_key = t.stream_key)) FROM streams t',
   );
@@ -136,6 +143,12 @@ export function segmentQueries(database: Database) {
     localFiles: (): { segments: number; bytes: number } => localCounts.get() as { segments: number; bytes: number },
     /** Begin of the newest segment of any stream, server time. */
     newestMs: (): number | undefined => (newest.pluck().get() as number | null) ?? undefined,
+    /** Begin of the newest segment that begins before a moment. */
+    newestBefore: (beforeMs: number): number | undefined =>
+      (newestBefore.pluck().get({ beforeMs }) as number | null) ?? undefined,
+    /** The segment that got its row last, of any stream. */
+    lastTakenIn: (): { segmentId: number; beginServerMs: number } | undefined =>
+      lastTakenIn.get() as { segmentId: number; beginServerMs: number } | undefined,
     /** Removed, its bytes still to be deleted. */
     isGarbage: (objectKey: string): boolean => isGarbage.get(objectKey) !== undefined,
     run: (runId: string): Run | undefined => runs.byId(runId),

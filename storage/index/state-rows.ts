@@ -9,9 +9,19 @@ export type KeeperFacts = {
   /** Wall time at which the keeper was last known to be alive. */
   readonly 'alive-ms': number;
   /** The index is being filled from files and objects; null when it is whole. */
-  readonly rebuild: { readonly reason: string; readonly movedTo: string | null; readonly sinceMs: number } | null;
+  readonly rebuild: {
+    readonly reason: string;
+    readonly movedTo: string | null;
+    readonly sinceMs: number;
+    /** Begin of the newest segment that only objects told of: what was recorded before the index was lost. */
+    readonly newestMs?: number;
+    /** It is not known whether the clock was in doubt. */
+    readonly isDoubtLost?: boolean;
+  } | null;
   /** Why age retention stands still; null when the clock is trusted. */
   readonly 'clock-doubt': { readonly reason: string; readonly sinceMs: number; readonly stepMs: number } | null;
+  /** When a person last confirmed the clock, and the last row then: times of older rows say nothing of the clock. */
+  readonly 'clock-confirmed': { readonly atMs: number; readonly segmentId: number } | null;
 };
 
 /** How long and how much a stream may hold, as the newest plan said. */

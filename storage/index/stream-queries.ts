@@ -97,9 +97,10 @@ export function streamQueries(database: Database) {
   };
 }
 
-/** True while the hold protects its footage. */
-export function isHoldActive(hold: Hold, nowMs: number): boolean {
-  return hold.releasedMs === undefined && (hold.untilMs === undefined || hold.untilMs > nowMs);
+/** True while the hold protects its footage. @param nowMs  undefined while the clock is in doubt: then no hold lapses */
+export function isHoldActive(hold: Hold, nowMs: number | undefined): boolean {
+  const { releasedMs, untilMs } = hold;
+  return releasedMs === undefined && (untilMs === undefined || nowMs === undefined || untilMs > nowMs);
 }
 
 function rowToTotals(row: TotalsRow): StreamTotals {

@@ -35,12 +35,17 @@ export class ClockGuard {
     return this.#doubt;
   }
 
-  /** Compares the clock with the newest footage, once at the start. */
+  /** Compares the clock with the newest footage, once at the start, and when a lost index told of it again. */
   onStart(newestFootageMs: number | undefined): void {
     if (newestFootageMs === undefined) return;
     const aheadMs = this.#clock.wallMs() - newestFootageMs;
     if (aheadMs > limits.clockAheadMsMax) this.#raise('the clock is more than a day past the newest footage', aheadMs);
     if (aheadMs < -limits.clockStepMsMax) this.#raise('the clock is behind the newest footage', aheadMs);
+  }
+
+  /** The index was lost, and with it whether the clock was trusted; footage from before is there and could be removed. */
+  onLost(): void {
+    this.#raise('the index was lost, and with it whether the clock was trusted', 0);
   }
 
   /** Compares wall time with time that really passed; to be called often. */

@@ -24,11 +24,28 @@ export class ClockWatch {
     return this.#guard?.doubt;
   }
 
+  /** Looks at the clock once more, so that no step since the last look is believed. To be asked while the index is open. */
+  isTrusted(): boolean {
+    this.observe();
+    return this.doubt === undefined;
+  }
+
   /** An index was opened: its doubt goes on, and its newest footage is compared with the clock. */
   onIndexOpen(): void {
     const earlier = this.#index.state.get('clock-doubt') ?? undefined;
     this.#guard = new ClockGuard({ clock: this.#clock }, earlier);
-    this.#guard.onStart(this.#index.queries.segments.newestMs());
+    this.#guard.onStart(this.#newestMs());
+    this.#writeDoubt();
+  }
+
+  /** A lost index is filled again: before any of its rows may be removed by age. */
+  onRebuilt(): void {
+    const { newestMs, sinceMs = 0, isDoubtLost = true } = this.#index.state.get('rebuild') ?? {};
+    // Of files that only the journal had, those count that today's clock cannot have dated.
+    const newestOfFilesMs = this.#index.queries.segments.newestBefore(sinceMs - limits.clockStepMsMax);
+    const newest = [newestMs, newestOfFilesMs].filter((ms) => ms !== undefined);
+    this.#guard?.onStart(newest.length === 0 ? undefined : Math.max(...newest));
+    if (isDoubtLost && newestMs !== undefined) this.#guard?.onLost();
     this.#writeDoubt();
   }
 
@@ -52,7 +69,19 @@ export class ClockWatch {
   /** A person says that the clock is right. */
   confirm(): void {
     this.#guard?.confirm();
+    const segmentId = this.#index.queries.segments.lastTakenIn()?.segmentId ?? 0;
+    const confirmed = { atMs: this.#clock.wallMs(), segmentId };
+    this.#index.transaction((change) => change.state.set('clock-confirmed', confirmed));
     this.#writeDoubt();
+  }
+
+  /** Footage that was dated ahead before a person confirmed the clock would put it in doubt at every start. */
+  #newestMs(): number | undefined {
+    const { segments } = this.#index.queries;
+    const confirmed = this.#index.state.get('clock-confirmed') ?? undefined;
+    if (confirmed === undefined) return segments.newestMs();
+    const last = segments.lastTakenIn();
+    return last === undefined || last.segmentId <= confirmed.segmentId ? confirmed.atMs : last.beginServerMs;
   }
 
   #writeDoubt(): void {
@@ -63,8 +92,8 @@ export class ClockWatch {
         hint: 'Check date and time of this machine, then confirm the clock.',
       });
     }
-    const known = this.#index.state.get('clock-doubt') ?? null;
-    if (known === null && doubt === undefined) return;
+    // That there is none is written too: a damaged index that tells nothing of it is one that lost it.
+    if (doubt === undefined && this.#index.state.get('clock-doubt') === null) return;
     this.#index.transaction((change) => change.state.set('clock-doubt', doubt ?? null));
   }
 }

@@ -8,7 +8,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
-import { appError, errnoOf } from '../base/errors.ts';
+import { type AppError, appError, errnoOf, toAppError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { type Hold, type IndexWriter, isHoldActive } from '../index/index.ts';
@@ -34,16 +34,25 @@ export class Holds {
   readonly #log: Log;
   readonly #index: IndexWriter;
   readonly #path: string;
+  readonly #isClockTrusted: () => boolean;
+  /** Why the file cannot be read: then it says what we don't know, and must not be written. */
+  #unreadable: AppError | undefined;
   /** Changes of the file follow each other. */
   #writing: Promise<void> = Promise.resolve();
 
   constructor(
-    dependencies: { readonly clock: Clock; readonly log: Log; readonly index: IndexWriter },
+    dependencies: {
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly index: IndexWriter;
+      readonly isClockTrusted: () => boolean;
+    },
     options: { readonly path: string },
   ) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
+    this.#isClockTrusted = dependencies.isClockTrusted;
     this.#path = options.path;
   }
 
@@ -52,14 +61,33 @@ export class Holds {
    * @throws AppError data_loss  the file cannot be read: nothing may be removed before a person has looked
    */
   async restore(): Promise<void> {
-    const kept = await this.#readFile();
+    this.#unreadable = undefined;
+    const kept = await this.#readFile().catch((error: unknown) => {
+      this.#unreadable = toAppError(error);
+      throw this.#unreadable;
+    });
     this.#index.transaction((change) => {
       for (const hold of kept) change.holds.add(hold);
     });
   }
 
-  /** Begins a hold; durable when this resolves. @throws AppError resource_exhausted  there are too many */
+  /** @throws AppError failed_precondition  the file cannot be read: holds that only it knows must not be lost */
+  assertReadable(): void {
+    if (this.#unreadable === undefined) return;
+    throw appError('failed_precondition', 'the file of legal holds cannot be read', {
+      path: this.#path,
+      reason: this.#unreadable.message,
+      hint: 'Mend the file or move it away. Nothing is removed until then.',
+    });
+  }
+
+  /**
+   * Begins a hold; durable when this resolves.
+   * @throws AppError resource_exhausted   there are too many
+   * @throws AppError failed_precondition  the file cannot be read
+   */
   async add(hold: NewHold): Promise<Hold> {
+    this.assertReadable();
     const added: Hold = {
       ...hold,
       holdId: randomUUID(),
@@ -81,8 +109,13 @@ export class Holds {
     return added;
   }
 
-  /** Ends a hold. @throws AppError not_found  there is no such hold, or it is released already */
+  /**
+   * Ends a hold.
+   * @throws AppError not_found            there is no such hold, or it is released already
+   * @throws AppError failed_precondition  the file cannot be read
+   */
   async release(holdId: string, who: string): Promise<void> {
+    this.assertReadable();
     const isReleased = this.#index.transaction((change) =>
       change.holds.release(holdId, { who, atMs: this.#clock.wallMs() }),
     );
@@ -92,7 +125,7 @@ export class Holds {
   }
 
   #active(): Hold[] {
-    const nowMs = this.#clock.wallMs();
+    const nowMs = this.#isClockTrusted() ? this.#clock.wallMs() : undefined;
     return this.#index.queries.streams.holds(undefined).filter((hold) => isHoldActive(hold, nowMs));
   }
 

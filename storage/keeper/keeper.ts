@@ -93,6 +93,8 @@ export class Keeper {
   #lastTakeIn: TakeInResult = { taken: 0, left: 0, ringFiles: 0, ringBytes: 0 };
   #journalSpace: Space | undefined;
   #storeSpace: Space | undefined;
+  /** Files that were there when the index was opened have rows, as far as they can. */
+  #isTakenIn = false;
   #dueRecoveryMs = Number.NEGATIVE_INFINITY;
   #dueHousekeepingMs = Number.NEGATIVE_INFINITY;
 
@@ -115,7 +117,8 @@ export class Keeper {
       !(this.#ledger.wasWanted(streamId, part) ?? !this.#isRing(streamId));
     const onLocalGone = (fileName: string) => this.#takeIn.forget(fileName);
     const finishedDirectories = journalRoots(paths).map((root) => root.finished);
-    this.holds = new Holds({ clock, log, index }, { path: join(paths.state, 'keeper', 'holds.json') });
+    const isClockTrusted = () => this.#clockWatch.isTrusted();
+    this.holds = new Holds({ clock, log, index, isClockTrusted }, { path: join(paths.state, 'keeper', 'holds.json') });
     this.#ledger = new GapLedger({ clock, log, index }, { stateDirectory: paths.state });
     this.#recovery = new Recovery({ log, index, ledger: this.#ledger }, paths);
     this.#takeIn = new TakeIn({ clock, log, index, ledger: this.#ledger, isRing: isInRing }, { finishedDirectories });
@@ -182,7 +185,8 @@ export class Keeper {
     this.assertOpen();
     if (this.#rebuildReason !== undefined)
       throw appError('unavailable', 'the index is being rebuilt', { hint: 'Try again when it is done.' });
-    return this.#retention.removeRange(request);
+    this.holds.assertReadable();
+    return this.#retention.removeRange({ ...request, isClockTrusted: this.#clockWatch.isTrusted() });
   }
 
   /** @throws AppError unavailable  the index is not open */
@@ -282,6 +286,14 @@ export class Keeper {
 
   async #takeInTick(signal: AbortSignal): Promise<void> {
     if (!this.#isOpen) await this.#openIndex();
+    try {
+      await this.#takeInDue(signal);
+    } finally {
+      this.#isTakenIn = true;
+    }
+  }
+
+  async #takeInDue(signal: AbortSignal): Promise<void> {
     this.#clockWatch.observe();
     await this.#ledger.read();
     if (this.#clock.monotonicMs() >= this.#dueRecoveryMs) {
@@ -302,19 +314,20 @@ export class Keeper {
     const failure = isReady && this.#rebuildReason === undefined ? await this.#storeSoon(signal) : undefined;
     this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
     this.#storeSpace = isReady ? await this.gate.ask((store) => store.space()) : undefined;
+    if (this.#problems.has('holds-unreadable')) await this.#restoreHolds();
     if (!this.#problems.has('holds-unreadable')) this.#removeDue();
     if (!isReady) {
       await this.#retention.deleteDueLocal();
       return;
     }
-    if (this.#rebuildReason !== undefined) await this.#fillIndex(signal);
+    if (this.#rebuildReason !== undefined && this.#isTakenIn) await this.#fillIndex(signal);
     await this.#retention.deleteDue();
     if (failure !== undefined) throw failure;
     await this.#storeAll(signal);
     this.gate.well();
     if (this.#clock.monotonicMs() >= this.#dueHousekeepingMs) {
       this.#dueHousekeepingMs = this.#clock.monotonicMs() + housekeepingPeriodMs;
-      if (this.#clockWatch.doubt === undefined) this.#retention.forgetOldGaps();
+      if (this.#clockWatch.isTrusted()) this.#retention.forgetOldGaps();
       this.index.checkpoint();
     }
   }
@@ -343,7 +356,7 @@ export class Keeper {
   #removeDue(): void {
     if (this.#journalSpace === undefined) return;
     const disk = {
-      isClockTrusted: this.#clockWatch.doubt === undefined,
+      isClockTrusted: this.#clockWatch.isTrusted(),
       isIndexWhole: this.#rebuildReason === undefined,
       openFiles: this.#recovery.openFiles,
       journal: this.#journalSpace,
@@ -383,24 +396,37 @@ export class Keeper {
       this.#log.warn('rows were taken over from the damaged index', rows);
     }
     const { reason, movedTo = null } = start;
-    this.index.transaction((change) => change.state.set('rebuild', { reason, movedTo, sinceMs: this.#clock.wallMs() }));
+    const { state } = this.index;
+    const unfinished = state.get('rebuild') ?? {};
+    const isDoubtLost = state.get('clock-doubt') === undefined;
+    const rebuild = { isDoubtLost, ...unfinished, reason, movedTo, sinceMs: this.#clock.wallMs() };
+    this.index.transaction((change) => {
+      change.state.set('rebuild', rebuild);
+      // It names a row of the lost index.
+      change.state.set('clock-confirmed', null);
+    });
   }
 
   async #onIndexOpen(): Promise<void> {
+    this.#isTakenIn = false;
     this.#takeIn.forgetAll();
     this.#storeOut.forgetAll();
     this.#retention.forgetAll();
     this.#rebuildReason = this.index.state.get('rebuild')?.reason;
     this.#rebuild = undefined;
-    await this.holds.restore().then(
-      () => this.#problems.end('holds-unreadable'),
-      (error: unknown) => this.#problems.begin('holds-unreadable', toAppError(error)),
-    );
+    await this.#restoreHolds();
     this.#clockWatch.onIndexOpen();
     this.#ledger.onStart(this.#clockWatch.offSpan());
     this.#isOpen = true;
     this.#writePlan();
     this.#storeWake.wake();
+  }
+
+  async #restoreHolds(): Promise<void> {
+    await this.holds.restore().then(
+      () => this.#problems.end('holds-unreadable'),
+      (error: unknown) => this.#problems.begin('holds-unreadable', toAppError(error)),
+    );
   }
 
   /** What the plan says now, or last said of a stream that it names no more. */
@@ -437,6 +463,7 @@ export class Keeper {
     };
     const options = { nowMs: this.#clock.wallMs(), signal, onProgress };
     const found = await rebuildSegments({ log, index: this.index, store: this.#store }, options);
+    this.#clockWatch.onRebuilt();
     const gaps = this.index.transaction((change) => {
       const streams = change.queries.streams.totalsOfAll().map((each) => rebuildGaps(change, each.streamId));
       change.state.set('rebuild', null);

@@ -39,7 +39,9 @@ export async function rebuildSegments(
     index.transaction((change) => {
       for (const { key, segment } of batch) {
         if (change.segments.isGarbage(key)) continue;
-        if (change.segments.insert(segment, { location: 'stored', takenInMs: options.nowMs }).isNew) counts.segments++;
+        if (!change.segments.insert(segment, { location: 'stored', takenInMs: options.nowMs }).isNew) continue;
+        counts.segments++;
+        noteNewest(change, segment.fragments[0]?.serverTimestampMs);
       }
     });
     batch = [];
@@ -93,6 +95,13 @@ export function rebuildGaps(change: IndexChange, streamId: string): number {
     if (page.length < limits.indexRowsMax) return added;
     fromMs = (page.at(-1)?.beginServerMs ?? 0) + 1;
   }
+}
+
+/** Survives an interruption: after it these rows are known. */
+function noteNewest(change: IndexChange, beginMs: number | undefined): void {
+  const rebuild = change.state.get('rebuild') ?? undefined;
+  if (rebuild === undefined || beginMs === undefined || beginMs <= (rebuild.newestMs ?? 0)) return;
+  change.state.set('rebuild', { ...rebuild, newestMs: beginMs });
 }
 
 function isExplained(change: IndexChange, streamId: string, hole: { beginMs: number; endMs: number }): boolean {

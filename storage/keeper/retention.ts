@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import {
   type Garbage,
+  type Hold,
   type IndexWriter,
   isHoldActive,
   type RemovalReason,
@@ -94,7 +95,7 @@ export class Retention {
         nowMs,
         isClockTrusted: disk.isClockTrusted && disk.isIndexWhole,
         streams: this.#streams(disk),
-        holds: this.#index.queries.streams.holds(undefined).filter((hold) => isHoldActive(hold, nowMs)),
+        holds: this.#holds(undefined, disk),
         bytesMax: disk.isIndexWhole ? this.#options.bytesMax : undefined,
         localBytes: this.#index.queries.segments.backlog().bytes,
         localBytesMax: this.#options.localBytesMax,
@@ -123,10 +124,11 @@ export class Retention {
     readonly beginMs: number;
     readonly endMs: number;
     readonly who: string;
+    readonly isClockTrusted: boolean;
   }): { readonly removed: number; readonly held: number } {
     const { streamId, beginMs, endMs, who } = request;
     const nowMs = this.#clock.wallMs();
-    const holds = this.#index.queries.streams.holds(streamId).filter((hold) => isHoldActive(hold, nowMs));
+    const holds = this.#holds(streamId, request);
     let removed = 0;
     let held = 0;
     for (let fromMs = beginMs; fromMs < endMs; ) {
@@ -212,6 +214,12 @@ export class Retention {
     const { streamId, fileName } = garbage;
     await removeFile(await findFinished(this.#options.finishedDirectories, { streamId, name: fileName }));
     this.#onLocalGone(fileName);
+  }
+
+  /** A hold that lapsed by a clock that may be wrong protects its footage, whatever else asks for room. */
+  #holds(streamId: string | undefined, { isClockTrusted }: { readonly isClockTrusted: boolean }): Hold[] {
+    const nowMs = isClockTrusted ? this.#clock.wallMs() : undefined;
+    return this.#index.queries.streams.holds(streamId).filter((hold) => isHoldActive(hold, nowMs));
   }
 
   #streams(disk: DiskState): QuotaStream[] {

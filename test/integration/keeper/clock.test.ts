@@ -1,14 +1,43 @@
 /** A clock that was or is wrong makes the keeper remove nothing. */
 
-import { utimes } from 'node:fs/promises';
+import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { type Clock, systemClock } from '../../../storage/base/clock.ts';
+import type { Plan } from '../../../storage/model/camera.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { someRunId } from '../../kit/segments.ts';
 import { until } from '../../kit/until.ts';
-import { createSite, minute, settled } from './kit.ts';
+import { createSite, minute, type Site, settled } from './kit.ts';
 
 const now = Date.now();
 const streamId = 'door';
+const year = 365 * 24 * 60 * minute;
+const removesAll = { bytesMax: 1 };
+
+/** A clock of the same speed that a person or a time server sets. */
+function createSettableClock(): Clock & { aheadMs: number } {
+  return {
+    ...systemClock,
+    aheadMs: 0,
+    wallMs() {
+      return Date.now() + this.aheadMs;
+    },
+  };
+}
+
+function planOf(retentionHours: number): Plan {
+  const source = { kind: 'rtsp', url: 'rtsp://camera', transport: 'tcp', tls: 'verify' } as const;
+  const recording = { isRecording: true, retentionHours, bytesMax: undefined };
+  return { version: 1, sources: [{ streamId, cameraId: 'cam', name: 'Door', source, recording, revision: 1 }] };
+}
+
+async function loseIndex(site: Site): Promise<void> {
+  for (const suffix of ['', '-wal', '-shm', '.clean']) await rm(`${site.paths.index}${suffix}`, { force: true });
+}
+
+const hold = { streamId, beginMs: 0, endMs: undefined, who: 'mia', why: 'court', untilMs: undefined };
+const segmentsOf = (site: Site) => site.index.totalsOf(streamId)?.segments;
 
 test('after the clock was set back, wanted footage with the time of an old pause is taken in', async () => {
   const site = await createSite();
@@ -46,4 +75,138 @@ test('while nobody wants a recording, runs that begin are of the ring, whatever 
   await until('the ring is trimmed', async () => keeper.isIndexOpen && (await site.localFiles()).length === 0);
   expect(site.index.totalsOf(streamId)?.segments ?? 0).toBe(0);
   expect(await site.objects()).toEqual([]);
+});
+
+test('an index that is lost while the clock is wrong is rebuilt, and nothing of it is removed by age', async () => {
+  const clock = createSettableClock();
+  const site = await createSite({ clock });
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 30 * minute, fragments: 40, firstCounter: 1 });
+  const keeper = await site.startKeeper();
+  await settled(keeper, 4);
+  await keeper.close();
+
+  clock.aheadMs = year;
+  await loseIndex(site);
+  const again = await site.startKeeper();
+  again.setPlan(planOf(24));
+  await settled(again, 4);
+
+  expect(again.state.clock).toMatchObject({
+    isTrusted: false,
+    reason: 'the clock is more than a day past the newest footage',
+  });
+  await again.close();
+  const third = await site.startKeeper();
+  await settled(third, 4);
+  expect(third.state.clock.isTrusted).toBe(false);
+  expect(segmentsOf(site)).toBe(4);
+});
+
+test('a doubt that was lost with the index is one', async () => {
+  const site = await createSite();
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 30 * minute, fragments: 40, firstCounter: 1 });
+  const keeper = await site.startKeeper();
+  await settled(keeper, 4);
+  expect(keeper.state.clock.isTrusted).toBe(true);
+  await until('no local copies are left', async () => (await site.localFiles()).length === 0);
+  await keeper.close();
+
+  await loseIndex(site);
+  const again = await site.startKeeper();
+  await settled(again, 4);
+
+  expect(again.state.clock.reason).toMatch(/index was lost/);
+});
+
+test('footage that the store never got is not removed by age either, when the index and the time are lost', async () => {
+  const clock = createSettableClock();
+  const site = await createSite({ clock });
+  clock.aheadMs = year;
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 30 * minute, fragments: 40, firstCounter: 1 });
+
+  const keeper = await site.startKeeper();
+  keeper.setPlan(planOf(24));
+  await settled(keeper, 4);
+
+  expect(keeper.state.clock.isTrusted).toBe(false);
+});
+
+test('no hold lapses by a clock that is in doubt', async () => {
+  const clock = createSettableClock();
+  const site = await createSite({ clock });
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 30 * minute, fragments: 40, firstCounter: 1 });
+  const keeper = await site.startKeeper();
+  await settled(keeper, 4);
+  await keeper.holds.add({ ...hold, untilMs: now + 90 * 24 * 60 * minute });
+  await keeper.close();
+  clock.aheadMs = -year;
+  const again = await site.startKeeper(removesAll);
+  again.setPlan(planOf(24));
+  await until('the limit is told', () => again.state.problems.some((problem) => problem.code === 'limit-short'));
+
+  clock.aheadMs = year;
+  const request = { streamId, beginMs: 0, endMs: now + year, who: 'mia' };
+  expect(again.removeRange(request)).toEqual({ removed: 0, held: 4 });
+  await again.holds.add({ ...hold, streamId: 'other' });
+  await again.close();
+
+  const kept = await readFile(join(site.paths.state, 'keeper', 'holds.json'), 'utf8');
+  expect(kept.match(/"court"/g)).toHaveLength(2);
+  expect(segmentsOf(site)).toBe(4);
+});
+
+test('holds that cannot be read are not written over, and nothing is removed until they are mended', async () => {
+  const site = await createSite();
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 30 * minute, fragments: 40, firstCounter: 1 });
+  const keeper = await site.startKeeper();
+  await settled(keeper, 4);
+  const { holdId } = await keeper.holds.add(hold);
+  await keeper.close();
+  await loseIndex(site);
+  const path = join(site.paths.state, 'keeper', 'holds.json');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.slice(0, -20));
+
+  const again = await site.startKeeper(removesAll);
+  await settled(again, 4);
+
+  const refusal = { code: 'failed_precondition', hint: expect.any(String) };
+  expect(() => again.removeRange({ streamId, beginMs: 0, endMs: now, who: 'mia' })).toThrow(/cannot be read/);
+  await expect(again.holds.add(hold)).rejects.toMatchObject(refusal);
+  await expect(again.holds.release(holdId, 'mia')).rejects.toMatchObject(refusal);
+  expect(await readFile(path, 'utf8')).toBe(text.slice(0, -20));
+
+  await writeFile(path, text);
+  await until('they are read', () => !again.state.problems.some((problem) => problem.code === 'holds-unreadable'));
+  await again.holds.release(holdId, 'mia');
+  await until('the limit is kept', () => segmentsOf(site) === 0);
+});
+
+test('a clock that a person confirmed is not doubted again for footage that was dated ahead before', async () => {
+  const clock = createSettableClock();
+  const site = await createSite({ clock });
+  await recordRun(site.paths, { seed: 'wrong', beginMs: now + year, fragments: 20, firstCounter: 1 });
+  const keeper = await site.startKeeper();
+  await settled(keeper, 2);
+  await keeper.close();
+  const again = await site.startKeeper();
+  await until('the clock is in doubt', () => again.state.isIndexOpen && !again.state.clock.isTrusted);
+
+  again.confirmClock();
+  await again.close();
+  const third = await site.startKeeper();
+  await settled(third, 2);
+  expect(third.state.clock.isTrusted).toBe(true);
+  await recordRun(site.paths, { seed: 'right', beginMs: now - 10 * minute, fragments: 20, firstCounter: 100 });
+  await settled(third, 4);
+  await third.close();
+  const fourth = await site.startKeeper();
+  await settled(fourth, 4);
+  expect(fourth.state.clock.isTrusted).toBe(true);
+  await fourth.close();
+
+  clock.aheadMs = year;
+  const fifth = await site.startKeeper();
+  await settled(fifth, 4);
+  expect(fifth.state.clock.isTrusted).toBe(false);
 });
