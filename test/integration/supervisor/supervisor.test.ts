@@ -158,7 +158,7 @@ describe('the supervisor', () => {
   it('stops all roles when it is stopped, and starts none of them anew', async () => {
     const data = await temporaryDirectory();
     const { child, heard, pidOf } = await startSupervisor(data);
-    await pidOf('serve');
+    await Promise.all(['ingest-0', 'keeper', 'serve'].map((name) => pidOf(name)));
 
     child.kill('SIGTERM');
     await once(child, 'exit');
