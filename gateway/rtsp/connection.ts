@@ -1,7 +1,7 @@
 /**
  * One TCP or TLS connection to an RTSP server: requests one after another with their answers, interleaved packets both ways.
  * Plain connections read into one buffer that all connections of the process share (`net`'s onread), in turns
- * (`shared-reads.ts`). TLS sockets have no onread and bring their own chunks.
+ * (`shared-reads.ts`). TLS sockets have no onread and bring their own chunks; what they may read in a turn is bounded likewise.
  */
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
@@ -198,7 +198,7 @@ export class RtspConnection {
   }
 
   #openTls(): Socket {
-    const { url, tls } = this.#options;
+    const { url, tls, reads } = this.#options;
     const host = connectHost(url);
     const socket = connectTls({
       host,
@@ -208,7 +208,11 @@ export class RtspConnection {
       // Cameras of ten years ago still run: 'any' means that the person gave up on proof, not on the picture.
       ...(tls === 'any' ? { minVersion: 'TLSv1' as const, ciphers: 'DEFAULT:@SECLEVEL=0' } : {}),
     });
-    socket.on('data', (chunk: Buffer) => this.#read(chunk, chunk.length));
+    socket.on('data', (chunk: Buffer) => {
+      this.#read(chunk, chunk.length);
+      // A record has 16 KiB at most: one in a turn would be 6 Mb/s. What a camera may read in a turn is the same for all.
+      if (this.#fault === undefined && !reads.goesOn(socket, chunk.length, { isUrgent: true })) socket.pause();
+    });
     return socket;
   }
 

@@ -293,7 +293,8 @@ function numberOf(grey: Uint8Array): number {
   return checksum === ((number ^ (number >> 8) ^ (number >> 16) ^ 0x5a) & 0xff) ? number : -1;
 }
 
-async function selfSignedPem(directory: string): Promise<string> {
+/** A key with a certificate that nobody trusts, in one file; returns its path. */
+export async function selfSignedPem(directory: string): Promise<string> {
   const [key, certificate, both] = ['key.pem', 'certificate.pem', 'both.pem'].map((name) => join(directory, name)) as [
     string,
     string,

@@ -1,6 +1,18 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
+import { RtspConnection } from '../../../gateway/rtsp/connection.ts';
 import { RtspSession } from '../../../gateway/rtsp/index.ts';
+import { readTurnMs, SharedReads, turnBytesMax } from '../../../gateway/rtsp/shared-reads.ts';
+import { parseRtspUrl } from '../../../gateway/rtsp/wire/url.ts';
+import { must } from '../../../storage/base/assert.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { selfSignedPem } from '../../kit/gst-camera.ts';
+import { SimulatedClock } from '../../kit/simulated-clock.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+import { until } from '../../kit/until.ts';
+import { interleaved } from '../../unit/rtsp/packets.ts';
 import { CollectingSink, deps } from './collect.ts';
 
 const requests = 60_000;
@@ -39,4 +51,50 @@ test('a camera that asks and does not read gets no answers that would fill the m
   expect(end.reason).not.toBe('shutdown');
   // What the kernel's buffers of both sides take, and a little of ours.
   expect(await answered.promise).toBeLessThan((requests * request.length) / 2);
+});
+
+test('a camera that floods over TLS waits for its turn as any other', async () => {
+  const pem = await readFile(await selfSignedPem(await temporaryDirectory()));
+  const packets = Buffer.concat(Array.from({ length: 64 }, () => interleaved(0, new Uint8Array(16_000))));
+  const server = createTlsServer({ key: pem, cert: pem }, (socket) => {
+    socket.on('error', () => {});
+    const flood = () => {
+      while (!socket.destroyed && socket.write(packets));
+    };
+    socket.on('drain', flood);
+    flood();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const turns = new SimulatedClock();
+  let readBytes = 0;
+  const connection = new RtspConnection(
+    {
+      clock: systemClock,
+      handler: {
+        packet: (_, _bytes, begin, end) => {
+          readBytes += end - begin;
+        },
+        isChannel: () => true,
+        garbage: () => {},
+        ended: () => {},
+        crashed: (error) => Promise.reject(error),
+      },
+    },
+    {
+      url: must(parseRtspUrl(`rtsps://127.0.0.1:${port}/`), 'it is an address'),
+      tls: 'any',
+      reads: new SharedReads({ clock: turns }, { turnMs: readTurnMs }),
+    },
+  );
+  onTestFinished(() => connection.destroy());
+  await connection.connect();
+
+  for (let turn = 1; turn <= 3; turn++) {
+    await until(`turn ${turn} is used`, () => readBytes > turn * (turnBytesMax - 20_000));
+    expect(readBytes).toBeLessThan(turn * (turnBytesMax + 40_000));
+    await turns.advance(readTurnMs);
+  }
 });
