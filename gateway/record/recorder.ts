@@ -27,6 +27,7 @@ import { RunClock, WallWatch } from './run-clock.ts';
 export type RecorderDeps = {
   readonly clock: Clock;
   readonly log: Log;
+  /** Of all recorders: this one takes a share of it. */
   readonly budget: ByteBudget;
   readonly numbers: Pick<NumberAllocator, 'next'>;
   readonly places: Pick<JournalPlaces, 'pick' | 'failed' | 'succeeded'>;
@@ -60,6 +61,8 @@ const hourMs = 3_600_000;
 export class Recorder {
   readonly #deps: RecorderDeps;
   readonly #options: RecorderOptions;
+  /** Of all its runs: those that ended may still be writing. */
+  readonly #budget: ByteBudget;
   readonly #sink: FragmentSink;
   readonly #wallWatch = new WallWatch();
   readonly #ending = new Set<Promise<void>>();
@@ -79,6 +82,7 @@ export class Recorder {
   constructor(deps: RecorderDeps, options: RecorderOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#budget = deps.budget.share(limits.recorderShareBytesMax);
     this.#sink = {
       beginRun: (run) => this.#beginRun(run),
       beginFragment: (start) => this.#beginFragment(start),
@@ -131,7 +135,7 @@ export class Recorder {
   /** A new media timeline begins; a run of the old one ends with the reason. */
   session(tracks: readonly Track[], endOfLast: RunEndReason): void {
     this.#endSession(endOfLast);
-    this.#fragmenter = new Fragmenter({ sink: this.#sink, budget: this.#deps.budget }, { tracks });
+    this.#fragmenter = new Fragmenter({ sink: this.#sink, budget: this.#budget }, { tracks });
   }
 
   /**
@@ -214,7 +218,7 @@ export class Recorder {
   }
 
   #beginRun({ tracks, offsetUs, first }: RunBegin): void {
-    const { clock, log, budget, places, ledger, createRunId, onHint } = this.#deps;
+    const { clock, log, places, ledger, createRunId, onHint } = this.#deps;
     const { streamId, segmentOffsetMs } = this.#options;
     const nowMs = clock.monotonicMs();
     const place = places.pick();
@@ -225,7 +229,7 @@ export class Recorder {
     const runId = createRunId();
     const startServerMs = Math.round(this.#arrivalMs(first));
     const runReason = this.#lastReason;
-    const runDeps = { clock, log: log.child({ runId }), budget, durability: place.durability };
+    const runDeps = { clock, log: log.child({ runId }), budget: this.#budget, durability: place.durability };
     const writer: SegmentWriter = new SegmentWriter(
       {
         ...runDeps,

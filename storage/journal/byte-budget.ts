@@ -8,12 +8,23 @@ import { limits } from '../model/limits.ts';
 
 export class ByteBudget {
   readonly #bytesMax: number;
-  readonly #free: Uint8Array[] = [];
+  readonly #whole: ByteBudget | undefined;
+  readonly #free: Uint8Array[];
   #used = 0;
 
-  /** @param bytesMax  bytes that may be taken at once; `limits.recorderBytesMax` but in tests */
-  constructor(bytesMax: number) {
+  /**
+   * @param bytesMax  bytes that may be taken at once; `limits.recorderBytesMax` but in tests
+   * @param whole     what this is a share of: `share` makes those
+   */
+  constructor(bytesMax: number, whole?: ByteBudget) {
     this.#bytesMax = bytesMax;
+    this.#whole = whole;
+    this.#free = whole === undefined ? [] : whole.#free;
+  }
+
+  /** What one of many may take of this budget, in which everything it takes is counted too. */
+  share(bytesMax: number): ByteBudget {
+    return new ByteBudget(bytesMax, this);
   }
 
   /** Bytes taken now. */
@@ -23,7 +34,7 @@ export class ByteBudget {
 
   /** Takes bytes, or none and answers false when so many are not left. */
   take(bytes: number): boolean {
-    if (this.#used + bytes > this.#bytesMax) return false;
+    if (this.#used + bytes > this.#bytesMax || this.#whole?.take(bytes) === false) return false;
     this.#used += bytes;
     return true;
   }
@@ -31,6 +42,7 @@ export class ByteBudget {
   give(bytes: number): void {
     assert(bytes <= this.#used, 'no more is given back than was taken');
     this.#used -= bytes;
+    this.#whole?.give(bytes);
   }
 
   /** A piece of `limits.pendingChunkBytes` with any content, counted as taken; undefined when the budget is used up. */

@@ -52,6 +52,8 @@ export const limits = {
   pendingFreeBytesMax: 64 * MiB,
   /** Recorders of one process share this: 100 cameras at 4 Mb/s fill 50 MB a second, a stalled disk is survived for 10 s. */
   recorderBytesMax: 512 * MiB,
+  /** Of it one stream may hold a quarter, 10 s at 100 Mb/s: one that floods a stalled disk must not end the runs of all others. */
+  recorderShareBytesMax: 128 * MiB,
 
   /** Recovery compares so many of a torn file's last clusters with their hashes: 10 s of a slow disk's sync period and its time. */
   recoveryVerifyFragments: 8,
@@ -194,6 +196,14 @@ assert(limits.laneMessageBytesMax > limits.accessUnitBytesMax, 'a message holds 
 assert(
   limits.fragmentCutBytes + limits.accessUnitBytesMax < limits.fragmentBytesMax,
   'a cut fragment stays below the largest',
+);
+assert(
+  limits.recorderShareBytesMax * 4 <= limits.recorderBytesMax,
+  'three streams that flood leave room for the others',
+);
+assert(
+  limits.recorderShareBytesMax >= 2 * (limits.fragmentCutBytes + limits.accessUnitBytesMax),
+  'a stream may hold its largest fragment and the next one while the disk is busy',
 );
 assert(limits.objectRangeBytesMax >= limits.fragmentBytesMax, 'a fragment is read from the store in one piece');
 assert(

@@ -7,6 +7,7 @@ import { ByteBudget, Durability, readSegment } from '../../../storage/journal/in
 import { fragmentNumber } from '../../../storage/model/fragment-number.ts';
 import type { Hint } from '../../../storage/model/hint.ts';
 import type { LedgerLine } from '../../../storage/model/ledger.ts';
+import { limits } from '../../../storage/model/limits.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -27,6 +28,7 @@ async function startRecorder(facts: Facts = {}) {
     finishedDirectory: join(root, 'finished'),
     durability,
   };
+  const budget = new ByteBudget(facts.budgetBytes ?? 64 << 20);
   const ledger: LedgerLine[] = [];
   const hints: Hint[] = [];
   const failures: string[] = [];
@@ -35,7 +37,7 @@ async function startRecorder(facts: Facts = {}) {
   const isBlocked = { value: false };
   const recorder = new Recorder(
     {
-      ...{ clock, log: silentLog, budget: new ByteBudget(facts.budgetBytes ?? 64 << 20) },
+      ...{ clock, log: silentLog, budget },
       numbers: {
         next: (serverTimestampMs) => {
           facts.numbers?.();
@@ -81,7 +83,7 @@ async function startRecorder(facts: Facts = {}) {
     const paths = hints.flatMap((hint) => (hint.kind === 'finished' ? [hint.finishedPath] : []));
     return Promise.all(paths.map((path) => readSegment(path)));
   };
-  return { recorder, clock, ledger, hints, failures, send, ends, finished, isBlocked };
+  return { recorder, clock, ledger, hints, failures, send, ends, finished, isBlocked, budget };
 }
 
 test('a run has the server time of its beginning and follows the wall clock slowly', async () => {
@@ -144,6 +146,23 @@ test('a used-up budget ends the run as a stalled disk, and recording goes on wit
   expect(recorder.isRunning).toBe(true);
   expect(recorder.failure).toBeUndefined();
   expect(recorder.dropped.get('before-key')).toBeGreaterThan(0);
+});
+
+test('a stream that floods a disk that writes nothing takes a quarter of the memory and leaves the rest to others', async () => {
+  const { recorder, clock, ends, budget } = await startRecorder({ budgetBytes: limits.recorderBytesMax });
+  recorder.session([video], 'source-closed');
+
+  // The disk gets no turn in between.
+  for (let i = 0; i < 200; i++) {
+    const facts = { timeMs: i * 40, receivedMs: clock.monotonicMs() + i * 40, isKey: i % 10 === 0 };
+    recorder.unit(unitOf({ track: video, ...facts, byteLength: 1_000_000 }));
+  }
+
+  expect(budget.used).toBeLessThanOrEqual(limits.recorderBytesMax / 4);
+  expect(budget.used).toBeGreaterThan(limits.recorderBytesMax / 8);
+  expect(ends()).toEqual(['disk-stalled']);
+  await recorder.close('shutdown');
+  expect(budget.used).toBe(0);
 });
 
 test('a failed sync ends the run, and the next one begins when the disk syncs again', async () => {
