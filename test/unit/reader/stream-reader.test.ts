@@ -317,3 +317,45 @@ test('an unknown stream has no fragments', async () => {
   expect(await reader.latest('other')).toBeUndefined();
   await writer.end('shutdown');
 });
+
+test.each(['with hints', 'without hints'])(
+  'the newest fragments of an open file are listed at once after a roll, a take-in and a change of run (%s)',
+  async (mode) => {
+    const hints = new Hints();
+    const { root, reader, writer, archive, finished, ...started } = await setUp(
+      mode === 'with hints' ? { watcher: hints } : {},
+    );
+    hints.snapshot(writer.snapshot());
+    const told = new Map<object, number>();
+    /** Passes on what a writer told; answers the newest counter that is readable by it. */
+    const tell = (from: readonly Hint[]) => {
+      for (const hint of from.slice(told.get(from) ?? 0)) hints.hint(hint);
+      told.set(from, from.length);
+      const committed = from.flatMap((hint) => (hint.kind === 'committed' ? [hint.fragment.number] : []));
+      return Math.max(0, ...committed.map((number) => fragmentNumberParts(number).counter));
+    };
+    const listed: number[] = [];
+    const record = async (of: Pick<typeof started, 'hints'> & { writer: typeof writer }, counter: number) => {
+      writeFragment(of.writer, counter);
+      await until(`${counter} is in the file`, () => tell(of.hints) === counter);
+      const newest = { beginMs: runStartServerMs + (counter - 2) * 2_000, endMs: Number.MAX_SAFE_INTEGER };
+      listed.push(counters(await reader.fragmentsBetween(streamId, newest)).at(-1) ?? 0);
+    };
+
+    for (let counter = 1; counter <= 32; counter++) await record({ writer, hints: started.hints }, counter);
+    await until('the first file is finished', () => finished().length === 1);
+    await archive.takeIn(finished()[0] ?? '');
+    await rm(finished()[0] ?? '');
+    for (let counter = 33; counter <= 40; counter++) await record({ writer, hints: started.hints }, counter);
+    const ended = writer.end('source-closed');
+    const other = await startWriter(root, { runId: 'f'.repeat(32) });
+    for (let counter = 41; counter <= 45; counter++) {
+      tell(started.hints);
+      await record(other, counter);
+      if (counter === 42) await ended;
+    }
+    await other.writer.end('shutdown');
+
+    expect(listed).toEqual(upTo(45));
+  },
+);
