@@ -13,6 +13,10 @@ export type KeeperProblem = {
     | 'limit-short'
     | 'bytes-lost'
     | 'holds-unreadable'
+    /** Each for itself: everything else goes on. */
+    | 'files-unreadable'
+    | 'files-unstorable'
+    | 'bytes-undeletable'
     | 'taking-in-fails'
     | 'storing-fails';
   /** Lower-case sentence with the facts. */

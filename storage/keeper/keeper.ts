@@ -122,7 +122,7 @@ export class Keeper {
     this.#ledger = new GapLedger({ clock, log, index }, { stateDirectory: paths.state });
     this.#recovery = new Recovery({ log, index, ledger: this.#ledger }, paths);
     this.#takeIn = new TakeIn({ clock, log, index, ledger: this.#ledger, isRing: isInRing }, { finishedDirectories });
-    this.#storeOut = new StoreOut({ log, index, gate: this.gate, onLocalGone }, { finishedDirectories });
+    this.#storeOut = new StoreOut({ clock, log, index, gate: this.gate, onLocalGone }, { finishedDirectories });
     this.#retention = new Retention(
       { clock, log, index, gate: this.gate, onLocalGone, isInSpare: (name) => this.#takeIn.isInSpare(name) },
       {
@@ -231,6 +231,7 @@ export class Keeper {
         clockDoubt: doubt,
         shortBytes: this.#retention.shortBytes,
         lostSegments: this.#storeOut.lost,
+        refused: [this.#takeIn.refused, this.#storeOut.refused, this.#retention.refused].map(({ problem }) => problem),
       }),
     };
   }

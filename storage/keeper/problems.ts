@@ -15,6 +15,8 @@ export type KeeperFigures = {
   /** Bytes that limits still lack, by reason. */
   readonly shortBytes: Readonly<Record<string, number>>;
   readonly lostSegments: number;
+  /** Of files and objects that fail for themselves alone. */
+  readonly refused: readonly (KeeperProblem | undefined)[];
 };
 
 export class Problems {
@@ -53,8 +55,15 @@ export class Problems {
   }
 }
 
-function problemsOf({ store, rebuildReason, clockDoubt, shortBytes, lostSegments }: KeeperFigures): KeeperProblem[] {
-  const problems: KeeperProblem[] = [];
+function problemsOf({
+  store,
+  rebuildReason,
+  clockDoubt,
+  shortBytes,
+  lostSegments,
+  refused,
+}: KeeperFigures): KeeperProblem[] {
+  const problems = refused.filter((problem) => problem !== undefined);
   const { state, message = 'the object store is away', hint, sinceMs } = store;
   if (state === 'away' || state === 'another') problems.push({ code: `store-${state}`, message, hint, sinceMs });
   if (rebuildReason !== undefined) {

@@ -124,6 +124,8 @@ async function readObject(store: ObjectStore, object: ObjectInfo): Promise<Segme
     const failure = toAppError(error);
     if (failure.code === 'data_loss' || failure.code === 'failed_precondition' || failure.code === 'not_found')
       return failure;
-    throw failure;
+    // One that cannot be read keeps nobody from the others, as long as the store is there.
+    await store.identity();
+    return failure;
   }
 }

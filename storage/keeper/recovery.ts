@@ -62,7 +62,9 @@ export class Recovery {
         }
       });
     }
-    await this.#recoverSalvage(root);
+    await this.#recoverSalvage(root).catch((error: unknown) => {
+      this.#log.counted('damaged file cannot be salvaged yet', 1, { root: root.root, error: toAppError(error) });
+    });
     return directories.filter((directory) => !directory.isDead);
   }
 

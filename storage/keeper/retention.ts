@@ -17,6 +17,7 @@ import { limits } from '../model/limits.ts';
 import { segmentFileName } from '../model/segment.ts';
 import { findFinished, removeFile, type Space } from './finished-files.ts';
 import { planRemovals, type QuotaPlace, type QuotaPlan, type QuotaStream, reserveBytesOf } from './quota-planner.ts';
+import { Refusals } from './refusals.ts';
 import type { StoreGate } from './store-gate.ts';
 
 export type RetentionOptions = {
@@ -53,8 +54,11 @@ export class Retention {
   readonly #options: RetentionOptions;
   readonly #onLocalGone: (fileName: string) => void;
   readonly #isInSpare: (fileName: string) => boolean;
+  /** Garbage that cannot be deleted, by its row. */
+  readonly refused: Refusals<number>;
   /** When each garbage row was first seen, on the monotonic clock: a step of the wall clock shortens no reader's time. */
   readonly #seenMs = new Map<number, number>();
+  readonly #refusedBytes = new Map<number, number>();
   #lastPlan: Pick<QuotaPlan<StoredSegment>, 'shortBytes'> = { shortBytes: {} };
 
   constructor(
@@ -76,6 +80,11 @@ export class Retention {
     this.#onLocalGone = dependencies.onLocalGone;
     this.#isInSpare = dependencies.isInSpare;
     this.#options = options;
+    this.refused = new Refusals<number>(dependencies, {
+      code: 'bytes-undeletable',
+      what: 'removed segments cannot be deleted',
+      hint: 'Look at the rights and locks of the file or object. Other footage is removed for room meanwhile.',
+    });
   }
 
   /** Bytes that limits still lack although everything that may go is gone. */
@@ -85,6 +94,8 @@ export class Retention {
 
   forgetAll(): void {
     this.#seenMs.clear();
+    this.refused.clear();
+    this.#refusedBytes.clear();
   }
 
   /** Plans and removes rows. Returns how many, and whether there is more to do at once. */
@@ -159,18 +170,19 @@ export class Retention {
     return { removed, held };
   }
 
-  /** Deletes the bytes of garbage that is due. Returns how many. @throws AppError  the store's first failure */
+  /** Deletes the bytes of garbage that is due, as far as it can be. Returns how many. @throws AppError  the store is away */
   async deleteDue(): Promise<number> {
     let deleted = 0;
     for (let last = 0; ; ) {
       const page = this.#index.garbage.garbageAfter(last, garbageAtOnce);
       const due = page.filter((garbage) => this.#isDue(garbage));
-      for (const garbage of due) await this.#deleteBytes(garbage);
-      this.#index.transaction((change) => {
-        for (const { garbageId } of due) change.segments.forgetGarbage(garbageId);
-      });
-      for (const { garbageId } of due) this.#seenMs.delete(garbageId);
-      deleted += due.length;
+      const gone: Garbage[] = [];
+      try {
+        for (const garbage of due) if (await this.#isDeleted(garbage)) gone.push(garbage);
+      } finally {
+        this.#forgetGarbage(gone);
+      }
+      deleted += gone.length;
       last = page.at(-1)?.garbageId ?? last;
       if (page.length < garbageAtOnce) return deleted;
     }
@@ -178,8 +190,14 @@ export class Retention {
 
   /** Local files of due garbage go even while the store is away: they may be what fills the disk. */
   async deleteDueLocal(): Promise<void> {
-    for (const garbage of this.#index.garbage.garbageAfter(0, garbageAtOnce)) {
-      if (this.#isDue(garbage)) await this.#deleteLocal(garbage);
+    for (let last = 0; ; ) {
+      const page = this.#index.garbage.garbageAfter(last, garbageAtOnce);
+      for (const garbage of page) {
+        if (!this.#isDue(garbage)) continue;
+        await this.#deleteLocal(garbage).catch((error: unknown) => this.#refuse(garbage, error));
+      }
+      last = page.at(-1)?.garbageId ?? last;
+      if (page.length < garbageAtOnce) return;
     }
   }
 
@@ -198,6 +216,7 @@ export class Retention {
   }
 
   #isDue(garbage: Garbage): boolean {
+    if (!this.refused.isDue(garbage.garbageId)) return false;
     if (garbage.isUrgent) return true;
     const nowMs = this.#clock.monotonicMs();
     const seenMs = this.#seenMs.get(garbage.garbageId);
@@ -205,9 +224,34 @@ export class Retention {
     return nowMs - (seenMs ?? nowMs) >= limits.garbageDelayMs;
   }
 
-  async #deleteBytes(garbage: Garbage): Promise<void> {
-    await this.#gate.ask((store) => store.delete(garbage.objectKey));
-    await this.#deleteLocal(garbage);
+  /** False when only this one cannot be deleted. @throws AppError  the store is away */
+  async #isDeleted(garbage: Garbage): Promise<boolean> {
+    try {
+      await this.#gate.ask((store) => store.delete(garbage.objectKey));
+      await this.#deleteLocal(garbage);
+      return true;
+    } catch (error) {
+      await this.#gate.ask((store) => store.identity());
+      this.#refuse(garbage, error);
+      return false;
+    }
+  }
+
+  #refuse(garbage: Garbage, error: unknown): void {
+    this.refused.add(garbage.garbageId, garbage.objectKey, error);
+    this.#refusedBytes.set(garbage.garbageId, garbage.byteLength);
+  }
+
+  #forgetGarbage(gone: readonly Garbage[]): void {
+    if (gone.length === 0) return;
+    this.#index.transaction((change) => {
+      for (const { garbageId } of gone) change.segments.forgetGarbage(garbageId);
+    });
+    for (const { garbageId } of gone) {
+      this.#seenMs.delete(garbageId);
+      this.refused.delete(garbageId);
+      this.#refusedBytes.delete(garbageId);
+    }
   }
 
   async #deleteLocal(garbage: Garbage): Promise<void> {
@@ -235,7 +279,9 @@ export class Retention {
   /** Journal and store on one disk share their room; a store without a bound, or that is away, has no say. */
   #places({ journal, store, openFiles }: DiskState): QuotaPlace[] {
     const open = [...openFiles.values()].reduce((sum, count) => sum + count, 0);
-    const leavingBytes = this.#index.garbage.garbageTotals().bytes;
+    // What cannot be deleted gives no room.
+    const stayingBytes = [...this.#refusedBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const leavingBytes = this.#index.garbage.garbageTotals().bytes - stayingBytes;
     const isShared = store?.device === journal.device;
     const reserveOf = (totalBytes: number, files: number) =>
       this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes, openFiles: files });

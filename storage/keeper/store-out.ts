@@ -3,11 +3,14 @@
  * file removed -> row says so. While the store is away nothing is lost and nothing is tried twice in a row.
  */
 
+import { AssertionError } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
 import { appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { IndexWriter, StoredSegment } from '../index/index.ts';
 import { segmentFileName } from '../model/segment.ts';
 import { findFinished, removeFile } from './finished-files.ts';
+import { Refusals } from './refusals.ts';
 import type { StoreGate } from './store-gate.ts';
 
 /** Puts at the same time: enough to hide a store's latency, few enough for a spinning disk. */
@@ -23,10 +26,13 @@ export class StoreOut {
   readonly #onLocalGone: (fileName: string) => void;
   /** Rows whose only copy is not where it should be: an alarm, looked at again after a restart and by `check`. */
   readonly #lost = new Set<number>();
+  /** Files that the store or the journal's disk refuses, by row. */
+  readonly refused: Refusals<number>;
   #isStarted = false;
 
   constructor(
     dependencies: {
+      readonly clock: Clock;
       readonly log: Log;
       readonly index: IndexWriter;
       readonly gate: StoreGate;
@@ -39,6 +45,11 @@ export class StoreOut {
     this.#gate = dependencies.gate;
     this.#onLocalGone = dependencies.onLocalGone;
     this.#finishedDirectories = options.finishedDirectories;
+    this.refused = new Refusals<number>(dependencies, {
+      code: 'files-unstorable',
+      what: 'finished files cannot be stored',
+      hint: 'Look at the disk of the journal and at the rights of the file. It stays where it is and is tried again.',
+    });
   }
 
   /** Rows whose bytes are nowhere. */
@@ -49,6 +60,7 @@ export class StoreOut {
   /** The index was replaced: row numbers mean nothing any more. */
   forgetAll(): void {
     this.#lost.clear();
+    this.refused.clear();
   }
 
   #localPathOf(segment: StoredSegment): Promise<string> {
@@ -89,12 +101,13 @@ export class StoreOut {
    * Stores the oldest files that are not stored yet, one batch.
    *
    * @returns  how many were stored
-   * @throws AppError  the store's first failure; files before it are stored
+   * @throws AppError  the store's first failure: it is away or full, or takes none of several files
    */
   async storeSome(): Promise<number> {
     const due = this.#index.queries.segments
-      .notStored(batchRows + this.#lost.size)
-      .filter((segment) => !this.#lost.has(segment.segmentId));
+      .notStored(batchRows + this.#lost.size + this.refused.size)
+      .filter(({ segmentId }) => !this.#lost.has(segmentId) && this.refused.isDue(segmentId));
+    const failures: { readonly segment: StoredSegment; readonly error: unknown }[] = [];
     let stored = 0;
     for (let first = 0; first < due.length; first += putsAtOnce) {
       const group = due.slice(first, first + putsAtOnce);
@@ -105,9 +118,17 @@ export class StoreOut {
           for (const { segmentId } of done) change.segments.markStored(segmentId);
         });
       }
+      for (const { segmentId } of done) this.refused.delete(segmentId);
       stored += done.length;
-      for (const outcome of outcomes) if (outcome.status === 'rejected') throw toAppError(outcome.reason);
+      for (const [i, outcome] of outcomes.entries()) {
+        const segment = group[i];
+        if (outcome.status === 'fulfilled' || segment === undefined) continue;
+        await this.#throwIfStoreFails(outcome.reason);
+        failures.push({ segment, error: outcome.reason });
+      }
     }
+    if (stored === 0 && failures.length > 1) throw toAppError(failures[0]?.error);
+    for (const { segment, error } of failures) this.refused.add(segment.segmentId, segment.objectKey, error);
     return stored;
   }
 
@@ -125,12 +146,29 @@ export class StoreOut {
         left -= segment.byteLength;
         return isOver;
       });
-      for (const segment of gone) await removeFile(await this.#localPathOf(segment));
+      // One that cannot be removed is found again by taking in, which tries it once more.
+      for (const segment of gone) {
+        await removeFile(await this.#localPathOf(segment)).catch((error: unknown) => {
+          this.#log.warn('local copy cannot be removed', { objectKey: segment.objectKey, error: toAppError(error) });
+        });
+      }
       this.#index.transaction((change) => {
         for (const { segmentId } of gone) change.segments.markNotLocal(segmentId);
       });
       for (const segment of gone) this.#onLocalGone(segmentFileName(segment));
     }
+  }
+
+  /** A store that is full or away refuses everything; otherwise it may be the file. */
+  async #throwIfStoreFails(error: unknown): Promise<void> {
+    if (error instanceof AssertionError) throw error;
+    const failure = toAppError(error);
+    if (failure.code === 'resource_exhausted') throw failure;
+    await this.#gate
+      .ask((store) => store.identity())
+      .catch(() => {
+        throw failure;
+      });
   }
 
   /** True when the object is durable now; false when there is nothing to store. */

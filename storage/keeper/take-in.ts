@@ -8,12 +8,13 @@ import type { Clock } from '../base/clock.ts';
 import { type AppError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { IndexWriter, Span } from '../index/index.ts';
-import { readSegment, recoverOpenDirectory } from '../journal/index.ts';
+import { type RecoveredFile, readSegment, recoverOpenDirectory } from '../journal/index.ts';
 import { fragmentEndMs } from '../model/fragment.ts';
 import { limits } from '../model/limits.ts';
 import { objectKey, type Segment } from '../model/segment.ts';
 import { type FinishedFile, listFinished, moveFile, removeFile, statFile } from './finished-files.ts';
 import type { GapLedger } from './gap-ledger.ts';
+import { Refusals } from './refusals.ts';
 
 export type TakeInResult = {
   readonly taken: number;
@@ -37,6 +38,8 @@ export class TakeIn {
   readonly #ledger: GapLedger;
   readonly #isRing: (streamId: string, part: RunPart) => boolean;
   readonly #finishedDirectories: readonly string[];
+  /** Files that cannot be read or moved, by path. */
+  readonly refused: Refusals<string>;
   /** Names of files that have a row; they stay as long as the hot budget lets them. */
   readonly #known = new Set<string>();
   /** Names of files in spare journal directories. */
@@ -61,6 +64,11 @@ export class TakeIn {
     this.#ledger = dependencies.ledger;
     this.#isRing = dependencies.isRing;
     this.#finishedDirectories = options.finishedDirectories;
+    this.refused = new Refusals<string>(dependencies, {
+      code: 'files-unreadable',
+      what: 'finished files cannot be taken in',
+      hint: 'Look at the disk and at the rights of the file. It stays where it is and is tried again.',
+    });
   }
 
   /** Forgets which files have rows: after the index was replaced. */
@@ -86,7 +94,10 @@ export class TakeIn {
     this.#inSpares = new Set(listings.slice(1).flatMap((listing) => listing.map((file) => file.name)));
     const files = listings.flat().filter((file) => !this.#known.has(file.name));
     const fresh = files.filter((file) => !this.#inRing.has(file.name));
-    const batch = fresh.slice(0, batchFiles);
+    const paths = new Set(files.map((file) => file.path));
+    this.refused.keepOnly((path) => paths.has(path));
+    const due = fresh.filter((file) => this.refused.isDue(file.path));
+    const batch = due.slice(0, batchFiles);
     const segments: { readonly file: FinishedFile; readonly segment: Segment }[] = [];
     for (const file of batch) {
       const segment = await this.#read(file);
@@ -102,17 +113,20 @@ export class TakeIn {
     const trimmed = await this.#trimRings(ring);
     // What the other directories have was taken in; the broken one is to be told.
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw toAppError(outcome.reason);
-    return { taken, left: fresh.length - batch.length, ...trimmed };
+    return { taken, left: due.length - batch.length, ...trimmed };
   }
 
   async #read(file: FinishedFile): Promise<Segment | undefined> {
     try {
-      return await readSegment(file.path);
+      const segment = await readSegment(file.path);
+      this.refused.delete(file.path);
+      return segment;
     } catch (error) {
       const failure = toAppError(error);
       if (failure.code === 'not_found') return undefined;
-      if (failure.code !== 'data_loss' && failure.code !== 'failed_precondition') throw failure;
-      await this.#salvage(file, failure);
+      if (failure.code !== 'data_loss' && failure.code !== 'failed_precondition')
+        this.refused.add(file.path, file.path, error);
+      else await this.#salvage(file, failure);
       return undefined;
     }
   }
@@ -125,16 +139,23 @@ export class TakeIn {
       hint: 'Every fragment that is still whole is kept. Look at the disk.',
     });
     const salvageDirectory = join(file.directory, '..', 'salvage');
-    await moveFile(file.path, join(salvageDirectory, file.streamId, file.name));
-    const recovered = await recoverOpenDirectory(
-      { log: this.#log },
-      {
-        directory: salvageDirectory,
-        finishedDirectory: file.directory,
-        files: 'all',
-        verifyLast: limits.segmentFragmentsMax,
-      },
-    );
+    let recovered: readonly RecoveredFile[];
+    try {
+      await moveFile(file.path, join(salvageDirectory, file.streamId, file.name));
+      recovered = await recoverOpenDirectory(
+        { log: this.#log },
+        {
+          directory: salvageDirectory,
+          finishedDirectory: file.directory,
+          files: 'all',
+          verifyLast: limits.segmentFragmentsMax,
+        },
+      );
+    } catch (error) {
+      // Once it was moved, recovery goes on with it.
+      this.refused.add(file.path, file.path, error);
+      return;
+    }
     this.#index.transaction((change) => {
       for (const { streamId, runId, torn } of recovered) {
         if (torn !== undefined) this.#ledger.onTorn(change, { streamId, runId, ...torn });
@@ -170,10 +191,14 @@ export class TakeIn {
     });
     for (const { file } of read) this.#known.add(file.name);
     for (const file of leftovers) {
-      await removeFile(file.path);
-      this.#known.delete(file.name);
+      await removeFile(file.path).then(
+        () => this.#known.delete(file.name),
+        (error: unknown) => this.refused.add(file.path, file.path, error),
+      );
     }
-    for (const { file, failure } of refused) await this.#putAside(file, failure);
+    for (const { file, failure } of refused) {
+      await this.#putAside(file, failure).catch((error: unknown) => this.refused.add(file.path, file.path, error));
+    }
     return taken;
   }
 
@@ -194,12 +219,12 @@ export class TakeIn {
     let ringBytes = 0;
     const keptBytes = new Map<string, number>();
     for (const file of files.toReversed()) {
-      const found = await statFile(file.path);
-      if (found === undefined) continue;
+      const found = await statFile(file.path).catch((error: unknown) => this.refused.add(file.path, file.path, error));
+      if (!found) continue;
       const bytes = (keptBytes.get(file.streamId) ?? 0) + found.byteLength;
       const ageMs = this.#clock.wallMs() - found.changedMs;
       if (bytes > limits.ringBytes || ageMs > limits.ringDurationMs) {
-        await this.#removeFromRing(file);
+        await this.#removeFromRing(file).catch((error: unknown) => this.refused.add(file.path, file.path, error));
         continue;
       }
       keptBytes.set(file.streamId, bytes);
