@@ -123,7 +123,7 @@ const configFields = z.strictObject({
   storage: section({
     bytesMax: key(byteCount.optional(), {
       description:
-        'Recordings of all cameras together take at most this; the oldest go first. Default: nine tenths of the disk.',
+        'Recordings of all cameras together take at most this; the oldest go first. Default: what the disk holds, less 2 % and 64 MiB for each file being written.',
       changeNeeds: 'restart',
       example: '2 TB',
     }),
