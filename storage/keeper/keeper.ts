@@ -28,7 +28,7 @@ import type { KeeperProblem, KeeperState } from './keeper-state.ts';
 import { Problems } from './problems.ts';
 import { type RebuildProgress, rebuildGaps, rebuildSegments } from './rebuild.ts';
 import { Recovery } from './recovery.ts';
-import { Retention } from './retention.ts';
+import { type DiskState, Retention } from './retention.ts';
 import { StoreGate } from './store-gate.ts';
 import { StoreOut } from './store-out.ts';
 import { type RunPart, TakeIn, type TakeInResult } from './take-in.ts';
@@ -316,6 +316,7 @@ export class Keeper {
     this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
     this.#storeSpace = isReady ? await this.gate.ask((store) => store.space()) : undefined;
     if (this.#problems.has('holds-unreadable')) await this.#restoreHolds();
+    await this.#releaseHot();
     if (!this.#problems.has('holds-unreadable')) this.#removeDue();
     if (!isReady) {
       await this.#retention.deleteDueLocal();
@@ -354,15 +355,30 @@ export class Keeper {
     while (!signal.aborted && (await this.#storeOut.storeSome()) > 0) await this.#storeOut.releaseLocal(hotBytesMax);
   }
 
-  #removeDue(): void {
-    if (this.#journalSpace === undefined) return;
-    const disk = {
+  /** On a full journal disk copies of what the store has go before anything that is nowhere else, even while the store is away. */
+  async #releaseHot(): Promise<void> {
+    const disk = this.#disk();
+    const shortBytes = disk === undefined ? 0 : this.#retention.journalShortBytes(disk);
+    const { hotBytes } = this.#storeOut;
+    if (shortBytes === 0 || hotBytes === 0) return;
+    await this.#storeOut.releaseLocal(Math.max(0, hotBytes - shortBytes));
+    this.#journalSpace = await spaceOf(this.#options.paths.journalFinished);
+  }
+
+  #disk(): DiskState | undefined {
+    if (this.#journalSpace === undefined) return undefined;
+    return {
       isClockTrusted: this.#clockWatch.isTrusted(),
       isIndexWhole: this.#rebuildReason === undefined,
       openFiles: this.#recovery.openFiles,
       journal: this.#journalSpace,
       store: this.#storeSpace,
     };
+  }
+
+  #removeDue(): void {
+    const disk = this.#disk();
+    if (disk === undefined) return;
     // More than one plan a tick only when it was cut off: each frees what it can, and garbage is deleted in between.
     if (this.#retention.removeDue(disk).isMore) this.#storeWake.wake();
   }

@@ -98,6 +98,12 @@ export class Retention {
     this.#refusedBytes.clear();
   }
 
+  /** Bytes that the journal's disk lacks, counting what is on its way out. */
+  journalShortBytes(disk: DiskState): number {
+    const [journal] = this.#places(disk);
+    return journal === undefined ? 0 : Math.max(0, journal.reserveBytes - journal.freeBytes);
+  }
+
   /** Plans and removes rows. Returns how many, and whether there is more to do at once. */
   removeDue(disk: DiskState): { readonly removed: number; readonly isMore: boolean } {
     const nowMs = this.#clock.wallMs();

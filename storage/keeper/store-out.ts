@@ -132,11 +132,16 @@ export class StoreOut {
     return stored;
   }
 
+  /** Bytes of local copies that the store has as well. */
+  get hotBytes(): number {
+    const { segments } = this.#index.queries;
+    return segments.localFiles().bytes - segments.backlog().bytes;
+  }
+
   /** Lets the oldest stored local copies go until the rest fits the hot budget. */
   async releaseLocal(hotBytesMax: number): Promise<void> {
     for (;;) {
-      const excess =
-        this.#index.queries.segments.localFiles().bytes - this.#index.queries.segments.backlog().bytes - hotBytesMax;
+      const excess = this.hotBytes - hotBytesMax;
       if (excess <= 0) return;
       const due = this.#index.queries.segments.keptLocalAndStored(batchRows);
       if (due.length === 0) return;

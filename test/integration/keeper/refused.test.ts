@@ -1,7 +1,7 @@
 /** What fails for itself alone keeps nothing else from being taken in, stored or deleted. */
 
 import { mkdir, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { appError } from '../../../storage/base/errors.ts';
 import { type Log, silentLog } from '../../../storage/base/log.ts';
@@ -18,6 +18,7 @@ const streamId = 'door';
 /** A directory store that refuses some objects. */
 class StrictStore extends DirectoryStore implements ObjectStore {
   isRefused: (key: string) => boolean = () => false;
+  isAway = false;
   readonly loop: string;
 
   constructor(dependencies: { readonly log: Log }, options: { readonly directory: string }) {
@@ -25,8 +26,13 @@ class StrictStore extends DirectoryStore implements ObjectStore {
     this.loop = join(options.directory, '.loop');
   }
 
-  override localPath(key: string): string | undefined {
+  override localPath(key: string): string {
     return this.isRefused(key) ? this.loop : super.localPath(key);
+  }
+
+  override async identity(): Promise<string> {
+    if (this.isAway) throw appError('unavailable', 'no route to the store');
+    return super.identity();
   }
 
   override async putFile(key: string, path: string): Promise<void> {
@@ -117,8 +123,32 @@ test('a file that cannot be stored is told of, and all others are stored', async
 
   const keeper = await site.startKeeper({ periodMs: 5_000 });
   await until('all others are stored', () => keeper.state.isIndexOpen && keeper.state.backlog.segments === 1);
-  await until('the rest is well', () => keeper.state.store.state === 'well');
+  await until('the rest is well', () => keeper.state.store.state === 'well' && keeper.state.rebuild === undefined);
 
-  expect(codesOf(keeper)).toEqual(['files-unstorable']);
+  expect(keeper.state.problems).toMatchObject([{ code: 'files-unstorable' }]);
   expect(await site.objects()).toHaveLength(29);
+});
+
+test('on a full journal disk copies of what the store has go first, also while it is away', async () => {
+  const site = await createStrictSite();
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 60 * minute, fragments: 40, firstCounter: 1 });
+  const keeper = await site.startKeeper({ hotBytesMax: 1_000_000 });
+  await settled(keeper, 4);
+  expect(await site.localFiles()).toHaveLength(4);
+  // Else everything goes: this disk stays full.
+  await keeper.holds.add({ streamId, beginMs: 0, endMs: undefined, who: 'mia', why: 'x', untilMs: undefined });
+  await keeper.close();
+
+  site.strict.isAway = true;
+  const run = await recordRun(site.paths, {
+    seed: 'b',
+    beginMs: now - 10 * minute,
+    fragments: 20,
+    firstCounter: 1_000,
+  });
+  const again = await site.startKeeper({ hotBytesMax: 1_000_000, diskReserveBytes: Number.MAX_SAFE_INTEGER });
+  await until('copies are gone', async () => (await site.localFiles()).length === 2);
+
+  expect(await site.localFiles()).toEqual(run.files.map((path) => basename(path)));
+  expect(again.index.queries.streams.segmentCount()).toBe(6);
 });
