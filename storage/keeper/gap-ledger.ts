@@ -5,6 +5,7 @@
  */
 
 import { unlink } from 'node:fs/promises';
+import { must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -12,7 +13,7 @@ import type { Gap, IndexChange, IndexWriter, LedgerEntry, NewGap, Span, StoredSe
 import { limits } from '../model/limits.ts';
 import { gapsOf, without } from './gaps-of.ts';
 import { type LedgerPage, readLedgerPages } from './ledger-files.ts';
-import { type LedgerState, type Stretch, silentState, timelineOf } from './ledger-timeline.ts';
+import { type LedgerState, type Stretch, silentState, statesOf, timelineOf } from './ledger-timeline.ts';
 
 type StreamLedger = {
   readonly streamKey: number;
@@ -204,8 +205,9 @@ export class GapLedger {
   #settle(change: IndexChange, ledger: StreamLedger, footage: readonly Span[]): void {
     const beforeMs = this.#clock.wallMs() - limits.gapSettleMs;
     let endMs = beforeMs;
+    const states = statesOf(ledger.state, ledger.entries);
     for (let count = ledger.entries.length; count >= 0; count--) {
-      const { state } = timelineOf(ledger.state, ledger.entries.slice(0, count));
+      const state = must(states[count], 'there is a state after each line');
       const settledMs = settledWithin(state, { beginMs: state.sinceMs, endMs }, footage);
       if (settledMs !== undefined && settledMs > ledger.settledMs) {
         const lineId = ledger.entries[count - 1]?.lineId ?? 0;

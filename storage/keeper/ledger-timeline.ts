@@ -69,6 +69,16 @@ export function timelineOf(
   return timeline.result();
 }
 
+/** The state before the first event, and after each of them. */
+export function statesOf(state: LedgerState, events: readonly LedgerEntry[]): readonly LedgerState[] {
+  const timeline = new Timeline(state);
+  const after = events.map((event) => {
+    timeline.apply(event);
+    return timeline.state;
+  });
+  return [state, ...after];
+}
+
 class Timeline {
   readonly #stretches: Stretch[] = [];
   readonly #offs: Span[] = [];
@@ -80,6 +90,10 @@ class Timeline {
 
   result(): { readonly stretches: readonly Stretch[]; readonly state: LedgerState } {
     return { stretches: [...this.#stretches, this.#stretch(undefined)], state: this.#state };
+  }
+
+  get state(): LedgerState {
+    return this.#state;
   }
 
   apply({ process, line }: LedgerEntry): void {
