@@ -147,6 +147,7 @@ test('on a full journal disk copies of what the store has go first, also while i
     firstCounter: 1_000,
   });
   const again = await site.startKeeper({ hotBytesMax: 1_000_000, diskReserveBytes: Number.MAX_SAFE_INTEGER });
+  await until('all are taken in', () => again.isIndexOpen && again.index.queries.streams.segmentCount() === 6);
   await until('copies are gone', async () => (await site.localFiles()).length === 2);
 
   expect(await site.localFiles()).toEqual(run.files.map((path) => basename(path)));
