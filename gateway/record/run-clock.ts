@@ -3,6 +3,7 @@
 import { limits } from '../../storage/model/limits.ts';
 
 const slewPerMs = limits.slewPpmMax / 1_000_000;
+const slewAheadPerMs = limits.slewAheadPpmMax / 1_000_000;
 
 export class RunClock {
   readonly #startServerMs: number;
@@ -29,11 +30,14 @@ export class RunClock {
     return this.#startServerMs + (monotonicMs - this.#startMonotonicMs) + this.#slewMs;
   }
 
-  /** Moves server time towards the arrival of a unit, by `limits.slewPpmMax` of the media time since the last call at most. */
+  /**
+   * Moves server time towards the arrival of a unit: slowly to later, since one that arrives late says little, and at up to half
+   * speed to earlier, since none arrives before it was taken. Server time goes on in any case.
+   */
   follow(mediaMs: number, arrivalWallMs: number): void {
-    const boundMs = Math.max(0, mediaMs - this.#adjustedMediaMs) * slewPerMs;
+    const passedMs = Math.max(0, mediaMs - this.#adjustedMediaMs);
     const errorMs = arrivalWallMs - this.toServerMs(mediaMs);
-    this.#slewMs += Math.min(boundMs, Math.max(-boundMs, errorMs));
+    this.#slewMs += Math.min(passedMs * slewPerMs, Math.max(-passedMs * slewAheadPerMs, errorMs));
     this.#adjustedMediaMs = Math.max(this.#adjustedMediaMs, mediaMs);
   }
 }

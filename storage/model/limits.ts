@@ -78,6 +78,11 @@ export const limits = {
   runsPerHourWarning: 10,
   /** Server time follows the wall clock inside a run by no more than this: a fragment of 2 s moves by a millisecond at most. */
   slewPpmMax: 500,
+  /**
+   * A unit cannot have been taken after it arrived: server time that says so began behind a backlog (a kept GOP, a stalled
+   * camera), is surely wrong, and goes back to the truth at half speed.
+   */
+  slewAheadPpmMax: 500_000,
   /** A wall clock that differs from the time that passed by more was set, and the run ends; NTP steps above 0.128 s only at start. */
   wallStepMs: 2_000,
   /** A source that was live for so long was well: its next failure is retried soon again. */

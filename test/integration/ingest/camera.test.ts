@@ -47,9 +47,10 @@ test('twenty seconds of a real camera are stored frame by frame, with sound, and
     const previous = fragments[i - 1];
     if (previous === undefined) continue;
     expect(fragment.mediaTimeMs).toBe(previous.mediaTimeMs + previous.durationMs);
-    expect(Math.abs(fragment.serverTimestampMs - previous.serverTimestampMs - previous.durationMs)).toBeLessThanOrEqual(
-      2,
-    );
+    // Server time leaves a late first arrival behind at up to half speed; it never runs ahead.
+    const serverMs = fragment.serverTimestampMs - previous.serverTimestampMs;
+    expect(serverMs).toBeLessThanOrEqual(previous.durationMs + 2);
+    expect(serverMs).toBeGreaterThanOrEqual(previous.durationMs / 2 - 2);
     expect(fragment.number > previous.number).toBe(true);
   }
   expect((await ledgerLines(paths)).map((line) => line.kind)).toEqual(['wanted', 'run-began', 'run-ended']);
