@@ -85,7 +85,7 @@ describe('the supervisor', () => {
     await writePlan(data, 'secret');
 
     const { heard, pidOf } = await startSupervisor(data);
-    await pidOf('serve');
+    await Promise.all(['ingest-0', 'keeper', 'serve'].map((name) => pidOf(name)));
 
     const starts = (await heard()).filter((line) => line.event === 'start');
     expect(starts[0]?.name).toBe('ingest-0');
