@@ -11,7 +11,9 @@ import { until } from '../kit/until.ts';
 const framesPerSecond = 25;
 const clip = { widthPixels: 320, heightPixels: 180, bitsPerSecond: 200_000, gopFrames: 50, framesPerSecond } as const;
 /** Server time begins a run at the arrival of its first picture: this covers scheduling on a busy machine. */
-const toleranceMs = 300;
+const toleranceMs = 500;
+/** Server time may still leave a late first arrival behind while a hole passes: three pictures in all. */
+const driftMs = 120;
 
 test('what a connected camera leaves out is a gap of its own in the middle of a run', { timeout: 90_000 }, async () => {
   const dataDirectory = await temporaryDirectory();
@@ -42,7 +44,7 @@ test('what a connected camera leaves out is a gap of its own in the middle of a 
   expect(missing.filter((frame) => !isInGap(wallMs(frame), toleranceMs))).toEqual([]);
   expect(frames.filter((frame) => isInGap(wallMs(frame), -toleranceMs))).toEqual([]);
   const goneMs = gaps.reduce((sum, gap) => sum + gap.endMs - gap.beginMs, 0);
-  expect(Math.abs(goneMs - (missing.length * 1_000) / framesPerSecond)).toBeLessThanOrEqual(10);
+  expect(Math.abs(goneMs - (missing.length * 1_000) / framesPerSecond)).toBeLessThanOrEqual(driftMs);
   expect(await gapsOf(cameras[1]?.streamId ?? '')).toEqual([]);
   expect(appliance.output().split('"run began"').length - 1).toBe(2);
   expect(await checkFindings(dataDirectory)).toEqual([]);
