@@ -195,7 +195,7 @@ export class GapLedger {
     const losses = rows
       .filter((gap) => gap.origin === 'loss')
       .map(({ beginMs, endMs = endOfTimeMs }) => ({ beginMs, endMs }));
-    const wanted = gapsOf({ stretches, covered: [...footage, ...losses], fromMs: settledMs });
+    const wanted = gapsOf({ stretches, footage, losses, fromMs: settledMs });
     writeGaps(change, ledger, { known: rows.filter((gap) => gap.origin !== 'loss'), wanted });
     writePauses(change, ledger, stretches);
     this.#settle(change, ledger, footage);

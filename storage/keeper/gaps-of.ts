@@ -9,8 +9,10 @@ import type { Missing, Stretch } from './ledger-timeline.ts';
 
 export type GapInput = {
   readonly stretches: readonly Stretch[];
-  /** Spans of fragments, of footage that was removed later, and of losses that have rows of their own; in any order. */
-  readonly covered: readonly Span[];
+  /** Spans of fragments that were taken in, and of footage that was removed later; in any order. */
+  readonly footage: readonly Span[];
+  /** Spans inside of runs that have rows of their own; in any order. They say nothing of how far a run was taken in. */
+  readonly losses: readonly Span[];
   /** Nothing before it is asked for; a gap that began earlier begins here. */
   readonly fromMs: number;
 };
@@ -53,7 +55,7 @@ export function without(spans: readonly Span[], taken: Iterable<Span>): Span[] {
 }
 
 /** Spans that were wanted and are not covered, longer than a joint may be. */
-function missingRegions({ stretches, covered, fromMs }: GapInput): Span[] {
+function missingRegions({ stretches, footage, losses, fromMs }: GapInput): Span[] {
   const wanted: { beginMs: number; endMs: number }[] = [];
   for (const stretch of stretches) {
     const beginMs = Math.max(fromMs, stretch.beginMs);
@@ -63,17 +65,17 @@ function missingRegions({ stretches, covered, fromMs }: GapInput): Span[] {
     if (last?.endMs === beginMs) last.endMs = endMs;
     else wanted.push({ beginMs, endMs });
   }
-  return without(wanted, [...covered, ...stillOpen(stretches, covered)]).filter(
+  return without(wanted, [...footage, ...losses, ...stillOpen(stretches, footage)]).filter(
     ({ beginMs, endMs }) => endMs - beginMs > limits.gapToleranceMs,
   );
 }
 
 /** What the run in progress has recorded since its newest finished file lies in an open one: nothing is missing yet. */
-function stillOpen(stretches: readonly Stretch[], covered: readonly Span[]): Span[] {
+function stillOpen(stretches: readonly Stretch[], footage: readonly Span[]): Span[] {
   const last = stretches.at(-1);
   if (last?.kind !== 'recording' || last.endMs !== undefined) return [];
-  const coveredMs = covered.reduce((latest, span) => Math.max(latest, span.endMs), last.beginMs);
-  return [{ beginMs: coveredMs, endMs: Number.POSITIVE_INFINITY }];
+  const takenInMs = footage.reduce((latest, span) => Math.max(latest, span.endMs), last.beginMs);
+  return [{ beginMs: takenInMs, endMs: Number.POSITIVE_INFINITY }];
 }
 
 function piecesOf(region: Span, stretches: readonly Stretch[]): Piece[] {

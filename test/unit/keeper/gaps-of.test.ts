@@ -31,11 +31,15 @@ const waiting = (at: number, reason: GapReason): Told => ({ kind: 'waiting', atM
 const off = (begin: number, end: number): Told => ({ kind: 'off', beginMs: begin * second, endMs: end * second });
 const gone = (at: number): Told => ({ kind: 'process-ended', atMs: at * second });
 
-/** Gap rows as `begin-end reason`, in seconds. */
-function rows(events: readonly LedgerEntry[], covered: readonly (readonly [number, number])[]): string[] {
+/** Gap rows as `begin-end reason`, in seconds; those of losses are not among them. */
+function rows(
+  events: readonly LedgerEntry[],
+  footage: readonly (readonly [number, number])[],
+  losses: readonly (readonly [number, number])[] = [],
+): string[] {
   const { stretches } = timelineOf(silentState, events);
-  const spans = covered.map(([begin, end]): Span => ({ beginMs: begin * second, endMs: end * second }));
-  return gapsOf({ stretches, covered: spans, fromMs: 0 }).map(
+  const spans = ([begin, end]: readonly [number, number]): Span => ({ beginMs: begin * second, endMs: end * second });
+  return gapsOf({ stretches, footage: footage.map(spans), losses: losses.map(spans), fromMs: 0 }).map(
     (gap) => `${gap.beginMs / second}-${gap.endMs === undefined ? '' : gap.endMs / second} ${gap.reason}`,
   );
 }
@@ -75,6 +79,22 @@ test('a gap that goes on is open, and the next run closes it', () => {
 test('what the run in progress has in its open file is no gap', () => {
   expect(rows(told('i.1', wanted(0), began(0, 'a')), [[0, 60]])).toEqual([]);
   expect(rows(told('i.1', wanted(0), began(5, 'a')), [])).toEqual(['0-5 connecting']);
+});
+
+test('a loss inside of the run in progress says nothing of what lies before it in the open file', () => {
+  const running = told('i.1', wanted(0), began(0, 'a'));
+
+  expect(rows(running, [], [[40, 43]])).toEqual([]);
+  expect(
+    rows(
+      running,
+      [[0, 30]],
+      [
+        [10, 12],
+        [40, 43],
+      ],
+    ),
+  ).toEqual([]);
 });
 
 test('runs that touch within a frame or two leave no gap', () => {
@@ -258,7 +278,7 @@ test('whatever is told: every wanted second is covered or in exactly one gap, bu
       const { stretches } = timelineOf(silentState, events);
       const spans = covered.map(([begin, end]) => ({ beginMs: begin * second, endMs: end * second }));
 
-      const gaps = gapsOf({ stretches, covered: spans, fromMs: 0 });
+      const gaps = gapsOf({ stretches, footage: spans, losses: [], fromMs: 0 });
 
       for (let t = 0.5; t < at; t++) {
         const isIn = (span: { beginMs: number; endMs?: number | undefined }) =>
@@ -283,15 +303,20 @@ test('computing in two parts gives the rows of computing at once', () => {
     ended(300, 'b', 'source-silent'),
     began(330, 'c'),
   );
-  const covered = [
+  const footage = [
     { beginMs: 0, endMs: 100_000 },
     { beginMs: 130_000, endMs: 290_000 },
     { beginMs: 330_000, endMs: 400_000 },
   ];
-  const whole = gapsOf({ stretches: timelineOf(silentState, events).stretches, covered, fromMs: 0 });
+  const whole = gapsOf({ stretches: timelineOf(silentState, events).stretches, footage, losses: [], fromMs: 0 });
 
   const { state } = timelineOf(silentState, events.slice(0, 4));
-  const second = gapsOf({ stretches: timelineOf(state, events.slice(4)).stretches, covered, fromMs: 200_000 });
+  const second = gapsOf({
+    stretches: timelineOf(state, events.slice(4)).stretches,
+    footage,
+    losses: [],
+    fromMs: 200_000,
+  });
 
   expect(whole).toHaveLength(2);
   expect(second).toEqual(whole.slice(1));
