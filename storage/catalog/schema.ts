@@ -4,7 +4,8 @@
  * Conventions: `_ms` is wall time in milliseconds since 1970 UTC; booleans are 0 or 1; JSON columns are parsed when read.
  */
 
-import { blob, check, index, integer, sql, sqliteTable, text, uniqueIndex } from '../base/drizzle.ts';
+import { blob, check, index, integer, primaryKey, sql, sqliteTable, text, uniqueIndex } from '../base/drizzle.ts';
+import type { WeeklySchedule } from '../model/camera.ts';
 
 /** One rule: `*` in an action or resource is any run of characters; a resource also covers everything below it. */
 export type PolicyStatement = {
@@ -23,24 +24,20 @@ export const cameras = sqliteTable(
     id: text('id').primaryKey(),
     /** What people call it, 1 to 64 characters; unique without regard to case. */
     name: text('name').notNull(),
-    /** How it is reached: only 'rtsp' for now. */
-    sourceKind: text('source_kind', { enum: ['rtsp'] }).notNull(),
-    /** rtsp:// or rtsps://, never with user or password. */
-    url: text('url').notNull(),
-    /** How RTP travels: interleaved in the RTSP connection or by UDP. */
-    transport: text('transport', { enum: ['tcp', 'udp'] }).notNull(),
-    /** Whether an rtsps certificate must be verifiable or may be any. */
-    tls: text('tls', { enum: ['verify', 'any'] }).notNull(),
-    /** User name under the site key; null when the camera asks for none. */
+    /** User name under the site key, for main source, and sub and ONVIF unless they have their own; null without one. */
     sealedUsername: text('sealed_username'),
     /** Password under the site key; null together with the user name. */
     sealedPassword: text('sealed_password'),
-    /** Whether it should be recorded; 0 leaves a ring for live players. */
-    isRecording: integer('is_recording', { mode: 'boolean' }).notNull(),
-    /** Age after which recordings go, hours. */
-    retentionHours: integer('retention_hours').notNull(),
-    /** Bytes its recordings may hold; null for no bound of its own. */
+    /** Bytes the recordings of all its streams together may hold; null for no bound of its own. */
     bytesMax: integer('bytes_max'),
+    /** Address of its ONVIF device service, http:// or https://, without user and password; null when it has none. */
+    onvifUrl: text('onvif_url'),
+    /** Whether an https certificate of it must be verifiable or may be any; null together with the address. */
+    onvifTls: text('onvif_tls', { enum: ['verify', 'any'] }),
+    /** ONVIF user of its own under the site key; null when it is the camera's. */
+    onvifSealedUsername: text('onvif_sealed_username'),
+    /** Its password; null together with the user name. */
+    onvifSealedPassword: text('onvif_sealed_password'),
     /** 0: it is not even connected to, and missing seconds are no gap. */
     isEnabled: integer('is_enabled', { mode: 'boolean' }).notNull(),
     /** Rises by one with every effective change; what PATCH compares. */
@@ -53,6 +50,48 @@ export const cameras = sqliteTable(
   (table) => [uniqueIndex('cameras_name').on(sql`${table.name} collate nocase`)],
 );
 
+export const sources = sqliteTable(
+  'sources',
+  {
+    /** Whose source it is. */
+    cameraId: text('camera_id')
+      .notNull()
+      .references(() => cameras.id, { onDelete: 'cascade' }),
+    /** Every camera has a 'main' one. */
+    role: text('role', { enum: ['main', 'sub'] }).notNull(),
+    /** Whether we pull it (rtsp) or it publishes to us (rtmp). */
+    kind: text('kind', { enum: ['rtsp', 'rtmp'] }).notNull(),
+    /** rtsp:// or rtsps://, never with user or password; null of a publisher. */
+    url: text('url'),
+    /** How RTP travels: interleaved in the RTSP connection or by UDP; null of a publisher. */
+    transport: text('transport', { enum: ['tcp', 'udp'] }),
+    /** Whether an rtsps certificate must be verifiable or may be any; null of a publisher. */
+    tls: text('tls', { enum: ['verify', 'any'] }),
+    /** User of its own under the site key; null when it is the camera's, or none. */
+    sealedUsername: text('sealed_username'),
+    /** Its password; null together with the user name. */
+    sealedPassword: text('sealed_password'),
+    /** SHA-256 of a publisher's stream key, hexadecimal: the key itself is stored nowhere; null of what we pull. */
+    keySha256: text('key_sha256'),
+    /** What is kept: all, what events mark, or a ring for live players. */
+    mode: text('mode', { enum: ['continuous', 'events', 'live'] }).notNull(),
+    /** Hours of the week with another mode, JSON of `WeeklySchedule`; null for none. */
+    schedule: text('schedule', { mode: 'json' }).$type<WeeklySchedule>(),
+    /** Age after which recordings go that no event marks, hours. */
+    retentionHours: integer('retention_hours').notNull(),
+    /** Age after which those go that one marks, hours; null: as the rest. */
+    eventRetentionHours: integer('event_retention_hours'),
+    /** How long mode 'events' keeps what no event marks, minutes. */
+    preRollMinutes: integer('pre_roll_minutes').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.cameraId, table.role] }),
+    uniqueIndex('sources_key').on(table.keySha256),
+    check('sources_kind', sql`(${table.kind} = 'rtsp') = (${table.url} is not null)`),
+    check('sources_key_of_publishers', sql`(${table.kind} = 'rtmp') = (${table.keySha256} is not null)`),
+  ],
+);
+
 export const streams = sqliteTable(
   'streams',
   {
@@ -60,13 +99,13 @@ export const streams = sqliteTable(
     id: text('id').primaryKey(),
     /** What the KVS API calls it: 1 to 256 characters of a-zA-Z0-9_.- ; unique. */
     name: text('name').notNull(),
-    /** Which of the camera's sources feeds it; only 'main' for now. */
-    role: text('role', { enum: ['main'] }).notNull(),
+    /** Which of the camera's sources feeds or fed it. */
+    role: text('role', { enum: ['main', 'sub'] }).notNull(),
     /** The camera that feeds or fed it; kept when that camera is removed, since policies name streams by it. */
     cameraId: text('camera_id').notNull(),
     /** When it was made; part of its ARN, so never changed. */
     createdMs: integer('created_ms').notNull(),
-    /** When its camera was removed; null while it has one. Its recordings stay under their retention. */
+    /** When its camera or source was removed; null while it has one. Its recordings stay under their retention. */
     removedMs: integer('removed_ms'),
   },
   (table) => [uniqueIndex('streams_name').on(table.name), index('streams_camera').on(table.cameraId)],
@@ -201,5 +240,130 @@ export const audit = sqliteTable(
   (table) => [
     index('audit_action').on(table.action, table.id),
     check('audit_outcome', sql`${table.outcome} in ('done', 'refused')`),
+  ],
+);
+
+/** One thing that an alarm is about. */
+export type AlarmSubject = {
+  readonly kind: 'camera' | 'role' | 'disk' | 'store' | 'certificate' | 'clock' | 'site';
+  /** Unique within its kind. */
+  readonly id: string;
+  /** What people call it. */
+  readonly name: string;
+  /** Why, in a lower-case sentence without credentials. */
+  readonly text: string;
+  /** What to do; null when the runbook says it all. */
+  readonly hint: string | null;
+  /** When its condition began. */
+  readonly sinceMs: number;
+  /** How often the condition began while the alarm stood. */
+  readonly count: number;
+  /** When it was well again for long enough; null while it is not. */
+  readonly clearedMs: number | null;
+};
+
+export const alarms = sqliteTable(
+  'alarms',
+  {
+    /** 10 characters of a-z2-7, random, never used again. */
+    id: text('id').primaryKey(),
+    /** Which page of the runbook: 'camera-away'; may change while it stands, within its family. */
+    code: text('code').notNull(),
+    /** Codes of one family are about the same trouble: a subject has one alarm of it at a time. */
+    family: text('family').notNull(),
+    /** The worst of its subjects'. */
+    severity: text('severity', { enum: ['warning', 'error', 'critical'] }).notNull(),
+    /** What it is about, JSON array of `AlarmSubject`: several that failed together are one alarm. */
+    subjects: text('subjects', { mode: 'json' }).$type<readonly AlarmSubject[]>().notNull(),
+    /** When the first condition began. */
+    sinceMs: integer('since_ms').notNull(),
+    /** When it had held for long enough. */
+    raisedMs: integer('raised_ms').notNull(),
+    /** When a condition was last seen; to about a minute while it stands. */
+    lastSeenMs: integer('last_seen_ms').notNull(),
+    /** When all subjects were well again; null while it stands. */
+    clearedMs: integer('cleared_ms'),
+    /** How often conditions began, of all subjects. */
+    count: integer('count').notNull(),
+    /** When a person said that they know; null before. */
+    acknowledgedMs: integer('acknowledged_ms'),
+    /** Who, as the audit list names subjects; null together with the time. */
+    acknowledgedBy: text('acknowledged_by'),
+    /** What they wrote, at most 500 characters; null when nothing. */
+    acknowledgedNote: text('acknowledged_note'),
+  },
+  (table) => [
+    index('alarms_raised').on(table.raisedMs, table.id),
+    index('alarms_standing').on(table.raisedMs).where(sql`${table.clearedMs} is null`),
+  ],
+);
+
+export const webhooks = sqliteTable(
+  'webhooks',
+  {
+    /** 10 characters of a-z2-7, random, never used again. */
+    id: text('id').primaryKey(),
+    /** What people call it, 1 to 64 characters; unique without regard to case. */
+    name: text('name').notNull(),
+    /** Where to, under the site key: paths of such addresses are secrets as often as not. */
+    sealedUrl: text('sealed_url').notNull(),
+    /** Its scheme, host and port, for lists. */
+    origin: text('origin').notNull(),
+    /** What deliveries are signed with, under the site key. */
+    sealedSecret: text('sealed_secret').notNull(),
+    /** Whether an https certificate must be verifiable or may be any. */
+    tls: text('tls', { enum: ['verify', 'any'] }).notNull(),
+    /** Less severe alarms are not told. */
+    severityMin: text('severity_min', { enum: ['warning', 'error', 'critical'] }).notNull(),
+    /** Alarm codes that are told, JSON array; null for all. */
+    codes: text('codes', { mode: 'json' }).$type<readonly string[]>(),
+    /** 0: nothing new is told, and what waits goes on waiting. */
+    isEnabled: integer('is_enabled', { mode: 'boolean' }).notNull(),
+    /** When it was made. */
+    createdMs: integer('created_ms').notNull(),
+    /** When it was last changed. */
+    updatedMs: integer('updated_ms').notNull(),
+  },
+  (table) => [uniqueIndex('webhooks_name').on(sql`${table.name} collate nocase`)],
+);
+
+export const deliveries = sqliteTable(
+  'deliveries',
+  {
+    /** Rises with time; the order in which a target is told. */
+    sequence: integer('sequence').primaryKey({ autoIncrement: true }),
+    /** What the receiver knows it by: the same for every attempt. */
+    id: text('id').notNull(),
+    /** To whom. */
+    webhookId: text('webhook_id')
+      .notNull()
+      .references(() => webhooks.id, { onDelete: 'cascade' }),
+    /** What happened: 'alarm.raised', 'alarm.changed', 'alarm.cleared', 'alarm.acknowledged' or 'test'. */
+    event: text('event').notNull(),
+    /** Which alarm; null for a test. Its row may have gone before. */
+    alarmId: text('alarm_id'),
+    /** What is sent, JSON; null once the delivery is over. */
+    body: text('body'),
+    /** When it happened; its age counts from here. */
+    createdMs: integer('created_ms').notNull(),
+    /** 'waiting' until it is 'delivered' or 'given-up'. */
+    state: text('state', { enum: ['waiting', 'delivered', 'given-up'] }).notNull(),
+    /** How often it was tried. */
+    attempts: integer('attempts').notNull(),
+    /** Not before this; written after each attempt. */
+    nextAttemptMs: integer('next_attempt_ms').notNull(),
+    /** HTTP status of the last answer; null without one. */
+    status: integer('status'),
+    /** How long the last attempt took; null before it. */
+    durationMs: integer('duration_ms'),
+    /** Why the last attempt failed, a lower-case sentence; null when it did not. */
+    error: text('error'),
+    /** When it was delivered or given up; null while it waits. */
+    endedMs: integer('ended_ms'),
+  },
+  (table) => [
+    index('deliveries_webhook').on(table.webhookId, table.sequence),
+    index('deliveries_waiting').on(table.webhookId, table.sequence).where(sql`${table.state} = 'waiting'`),
+    check('deliveries_state', sql`${table.state} in ('waiting', 'delivered', 'given-up')`),
   ],
 );

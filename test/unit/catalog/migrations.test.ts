@@ -8,6 +8,10 @@ import { PlanFile } from '../../../storage/catalog/index.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { cameraSettings, openTestCatalog } from './kit.ts';
 
+/** Schema version of this release: how many migrations it has. */
+const releaseVersion: number = JSON.parse(readFileSync(join(releaseMigrations, 'meta', '_journal.json'), 'utf8'))
+  .entries.length;
+
 /** The release's migrations and one more, as a later release will have them. */
 async function laterMigrations(): Promise<string> {
   const folder = join(await temporaryDirectory(), 'migrations');
@@ -25,7 +29,7 @@ test('a file is made from nothing, with the schema version in it', async () => {
   const { path } = await openTestCatalog();
   const sqlite = new Database(path, { readonly: true });
 
-  expect(sqlite.pragma('user_version', { simple: true })).toBe(1);
+  expect(sqlite.pragma('user_version', { simple: true })).toBe(releaseVersion);
   expect(sqlite.pragma('journal_mode', { simple: true })).toBe('wal');
 
   sqlite.close();
@@ -39,10 +43,10 @@ test('an older file is copied and migrated, and keeps what is in it', async () =
   const later = await openTestCatalog({ path, migrationsFolder: await laterMigrations() });
 
   expect(later.catalog.tables.cameras.list()).toEqual([camera]);
-  expect(existsSync(`${path}.v1`)).toBe(true);
+  expect(existsSync(`${path}.v${releaseVersion}`)).toBe(true);
   const sqlite = new Database(path, { readonly: true });
   expect(sqlite.prepare('select place from cameras').all()).toEqual([{ place: null }]);
-  expect(sqlite.pragma('user_version', { simple: true })).toBe(2);
+  expect(sqlite.pragma('user_version', { simple: true })).toBe(releaseVersion + 1);
   sqlite.close();
 });
 
