@@ -14,11 +14,12 @@ import type { AccessUnit } from '../../storage/model/access-unit.ts';
 import { limits } from '../../storage/model/limits.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
 import type { Track } from '../../storage/model/track.ts';
+import { type Cut, type CutView, forecast, heldBeyondMs, isSameSet, isSubset, tracksPassed } from './cut.ts';
 import type { DropReason, FragmentSink } from './fragment-sink.ts';
 import { HeldUnits, type HoldBudget } from './held-units.ts';
 import { type HoleFinder, holeFinderOf } from './holes.ts';
 import { OpenFragment } from './open-fragment.ts';
-import { TrackTimes } from './track-times.ts';
+import { SessionTimes } from './session-times.ts';
 
 type Run = {
   readonly tracks: readonly Track[];
@@ -31,23 +32,10 @@ type Run = {
   readonly holes: HoleFinder;
 };
 
-/** The beginning of the next fragment, which waits for the slower tracks. */
-type Cut = {
-  readonly leadTrack: number;
-  readonly atUs: number;
-  /** A decoder can begin here, so another run may. */
-  readonly isKey: boolean;
-  /** Tracks that are waited for, until the deadline on the units' reception clock. */
-  readonly candidates: ReadonlySet<number>;
-  readonly deadlineMs: number;
-  /** The lead has fallen silent: the next fragment is known to be without it. */
-  readonly isWithoutLead: boolean;
-};
-
 export class Fragmenter {
   readonly #sink: FragmentSink;
   readonly #tracks: readonly Track[];
-  readonly #times: ReadonlyMap<number, TrackTimes>;
+  readonly #times: SessionTimes;
   readonly #holes: ReadonlyMap<number, HoleFinder>;
   readonly #videoTrack: number | undefined;
   readonly #held: HeldUnits;
@@ -70,7 +58,7 @@ export class Fragmenter {
     this.#sink = dependencies.sink;
     this.#held = new HeldUnits(dependencies.budget);
     this.#tracks = options.tracks;
-    this.#times = new Map(options.tracks.map((track) => [track.number, new TrackTimes(track)]));
+    this.#times = new SessionTimes(options.tracks);
     this.#holes = new Map(options.tracks.map((track) => [track.number, holeFinderOf(track)]));
     this.#videoTrack = options.tracks.find((track) => track.kind === 'video')?.number;
   }
@@ -93,12 +81,12 @@ export class Fragmenter {
    * @throws                              whatever the sink throws: likewise
    */
   push(unit: AccessUnit): void {
-    const times = must(this.#times.get(unit.trackNumber), 'a unit belongs to a track of its session');
+    const times = this.#times.of(unit.trackNumber);
     if (unit.bytes.length === 0 || unit.bytes.length > limits.accessUnitBytesMax) {
       this.#drop(unit, 'bad-size');
       return;
     }
-    if (!this.#isPlausible(unit, times)) return;
+    if (!this.#isPlausible(unit)) return;
     const straight = times.straightened(unit);
     times.note(straight);
     this.#held.borrow(straight);
@@ -136,40 +124,15 @@ export class Fragmenter {
     this.#dropHeld('not-writable');
   }
 
-  #isPlausible(unit: AccessUnit, times: TrackTimes): boolean {
-    const lead = this.#leadAt(unit);
-    if (unit.trackNumber !== lead) {
-      const isJump =
-        times.isBack(unit) || (times.isBeyondHole(unit) && this.#distanceMs(lead, unit) > limits.timeHoleMs);
-      if (!isJump && !this.#isFarFrom(lead, unit)) return true;
-      this.#drop(unit, 'time-jump');
-      return false;
+  /** Ends the run at a unit whose time breaks off; false for one that cannot be used. */
+  #isPlausible(unit: AccessUnit): boolean {
+    const verdict = this.#times.judge(unit, this.#run?.leadTrack ?? this.#videoTrack);
+    if (verdict === 'wrong') this.#drop(unit, 'time-jump');
+    if (verdict === 'silence' || verdict === 'jump') {
+      this.end(verdict === 'silence' ? 'source-silent' : 'time-jump');
+      this.#times.forget();
     }
-    const isBack = times.isBack(unit);
-    if (!isBack && !times.isBeyondHole(unit)) return true;
-    const isSilence = !isBack && unit.receivedMonotonicMs - (times.receivedMs ?? 0) >= limits.timeHoleMs / 2;
-    this.end(isSilence ? 'source-silent' : 'time-jump');
-    for (const each of this.#times.values()) each.forgetTime();
-    return true;
-  }
-
-  /** The track whose time is right: the run's lead, or what would lead a run that began now; any other where that is dead. */
-  #leadAt(unit: AccessUnit): number {
-    const lead = this.#run?.leadTrack ?? this.#videoTrack;
-    const isAlive = lead !== undefined && this.#times.get(lead)?.isAlive(unit.receivedMonotonicMs) === true;
-    return isAlive ? lead : unit.trackNumber;
-  }
-
-  /** True when a unit of another track is nowhere near a lead that delivers: then it is this track's clock that is wrong. */
-  #isFarFrom(leadTrack: number, unit: AccessUnit): boolean {
-    const receivedMs = this.#times.get(leadTrack)?.receivedMs ?? Number.NEGATIVE_INFINITY;
-    if (unit.receivedMonotonicMs - receivedMs > limits.trackLateMs) return false;
-    return this.#distanceMs(leadTrack, unit) > limits.timeHoleMs;
-  }
-
-  #distanceMs(leadTrack: number, unit: AccessUnit): number {
-    const leadUs = this.#times.get(leadTrack)?.latestUs;
-    return leadUs === undefined ? 0 : Math.abs(unit.presentationTimeUs - leadUs) / 1_000;
+    return verdict !== 'wrong';
   }
 
   #accept(unit: AccessUnit): void {
@@ -206,7 +169,7 @@ export class Fragmenter {
     if (this.#videoTrack === undefined) this.#beginFirstCut(this.#takeHeld(oldest));
     else if (waitedMs >= limits.firstTrackWaitMs) {
       this.#takeHeld(oldest);
-      const isVideoAlive = this.#times.get(this.#videoTrack)?.isAlive(unit.receivedMonotonicMs) === true;
+      const isVideoAlive = this.#times.isAlive(this.#videoTrack, unit.receivedMonotonicMs);
       if (isVideoAlive) this.#drop(oldest, 'before-key');
       else this.#beginFirstCut(oldest);
     }
@@ -220,7 +183,8 @@ export class Fragmenter {
   #beginFirstCut(unit: AccessUnit): void {
     const isBefore = (each: AccessUnit) => each.presentationTimeUs < unit.presentationTimeUs;
     for (const each of this.#held.take(isBefore)) this.#drop(each, 'before-run');
-    for (const each of this.#held.take((far) => this.#isFarFrom(unit.trackNumber, far))) this.#drop(each, 'time-jump');
+    for (const each of this.#held.take((far) => this.#times.isFarFrom(unit.trackNumber, far)))
+      this.#drop(each, 'time-jump');
     this.#held.holdFirst(unit);
     this.#cut = {
       leadTrack: unit.trackNumber,
@@ -318,18 +282,19 @@ export class Fragmenter {
    */
   #settleCut(nowMs: number, { isEnding }: { readonly isEnding: boolean }): void {
     for (let cut = this.#cut; cut !== undefined; cut = this.#cut) {
-      const passed = this.#tracksHeld(cut, { firstUs: Number.NEGATIVE_INFINITY, lastUs: Number.POSITIVE_INFINITY });
-      const isComplete = [...cut.candidates].every((trackNumber) => passed.has(trackNumber));
+      const view = this.#viewOf(cut, { isEnding });
+      const passed = tracksPassed(view);
+      const isComplete = isSubset(cut.candidates, passed);
       const isOverdue = isEnding || nowMs >= cut.deadlineMs || this.#held.bytes >= limits.fragmentCutBytes;
       if (!isComplete && !isOverdue) return;
       const run = this.#run;
       if (run !== undefined) this.#commit(this.#cutMs(cut));
-      const { present, isWhole } = this.#forecast(cut, { isEnding });
+      const { present, isWhole } = forecast(view);
       const wanted =
         run === undefined ? passed : cut.isWithoutLead ? cut.candidates : new Set([...run.trackNumbers, ...passed]);
       if (!isWhole && !isSubset(wanted, present)) return;
       const isMissing = run !== undefined && !isSubset(run.trackNumbers, present);
-      if (isMissing && isEnding && this.#heldMs(cut) < limits.trackWaitMs) {
+      if (isMissing && isEnding && heldBeyondMs(view) < limits.trackWaitMs) {
         // Not worth a run of its own; the run ends that much earlier.
         this.#cut = undefined;
         this.#dropHeld('run-end');
@@ -339,48 +304,13 @@ export class Fragmenter {
     }
   }
 
-  /** How far the held units go beyond the cut, milliseconds. */
-  #heldMs(cut: Cut): number {
-    return Math.max(...this.#held.units.map((unit) => (unit.presentationTimeUs - cut.atUs) / 1_000));
-  }
-
-  /**
-   * Which tracks the fragment after the cut will have, as far as it is held. While its end is not known only units that the
-   * lead has passed belong to it for certain; a track that is silent is known to be so when the fragment is whole.
-   */
-  #forecast(cut: Cut, { isEnding }: { readonly isEnding: boolean }): { present: Set<number>; isWhole: boolean } {
-    let leadLatestUs = cut.atUs;
-    let endUs: number | undefined;
-    for (const unit of this.#held.units) {
-      if (unit.trackNumber !== cut.leadTrack || unit.presentationTimeUs <= leadLatestUs) continue;
-      endUs = unit.presentationTimeUs;
-      if (this.#isLongEnough(unit, (endUs - cut.atUs) / 1_000)) break;
-      leadLatestUs = endUs;
-      endUs = undefined;
-    }
-    const isEndKnown = endUs !== undefined || isEnding;
-    const silentUs = leadLatestUs + limits.timeHoleMs * 1_000;
-    const lastUs = isEndKnown ? (endUs ?? silentUs) - 1 : leadLatestUs;
-    const isOutOfBounds = this.#held.bytes >= limits.fragmentCutBytes || this.#heldMs(cut) >= limits.fragmentCutMs;
-    const lateUs = cut.atUs - (limits.trackLateMs - 1) * 1_000;
-    const withLate = this.#tracksHeld(cut, { firstUs: lateUs, lastUs });
-    const isSameRun = this.#run !== undefined && isSameSet(withLate, this.#run.trackNumbers) && !this.#isChangeDue(cut);
-    // Another run has nothing from before its beginning.
+  #viewOf(cut: Cut, { isEnding }: { readonly isEnding: boolean }): CutView {
     return {
-      present: isSameRun ? withLate : this.#tracksHeld(cut, { firstUs: cut.atUs, lastUs }),
-      isWhole: isEndKnown || isOutOfBounds,
+      ...{ cut, held: this.#held, isEnding },
+      runTracks: this.#run?.trackNumbers,
+      isChangeDue: this.#isChangeDue(cut),
+      isLongEnough: (unit, durationMs) => this.#isLongEnough(unit, durationMs),
     };
-  }
-
-  /** Tracks of held units of a time span that may be in the fragment after the cut: others than the run's only at a key frame. */
-  #tracksHeld(cut: Cut, span: { readonly firstUs: number; readonly lastUs: number }): Set<number> {
-    const tracks = new Set<number>();
-    for (const { trackNumber, presentationTimeUs } of this.#held.units) {
-      const isEligible = cut.isKey || this.#run === undefined || this.#run.trackNumbers.has(trackNumber);
-      if (isEligible && presentationTimeUs >= span.firstUs && presentationTimeUs <= span.lastUs)
-        tracks.add(trackNumber);
-    }
-    return tracks;
   }
 
   #isChangeDue(cut: Cut): boolean {
@@ -460,7 +390,7 @@ export class Fragmenter {
       const next = this.#held.units.find((unit) => unit.trackNumber === trackNumber);
       return {
         nextMs: next === undefined ? undefined : this.#mediaMs(next),
-        intervalMs: this.#times.get(trackNumber)?.intervalMs ?? 0,
+        intervalMs: this.#times.of(trackNumber).intervalMs,
       };
     });
     this.#sink.commitFragment(end);
@@ -499,13 +429,4 @@ export class Fragmenter {
   #toMediaMs(sessionUs: number): number {
     return Math.round((sessionUs - must(this.#run, 'media time is of a run').offsetUs) / 1_000) + 0;
   }
-}
-
-function isSameSet(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
-  return a.size === b.size && isSubset(a, b);
-}
-
-function isSubset(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
-  for (const each of a) if (!b.has(each)) return false;
-  return true;
 }
