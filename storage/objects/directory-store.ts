@@ -12,7 +12,13 @@ import { appError, errnoOf, toAppError } from '../base/errors.ts';
 import { syncDirectory, writeFileAtomic } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { limits } from '../model/limits.ts';
-import { type ObjectInfo, type ObjectSpace, type ObjectStore, parseObjectKey } from './object-store.ts';
+import {
+  type ChangeOptions,
+  type ObjectInfo,
+  type ObjectSpace,
+  type ObjectStore,
+  parseObjectKey,
+} from './object-store.ts';
 
 /** Kept in the root; begins with a dot, so no key names it. Files on their way begin with one too. */
 const markFile = '.weir-store';
@@ -22,6 +28,8 @@ export class DirectoryStore implements ObjectStore {
   readonly #log: Log;
   readonly #root: string;
   #identity: string | undefined;
+  /** Directories whose entries changed and wait for `sync`. */
+  readonly #unsynced = new Set<string>();
 
   constructor(dependencies: { readonly log: Log }, options: { readonly directory: string }) {
     this.#log = dependencies.log;
@@ -54,16 +62,15 @@ export class DirectoryStore implements ObjectStore {
     return mark;
   }
 
-  async putFile(key: string, path: string): Promise<void> {
+  async putFile(key: string, path: string, options: ChangeOptions = {}): Promise<void> {
     const target = this.#pathOf(key);
     await this.#assertSame();
     for (let attempts = 1; ; attempts++) {
       try {
         const made = await mkdir(dirname(target), { recursive: true });
         if (!(await linkInto(path, target))) await copyInto(path, target);
-        await syncDirectory(dirname(target));
-        if (made !== undefined) await syncUpwards(dirname(dirname(target)), dirname(made));
-        return;
+        const parents = made === undefined ? [] : upwards(dirname(dirname(target)), dirname(made));
+        return await this.#settle([dirname(target), ...parents], options);
       } catch (error) {
         // A delete at the same time may have removed the directory while it was still empty.
         const isRace =
@@ -102,14 +109,27 @@ export class DirectoryStore implements ObjectStore {
     return this.#pathOf(key);
   }
 
-  async delete(key: string): Promise<void> {
+  async delete(key: string, options: ChangeOptions = {}): Promise<void> {
     const target = this.#pathOf(key);
     try {
       await this.#assertSame();
       await unlink(target).catch(unlessMissing);
-      await this.#removeEmptyParents(dirname(target));
+      await this.#settle([await this.#removeEmptyParents(dirname(target))], options);
     } catch (error) {
       refuse(error, { objectKey: key });
+    }
+  }
+
+  async sync(): Promise<void> {
+    const directories = [...this.#unsynced];
+    this.#unsynced.clear();
+    try {
+      // At the same time: a file system with a journal then writes them in one go. A missing one was emptied and removed, ...
+      await Promise.all(directories.map((directory) => syncDirectory(directory).catch(unlessMissing)));
+      // ... or all of them are, with their disk.
+      await this.#assertSame();
+    } catch (error) {
+      refuse(error);
     }
   }
 
@@ -180,7 +200,16 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
-  async #removeEmptyParents(directory: string): Promise<void> {
+  /** Makes changed entries of directories durable, or leaves that to `sync`. */
+  async #settle(directories: readonly string[], { isSyncedLater = false }: ChangeOptions): Promise<void> {
+    for (const directory of directories) {
+      if (isSyncedLater) this.#unsynced.add(directory);
+      else await syncDirectory(directory);
+    }
+  }
+
+  /** Returns the lowest directory that stays: it lost an entry. */
+  async #removeEmptyParents(directory: string): Promise<string> {
     for (
       let current = directory;
       current !== this.#root && current.startsWith(this.#root);
@@ -191,11 +220,10 @@ export class DirectoryStore implements ObjectStore {
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') continue;
         if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;
-        await syncDirectory(current);
-        return;
+        return current;
       }
     }
-    await syncDirectory(this.#root);
+    return this.#root;
   }
 }
 
@@ -256,12 +284,14 @@ async function copyInto(path: string, target: string): Promise<void> {
   }
 }
 
-/** Syncs `first` and its parents up to and including `last`: each holds a directory entry that was just made. */
-async function syncUpwards(first: string, last: string): Promise<void> {
+/** `first` and its parents up to and including `last`: each holds a directory entry that was just made. */
+function upwards(first: string, last: string): string[] {
+  const directories: string[] = [];
   for (let current = first; current.length >= last.length; current = dirname(current)) {
-    await syncDirectory(current);
-    if (current === dirname(current)) return;
+    directories.push(current);
+    if (current === dirname(current)) break;
   }
+  return directories;
 }
 
 async function statOrMissing(path: string): Promise<Stats | undefined> {

@@ -17,6 +17,12 @@ export type ObjectSpace = {
   readonly device: number;
 };
 
+/** How a change is made that others of one batch follow. */
+export type ChangeOptions = {
+  /** The caller relies on the change only after `sync`: a store that has it need not make each change durable by itself. */
+  readonly isSyncedLater?: boolean;
+};
+
 export type ObjectStore = {
   /** Reaches the store, or makes it where there was none. Called by its writer before all else, again after a failure. */
   start(): Promise<void>;
@@ -37,7 +43,7 @@ export type ObjectStore = {
    * @throws AppError resource_exhausted  no place is left
    * @throws AppError unavailable         the store cannot be reached
    */
-  putFile(key: string, path: string): Promise<void>;
+  putFile(key: string, path: string, options?: ChangeOptions): Promise<void>;
   /**
    * Bytes `offset` up to `offset + length` of an object, or fewer where it ends. The caller owns the result.
    * @throws AppError not_found           no such object
@@ -47,7 +53,12 @@ export type ObjectStore = {
   /** A file of this machine that has the object's bytes, or undefined for stores that are elsewhere. Never to be written. */
   localPath(key: string): string | undefined;
   /** Removes an object durably; an object that is not there is no error. */
-  delete(key: string): Promise<void>;
+  delete(key: string, options?: ChangeOptions): Promise<void>;
+  /**
+   * Makes everything durable that was put or deleted with `isSyncedLater`, at once. Absent where each change is durable when it
+   * resolves. For one caller at a time; after a failure everything since the last sync is to be done again.
+   */
+  sync?(): Promise<void>;
   /** All objects whose key begins with `prefix`, in key order (by code unit), listed as they are reached and not as of one moment. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
   /** The object, or undefined when there is none. @throws AppError unavailable  the store cannot be reached */

@@ -53,6 +53,25 @@ describe.each(Object.entries(implementations))('object store: %s', (_name, creat
     expect((await stat(path)).size).toBe(1_000);
   });
 
+  test('changes that are made durable together are seen at once, and may be repeated', async () => {
+    const { store, files } = await create();
+    await writeFile(join(files, 'one'), 'one');
+    const later = { isSyncedLater: true };
+
+    for (const key of ['cam/2026-01-01/a.mkv', 'cam/2026-01-02/b.mkv', 'yard/2026-01-01/a.mkv']) {
+      await store.putFile(key, join(files, 'one'), later);
+    }
+    await store.putFile('cam/2026-01-01/a.mkv', join(files, 'one'), later);
+    await store.delete('yard/2026-01-01/a.mkv', later);
+    await store.delete('yard/2026-01-01/a.mkv', later);
+    const seen = (await collect(store.list(''))).map(({ key }) => key);
+    await store.sync?.();
+
+    expect(seen).toEqual(['cam/2026-01-01/a.mkv', 'cam/2026-01-02/b.mkv']);
+    expect((await collect(store.list(''))).map(({ key }) => key)).toEqual(seen);
+    await store.sync?.();
+  });
+
   test('putting the same file twice changes nothing, another file replaces the object', async () => {
     const { store, files } = await create();
     await writeFile(join(files, 'one'), 'one');
@@ -183,6 +202,17 @@ describe('directory store', () => {
     await store.putFile('a/1', join(base, 'one'));
 
     expect((await stat(join(base, 'objects/a/1'))).ino).toBe((await stat(join(base, 'one'))).ino);
+  });
+
+  test('when its disk is gone before the sync, nothing counts as durable', async () => {
+    const base = await temporaryDirectory();
+    const store = await startedStore(join(base, 'objects'));
+    await writeFile(join(base, 'one'), 'one');
+    await store.putFile('a/1', join(base, 'one'), { isSyncedLater: true });
+
+    await rm(join(base, 'objects'), { recursive: true });
+
+    await expect(store.sync()).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   test('a copy that was cut off by a crash is not listed and is replaced by the next put', async () => {
