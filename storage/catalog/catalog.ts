@@ -3,14 +3,17 @@
 import type Database from 'better-sqlite3';
 import { assert, must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { AlarmTable } from './alarms.ts';
 import { type Actor, type AuditNote, AuditTable } from './audit.ts';
 import { CameraTable } from './cameras.ts';
 import { openCatalog } from './database.ts';
+import { DeliveryTable } from './deliveries.ts';
 import { PolicyTable } from './policies.ts';
 import { SessionTable } from './sessions.ts';
 import { SettingTable } from './settings.ts';
 import { TokenTable } from './tokens.ts';
 import { UserTable } from './users.ts';
+import { WebhookTable } from './webhooks.ts';
 
 export type CatalogTables = {
   readonly cameras: CameraTable;
@@ -20,6 +23,9 @@ export type CatalogTables = {
   readonly policies: PolicyTable;
   readonly settings: SettingTable;
   readonly audit: AuditTable;
+  readonly alarms: AlarmTable;
+  readonly webhooks: WebhookTable;
+  readonly deliveries: DeliveryTable;
 };
 
 export type CatalogDeps = {
@@ -54,6 +60,9 @@ export class Catalog {
       policies: new PolicyTable(db),
       settings: new SettingTable(db),
       audit: new AuditTable(db),
+      alarms: new AlarmTable(db),
+      webhooks: new WebhookTable(db, this.#deps.random),
+      deliveries: new DeliveryTable(db, this.#deps.random),
     };
     this.#tables.policies.writeBuiltIn(this.#deps.clock.wallMs());
   }

@@ -248,6 +248,8 @@ export type AlarmSubject = {
   readonly kind: 'camera' | 'role' | 'disk' | 'store' | 'certificate' | 'clock' | 'site';
   /** Unique within its kind. */
   readonly id: string;
+  /** Which page of the runbook. */
+  readonly code: string;
   /** What people call it. */
   readonly name: string;
   /** Why, in a lower-case sentence without credentials. */
