@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { isNetwork } from '../../storage/base/address-policy.ts';
 
 /** What must be started anew after a change: the whole appliance, or nothing because it is read when needed. */
 export type ChangeNeeds = 'restart' | 'nothing';
@@ -30,6 +31,8 @@ const byteCount = z.union([
 ]);
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
+
+const network = z.string().refine(isNetwork, 'must be a network such as 10.20.0.0/16, or an address');
 
 const publicUrl = z
   .string()
@@ -132,6 +135,14 @@ const configFields = z.strictObject({
         'Copies of segments that the object store has already are kept beside the journal up to this size: for a store that is slow or far away.',
       changeNeeds: 'restart',
       example: '16 GiB',
+    }),
+  }),
+  cameras: section({
+    allowedNetworks: key(z.array(network).max(100).default([]), {
+      description:
+        'Networks that cameras may be in; whoever may add cameras can make this server connect to any address in them. None: all.',
+      changeNeeds: 'restart',
+      example: '[10.20.0.0/16, 192.0.2.7]',
     }),
   }),
   ingest: section({

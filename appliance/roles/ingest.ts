@@ -5,6 +5,7 @@
 
 import { Registry } from 'prom-client';
 import { Ingest } from '../../gateway/ingest/index.ts';
+import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import type { RoleContext } from './role-context.ts';
@@ -36,7 +37,10 @@ async function startAfterPredecessor(context: RoleContext): Promise<Ingest> {
   for (;;) {
     const ingest = new Ingest(
       { clock, log, registry: new Registry(), random: () => Buffer.from(random(4)).readUInt32LE() / 2 ** 32 },
-      { paths, name, syncPeriodMs: config.journal.syncPeriodMs },
+      {
+        ...{ paths, name, syncPeriodMs: config.journal.syncPeriodMs },
+        addresses: new AddressPolicy({ networks: config.cameras.allowedNetworks }),
+      },
     );
     try {
       await ingest.start();

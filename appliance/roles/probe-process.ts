@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { probe, SourceFault } from '../../gateway/rtsp/index.ts';
+import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { systemClock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import { createLog } from '../../storage/base/log.ts';
@@ -24,14 +25,17 @@ export function runProbeProcess(): void {
   });
 }
 
-async function answer({ source, ffmpegPath }: ProbeQuestion): Promise<ProbeResult> {
+async function answer({ source, ffmpegPath, allowedNetworks }: ProbeQuestion): Promise<ProbeResult> {
   const deps = {
     clock: systemClock,
     log: createLog({ level: 'silent' }),
     random: () => randomBytes(4).readUInt32LE() / 2 ** 32,
   };
   try {
-    const { tracks, keyFrame, warnings } = await probe(deps, source, { deadlineMs: probeMs });
+    const { tracks, keyFrame, warnings } = await probe(deps, source, {
+      deadlineMs: probeMs,
+      addresses: new AddressPolicy({ networks: allowedNetworks }),
+    });
     const video = tracks.find((track) => track.kind === 'video');
     const picture =
       video === undefined || keyFrame === undefined ? undefined : await pictureOf(keyFrame, video, ffmpegPath);

@@ -10,7 +10,13 @@ import type { RtspSource } from '../../storage/model/camera.ts';
 import type { Probe, ProbeResult } from '../admin/index.ts';
 
 /** What the child is asked. */
-export type ProbeQuestion = { readonly source: RtspSource; readonly ffmpegPath: string };
+export type ProbeQuestion = ProbeOptions & { readonly source: RtspSource };
+
+type ProbeOptions = {
+  readonly ffmpegPath: string;
+  /** Networks that a camera may be in; none for any. */
+  readonly allowedNetworks: readonly string[];
+};
 
 /** A camera with a GOP of 10 s shows a picture within; people wait no longer. */
 export const probeMs = 12_000;
@@ -22,11 +28,11 @@ const childMs = probeMs + pictureMs + 3_000;
 /** Asks a child process; it is killed when the asker goes away or the time is over. */
 export function probeInChild(
   deps: { readonly clock: Clock },
-  options: { readonly entry: string; readonly ffmpegPath: string },
+  { entry, ...options }: ProbeOptions & { readonly entry: string },
 ): Probe {
   return (source, signal) =>
     new Promise<ProbeResult>((resolve, reject) => {
-      const child: ChildProcess = fork(options.entry, ['role', 'probe'], {
+      const child: ChildProcess = fork(entry, ['role', 'probe'], {
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
@@ -46,6 +52,6 @@ export function probeInChild(
             }),
           );
       });
-      child.send({ source, ffmpegPath: options.ffmpegPath } satisfies ProbeQuestion);
+      child.send({ source, ...options } satisfies ProbeQuestion);
     });
 }

@@ -13,7 +13,7 @@ import { DirectoryStore } from '../../storage/objects/index.ts';
 import { type FragmentRef, StreamReader } from '../../storage/reader/index.ts';
 import { FaultPage, Serve, type TlsMaterial } from '../admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
-import { partIndexOf } from '../supervisor/index.ts';
+import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
 import { probeInChild } from './probe.ts';
 import type { RoleContext } from './role-context.ts';
@@ -80,7 +80,9 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
     await reader.start();
     readers.push(reader);
   }
-  const source = sourceOf(readers);
+  // As the newest plan says; without one yet, or for streams that it names no more, their ids decide.
+  const owners = { of: new Map() as ReadonlyMap<string, number> };
+  const source = sourceOf(readers, owners);
   const decoders = lifetime.own(new PictureDecoders({ clock, log, ffmpeg: config.ffmpegPath }));
 
   const tls = await certificates(context, lifetime);
@@ -98,11 +100,17 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         hls: new Hls({ clock, source }),
         clips: new Clips({ source, log }),
         pictures: new Images({ source, decoders }),
-        probe: probeInChild({ clock }, { entry: mainEntry, ffmpegPath: config.ffmpegPath }),
+        probe: probeInChild(
+          { clock },
+          { entry: mainEntry, ffmpegPath: config.ffmpegPath, allowedNetworks: config.cameras.allowedNetworks },
+        ),
         roles: link.roles,
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
         registry,
+        onPlan: (plan) => {
+          owners.of = partIndexes(plan, readers.length);
+        },
         onPlanChanged: link.planChanged,
       },
       {
@@ -140,8 +148,11 @@ function lane(
 }
 
 /** Each stream belongs to one recording process, whose hints only its own reader hears. */
-function sourceOf(readers: readonly StreamReader[]): FragmentSource {
-  const ownerOf = (streamId: string) => must(readers[partIndexOf(streamId, readers.length)], 'every part has a reader');
+function sourceOf(readers: readonly StreamReader[], owners: { of: ReadonlyMap<string, number> }): FragmentSource {
+  const ownerOf = (streamId: string) => {
+    const index = owners.of.get(streamId) ?? partIndexOf(streamId, readers.length);
+    return must(readers[index], 'every part has a reader');
+  };
   return {
     fragmentsBetween: (streamId, range) => ownerOf(streamId).fragmentsBetween(streamId, range),
     latest: (streamId) => ownerOf(streamId).latest(streamId),

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
+import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -37,6 +38,8 @@ export type IngestOptions = {
   /** `ingest-0` */
   readonly name: string;
   readonly syncPeriodMs: number;
+  /** Where connections to cameras may lead; anywhere when absent. */
+  readonly addresses?: AddressPolicy;
 };
 
 const tickMs = 500;
@@ -56,7 +59,7 @@ export class Ingest {
 
   constructor(deps: IngestDeps, options: IngestOptions) {
     const { clock, log, registry, random } = deps;
-    const { paths, name, syncPeriodMs } = options;
+    const { addresses = new AddressPolicy({ networks: [] }), paths, name, syncPeriodMs } = options;
     this.#deps = deps;
     this.#options = options;
     this.#places = new JournalPlaces(
@@ -98,9 +101,11 @@ export class Ingest {
       },
     );
     const reads = new SharedReads({ clock }, { turnMs: readTurnMs });
-    const openRtsp = ({ source, streamId, cameraId }: PlannedSource) =>
-      new RtspSession({ clock, log: log.child({ streamId, cameraId }), random }, { source, reads });
-    this.#openSource = deps.openSource ?? openRtsp;
+    const open = ({ source, streamId, cameraId }: PlannedSource) => {
+      if (source.kind === 'rtmp') throw appError('unimplemented', 'publishers are not taken yet', { streamId });
+      return new RtspSession({ clock, log: log.child({ streamId, cameraId }), random }, { source, reads, addresses });
+    };
+    this.#openSource = deps.openSource ?? open;
   }
 
   /**

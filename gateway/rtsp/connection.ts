@@ -6,8 +6,9 @@
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { AddressPolicy } from '../../storage/base/address-policy.ts';
 import type { Clock } from '../../storage/base/clock.ts';
-import { errnoOf } from '../../storage/base/errors.ts';
+import { errnoOf, isAppError } from '../../storage/base/errors.ts';
 import { rtspLimits } from './limits.ts';
 import type { SharedReads } from './shared-reads.ts';
 import { faults, type SourceFault } from './source.ts';
@@ -32,6 +33,8 @@ export type ConnectionOptions = {
   readonly url: RtspUrl;
   readonly tls: 'verify' | 'any';
   readonly reads: SharedReads;
+  /** Where a connection may lead. */
+  readonly addresses: AddressPolicy;
 };
 
 type Waiting = { readonly cseq: number; resolve(response: RtspResponse): void; reject(fault: SourceFault): void };
@@ -86,6 +89,8 @@ export class RtspConnection {
   async connect(): Promise<void> {
     const { url } = this.#options;
     const target = `${connectHost(url)}:${url.port}`;
+    const refusal = this.#options.addresses.refusalOf(connectHost(url));
+    if (refusal !== undefined) throw faults.notAllowed(refusal);
     const socket = url.scheme === 'rtsps' ? this.#openTls() : this.#openTcp();
     this.#socket = socket;
     await new Promise<void>((resolve, reject) => {
@@ -187,22 +192,28 @@ export class RtspConnection {
   }
 
   #openTcp(): Socket {
-    const { url, reads } = this.#options;
+    const { addresses, url, reads } = this.#options;
     const callback = (length: number, bytes: Uint8Array): boolean => {
       this.#read(bytes, length);
       // While an answer is awaited every millisecond counts; otherwise there is time until the next turn.
       return this.#fault !== undefined || reads.goesOn(socket, length, { isUrgent: this.#waiting !== undefined });
     };
-    const socket = connectTcp({ host: connectHost(url), port: url.port, onread: { buffer: reads.buffer, callback } });
+    const socket = connectTcp({
+      host: connectHost(url),
+      port: url.port,
+      lookup: addresses.lookup,
+      onread: { buffer: reads.buffer, callback },
+    });
     return socket;
   }
 
   #openTls(): Socket {
-    const { url, tls, reads } = this.#options;
+    const { addresses, url, tls, reads } = this.#options;
     const host = connectHost(url);
     const socket = connectTls({
       host,
       port: url.port,
+      lookup: addresses.lookup,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       rejectUnauthorized: tls === 'verify',
       // Cameras of ten years ago still run: 'any' means that the person gave up on proof, not on the picture.
@@ -278,6 +289,7 @@ const refusedHint =
   'check the port, that RTSP is switched on at the camera, and that its limit of viewers is not reached';
 
 function connectFault(error: Error, url: RtspUrl, target: string): SourceFault {
+  if (isAppError(error, 'permission_denied')) return faults.notAllowed(error);
   const errno = errnoOf(error) ?? ('code' in error ? String(error.code) : '');
   switch (errno) {
     case 'ENOTFOUND':

@@ -1,5 +1,6 @@
 /** Connects once and says what is there: "test before saving", run in a process of its own. */
 
+import type { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { lengthPrefixedToAnnexB, parameterSetsOf } from '../../storage/media/index.ts';
 import type { RtspSource } from '../../storage/model/camera.ts';
 import type { Track } from '../../storage/model/track.ts';
@@ -27,13 +28,14 @@ export type ProbeResult = RtspFacts & {
 export async function probe(
   deps: RtspDeps,
   source: RtspSource,
-  options: { readonly deadlineMs: number; readonly signal?: AbortSignal },
+  options: { readonly deadlineMs: number; readonly signal?: AbortSignal; readonly addresses?: AddressPolicy },
 ): Promise<ProbeResult> {
   const { clock } = deps;
   const beganMs = clock.monotonicMs();
   const ours = new AbortController();
   const signal = options.signal === undefined ? ours.signal : AbortSignal.any([ours.signal, options.signal]);
-  const session = new RtspSession(deps, { source });
+  const { addresses } = options;
+  const session = new RtspSession(deps, { source, ...(addresses === undefined ? {} : { addresses }) });
   let tracks: readonly Track[] = [];
   let keyFrame: Uint8Array | undefined;
   let firstUnitMs: number | undefined;

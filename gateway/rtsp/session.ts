@@ -3,6 +3,7 @@
  * transport that the server takes happen inside; trying again afterwards is the caller's business.
  */
 
+import { AddressPolicy, isLoopback } from '../../storage/base/address-policy.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { RtspSource, RtspTransport } from '../../storage/model/camera.ts';
@@ -23,6 +24,8 @@ export type RtspSessionOptions = {
   readonly source: RtspSource;
   /** Shared by all sessions of the process; one of its own when absent. */
   readonly reads?: SharedReads;
+  /** Where its connections may lead; anywhere when absent. */
+  readonly addresses?: AddressPolicy;
   /** Without a picture for so long the session ends as `source-silent`. */
   readonly silenceMs?: number;
 };
@@ -41,8 +44,11 @@ export type RtspDeps = { readonly clock: Clock; readonly log: Log; readonly rand
 /** The wish to start over at another URL. */
 class Redirect {
   readonly url: RtspUrl;
-  constructor(url: RtspUrl) {
+  readonly isFromLoopback: boolean;
+
+  constructor(url: RtspUrl, options: { readonly isFromLoopback: boolean }) {
     this.url = url;
+    this.isFromLoopback = options.isFromLoopback;
   }
 }
 
@@ -86,13 +92,20 @@ export class RtspSession {
       };
     }
     let url = first;
+    let { addresses = new AddressPolicy({ networks: [] }) } = this.#options;
     for (let redirects = 0; redirects <= rtspLimits.redirectsMax; redirects++) {
       if (signal.aborted) return abortedEnd;
       const isSameHost = connectHost(url) === connectHost(first);
-      const end = await this.#once(url, isSameHost, sink, signal);
+      const end = await this.#once(
+        { url, addresses, isBasicAllowed: isSameHost || url.scheme === 'rtsps' },
+        sink,
+        signal,
+      );
       if (!(end instanceof Redirect)) return end;
       this.#deps.log.debug('rtsp redirect', { url: formatRtspUrl(end.url) });
       url = end.url;
+      // Only what runs on this machine may send us back to it: a stranger's camera shall not choose our targets here.
+      if (!end.isFromLoopback) addresses = addresses.withoutLoopback();
     }
     const { reason, message, hint, isRetryable } = faults.protocol(
       `the camera redirects more than ${rtspLimits.redirectsMax} times`,
@@ -101,13 +114,8 @@ export class RtspSession {
     return { reason, message, hint, isRetryable };
   }
 
-  async #once(url: RtspUrl, isSameHost: boolean, sink: SourceSink, signal: AbortSignal): Promise<SourceEnd | Redirect> {
-    const attempt = new Attempt(
-      this.#deps,
-      this.#options,
-      { url, isBasicAllowed: isSameHost || url.scheme === 'rtsps' },
-      sink,
-    );
+  async #once(options: AttemptOptions, sink: SourceSink, signal: AbortSignal): Promise<SourceEnd | Redirect> {
+    const attempt = new Attempt(this.#deps, this.#options, options, sink);
     const onAbort = () => attempt.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -127,7 +135,11 @@ export class RtspSession {
   }
 }
 
-type AttemptOptions = { readonly url: RtspUrl; readonly isBasicAllowed: boolean };
+type AttemptOptions = {
+  readonly url: RtspUrl;
+  readonly addresses: AddressPolicy;
+  readonly isBasicAllowed: boolean;
+};
 
 /** One connection and what hangs on it. */
 class Attempt {
@@ -170,7 +182,10 @@ class Attempt {
           crashed: (error) => this.#fail(error),
         },
       },
-      { url: attempt.url, tls: source.tls, reads: options.reads ?? new SharedReads({ clock }, { turnMs: 0 }) },
+      {
+        ...{ url: attempt.url, addresses: attempt.addresses, tls: source.tls },
+        reads: options.reads ?? new SharedReads({ clock }, { turnMs: 0 }),
+      },
     );
     const { username, password } = source;
     const credentials = username === undefined ? undefined : { username, password: password ?? '' };
@@ -200,7 +215,10 @@ class Attempt {
       await Promise.race([this.#connection.connect(), this.#ended]);
       this.#connectMs = clock.monotonicMs() - beganMs;
       const described = await Promise.race([this.#control.describe(), this.#ended]);
-      if (described.kind === 'redirect') return new Redirect(described.url);
+      if (described.kind === 'redirect') {
+        const isFromLoopback = isLoopback(this.#connection.remoteAddress ?? '');
+        return new Redirect(described.url, { isFromLoopback });
+      }
       await Promise.race([this.#setup(described.description), this.#ended]);
       await Promise.race([this.#control.play((info) => this.#delivery.begin(info)), this.#ended]);
       const { server, transport } = this.facts;

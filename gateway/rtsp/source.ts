@@ -3,6 +3,7 @@
  * reason. It never decides about retries, runs or gaps; it says what happened and the caller decides.
  */
 
+import type { AppError } from '../../storage/base/errors.ts';
 import type { AccessUnit } from '../../storage/model/access-unit.ts';
 import type { GapReason } from '../../storage/model/run.ts';
 import type { Track } from '../../storage/model/track.ts';
@@ -77,6 +78,8 @@ export const faults = {
     ),
   refused: (message: string, hint: string, cause?: unknown) =>
     new SourceFault({ reason: 'refused', message, hint, isRetryable: true }, { cause }),
+  notAllowed: ({ message, hint = '' }: AppError) =>
+    new SourceFault({ reason: 'not-allowed', message, hint, isRetryable: false }),
   tls: (message: string, hint: string, cause?: unknown) =>
     new SourceFault({ reason: 'protocol-error', message, hint, isRetryable: false }, { cause }),
   unauthorized: (message: string, hint: string) =>

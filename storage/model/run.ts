@@ -29,6 +29,7 @@ export const gapReasons = {
   unreachable: 'the camera could not be reached',
   refused: 'the camera refused the connection',
   unauthorized: 'the camera refused user or password',
+  'not-allowed': 'the address of the camera is none that this server may connect to',
   'not-found': 'the camera does not know the path of the URL',
   'unsupported-codec': 'no track of the camera can be recorded',
   'protocol-error': 'the camera broke the protocol',
@@ -40,3 +41,19 @@ export const gapReasons = {
 } as const;
 
 export type GapReason = keyof typeof gapReasons;
+
+/** Why a run began: what ended the one before it, what kept it from beginning, or that it was no camera's at all. */
+export const runReasons = {
+  ...gapReasons,
+  import: 'footage was brought in from a file',
+} as const;
+
+export type RunReason = keyof typeof runReasons;
+
+/**
+ * True for footage that was brought in later: its numbers are of the day it came, its server time is its own. So it has its place
+ * on a timeline by time alone, and it is never the newest of a stream.
+ */
+export function isImported(run: { readonly runReason: string }): boolean {
+  return run.runReason === ('import' satisfies RunReason);
+}

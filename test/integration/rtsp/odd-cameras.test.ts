@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { RtspSession } from '../../../gateway/rtsp/index.ts';
+import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import type { RtspSource } from '../../../storage/model/camera.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
@@ -413,4 +414,22 @@ test('a sink that throws ends its own session with its own error', async () => {
   };
 
   await expect(session.run(sink, new AbortController().signal)).rejects.toThrow('ours');
+});
+
+test('a camera outside of the allowed networks is not connected to', async () => {
+  const camera = await startScriptedCamera({});
+  const addresses = new AddressPolicy({ networks: ['10.20.0.0/16'] });
+  const sessionAt = (url: string) =>
+    new RtspSession(
+      { clock: new SimulatedClock(), log: silentLog, random: Math.random },
+      { source: sourceAt(url), addresses },
+    ).run(new CollectingSink(), new AbortController().signal);
+
+  const byAddress = await sessionAt(camera.url);
+  const byName = await sessionAt(camera.url.replace('127.0.0.1', 'localhost'));
+
+  expect(byAddress).toMatchObject({ reason: 'not-allowed', isRetryable: false });
+  expect(byName).toMatchObject({ reason: 'not-allowed', isRetryable: false });
+  expect(byName.hint).toContain('10.20.0.0/16');
+  expect(camera.connections).toBe(0);
 });
