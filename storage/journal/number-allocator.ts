@@ -94,6 +94,16 @@ export class NumberAllocator {
     return { number: fragmentNumber(counter, serverTimestampMs, random), counter };
   }
 
+  /**
+   * True while many numbers are left; otherwise the next block is being reserved. Whoever takes numbers faster than a camera does
+   * waits for it, so that no camera ever has to.
+   */
+  hasAhead(): boolean {
+    const left = this.#reservedEnd - this.#next;
+    if (left <= limits.numberBlock / 2) this.#reserveAhead();
+    return left > limits.numberBlock / 4;
+  }
+
   /** Waits for a reservation that is being written. Nothing else is held. */
   async close(): Promise<void> {
     this.#isClosed = true;

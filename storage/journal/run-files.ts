@@ -29,7 +29,7 @@ export type QueuedWrite = {
 };
 
 type Operation =
-  | { readonly kind: 'create' | 'seal'; readonly file: SegmentFile }
+  | { readonly kind: 'create' | 'seal' | 'publish'; readonly file: SegmentFile }
   | { readonly kind: 'truncate'; readonly file: SegmentFile; readonly byteLength: number }
   | (QueuedWrite & { readonly kind: 'write' });
 
@@ -42,7 +42,7 @@ export class RunFiles {
   readonly #options: SegmentWriterOptions;
   readonly #onFailed: (error: AppError, reason: GapReason) => void;
   readonly #queue: OperationQueue<Operation>;
-  /** Not sealed yet, oldest first. */
+  /** Not among the finished ones yet, oldest first. */
   readonly #unsealed: SegmentFile[] = [];
   readonly #background = new Set<Promise<void>>();
   #started: Promise<void> = Promise.resolve();
@@ -116,8 +116,11 @@ export class RunFiles {
     this.#isEnding = true;
     await this.#queue.drained;
     if (this.#background.size > 0 && this.#failure === undefined) this.#inBackground(this.#synced());
-    // Marking may begin another sync at the end of one.
-    while (this.#background.size > 0) await Promise.all(this.#background);
+    // Marking may begin another sync at the end of one, and a sync lets sealed files be published.
+    while (this.#background.size > 0) {
+      await Promise.all(this.#background);
+      await this.#queue.drained;
+    }
   }
 
   async #makeDirectories(): Promise<void> {
@@ -145,10 +148,10 @@ export class RunFiles {
       case 'truncate':
         return file.truncate(operation.byteLength);
       case 'seal':
-        await file.seal();
-        this.#unsealed.splice(this.#unsealed.indexOf(file), 1);
-        if (file.readableCount > 0) this.#inBackground(this.#finish(file));
-        return;
+        return this.#seal(file);
+      case 'publish':
+        await this.#publish(file);
+        return this.#sayFinished(file);
       default:
         unreachable(operation);
     }
@@ -182,9 +185,37 @@ export class RunFiles {
     this.#inBackground(marked);
   }
 
-  /** The content of a sealed file is durable; its new name is after the next sync. */
-  async #finish({ path, finishedPath }: SegmentFile): Promise<void> {
-    if (await this.#synced()) this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
+  /**
+   * In shared mode the sync for all makes the bytes durable, and only then does the file get its finished name: nobody believes a
+   * finished file that power loss could still tear. Until then it lies among the open ones, whole but for its name.
+   */
+  async #seal(file: SegmentFile): Promise<void> {
+    await file.complete();
+    if (file.readableCount === 0) return this.#forget(file);
+    if (this.#options.durability === 'shared') {
+      this.#inBackground(this.#afterSync(() => this.#queue.push({ kind: 'publish', file })));
+      return;
+    }
+    await file.sync();
+    await this.#publish(file);
+    this.#inBackground(this.#afterSync(() => this.#sayFinished(file)));
+  }
+
+  async #publish(file: SegmentFile): Promise<void> {
+    await file.publish();
+    this.#forget(file);
+  }
+
+  #forget(file: SegmentFile): void {
+    this.#unsealed.splice(this.#unsealed.indexOf(file), 1);
+  }
+
+  #sayFinished({ path, finishedPath }: SegmentFile): void {
+    this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
+  }
+
+  async #afterSync(then: () => void): Promise<void> {
+    if (await this.#synced()) then();
   }
 
   /** False when it failed: then the run has. */
@@ -235,8 +266,7 @@ export class RunFiles {
   async #salvage(reason: GapReason): Promise<void> {
     await this.#queue.drained;
     this.#abortUnreadable();
-    const onFinished = ({ path, finishedPath }: SegmentFile) =>
-      this.#deps.onHint({ kind: 'finished', ...this.#identity(), path, finishedPath });
+    const onFinished = (file: SegmentFile) => this.#sayFinished(file);
     const isTrusted = reason !== 'sync-failed';
     await salvage({ ...this.#deps, onFinished }, this.#unsealed.splice(0), { isTrusted });
   }

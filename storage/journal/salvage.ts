@@ -38,9 +38,12 @@ export async function salvage(
 }
 
 async function seal(deps: Deps, file: SegmentFile): Promise<void> {
-  if (file.readableCount > 0) await file.truncate(file.readableBytes);
-  await file.seal();
-  if (file.readableCount > 0) deps.onFinished(file);
+  if (file.readableCount === 0) return file.complete();
+  if (!file.isComplete) await file.truncate(file.readableBytes);
+  await file.complete();
+  await file.sync();
+  await file.publish();
+  deps.onFinished(file);
 }
 
 /** Leaves a file to the keeper, by its name; tried again where not even that can be written now. */

@@ -40,6 +40,7 @@ export class SegmentFile {
   #largestFragmentBytes = 0;
   #descriptor: number | undefined;
   #isCreated = false;
+  #isComplete = false;
 
   /** @param options.shortenedByMs  this file is full so much earlier: spreads the ends of many writers over time */
   constructor(
@@ -122,13 +123,23 @@ export class SegmentFile {
     }
   }
 
-  /** Appends cues and table of what is readable, syncs, closes and renames; a file without fragments is removed instead. */
-  async seal(): Promise<void> {
+  /** True when cues and table are written: nothing more will be. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Appends cues and table of what is readable; a file without fragments is removed instead. */
+  async complete(): Promise<void> {
+    if (this.#isComplete) return;
     const fragments = this.fragments.slice(0, this.readableCount);
     if (fragments.length === 0) return this.#remove();
     const digest = fragments.length === this.fragments.length ? this.digest : segmentDigest(this.headBytes, fragments);
     await this.write(endBytes({ fragments, digest, timecodeScaleNs: this.head.timecodeScaleNs }), this.readableBytes);
-    await this.sync();
+    this.#isComplete = true;
+  }
+
+  /** Closes a complete file and moves it to the finished ones. Its bytes must be durable: there they are believed. */
+  async publish(): Promise<void> {
     await this.close();
     await this.#files.rename(this.path, this.finishedPath);
   }

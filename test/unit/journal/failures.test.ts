@@ -17,6 +17,21 @@ import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 import { begin, startWriter, streamId, writeBlocks, writeFragment } from './kit.ts';
 
+/** Writes of a file of thirty fragments: head, fragments, and its end. */
+const fullFileWrites = 32;
+
+/** The disk of this machine, but for one write. */
+function filesThatAwait(write: number, what: () => Promise<void>): JournalFiles {
+  let writes = 0;
+  return {
+    ...systemFiles,
+    async write(descriptor, views, position) {
+      if (++writes === write) await what();
+      await systemFiles.write(descriptor, views, position);
+    },
+  };
+}
+
 /** A disk whose next calls the test decides; `writes` counts those of the media. */
 function faultyFiles() {
   const state = {
@@ -140,8 +155,7 @@ test('a file that was not created yet when a sync failed leaves nothing to be tr
   broken.promise.catch(() => {});
   const renamed: string[] = [];
   const files: JournalFiles = {
-    ...systemFiles,
-    sync: () => disk.promise,
+    ...filesThatAwait(fullFileWrites, () => disk.promise),
     async rename(source, target) {
       renamed.push(target);
       await systemFiles.rename(source, target);
@@ -157,7 +171,7 @@ test('a file that was not created yet when a sync failed leaves nothing to be tr
   disk.resolve();
   await writer.end('sync-failed');
 
-  expect(renamed).toEqual([expect.stringMatching(/\.mkv$/)]);
+  expect(renamed).toEqual([expect.stringMatching(/\.mkv\.abandoned$/)]);
 });
 
 test('a failed fdatasync of an acknowledged producer ends the run before its fragment is called durable', async () => {
@@ -176,8 +190,14 @@ test('a failed fdatasync of an acknowledged producer ends the run before its fra
 });
 
 test('a failed sync of a file that is being finished ends the run, and the file is not called finished', async () => {
-  const files = { ...systemFiles, sync: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })) };
-  const { writer, failures, hints, openDirectory } = await startWriter(await temporaryDirectory(), { files });
+  let isEndWritten = false;
+  const files = filesThatAwait(fullFileWrites, async () => {
+    isEndWritten = true;
+  });
+  const sync = async () => {
+    if (isEndWritten) throw appError('data_loss', 'injected');
+  };
+  const { writer, failures, hints, openDirectory } = await startWriter(await temporaryDirectory(), { files, sync });
 
   for (let counter = 1; counter <= 31; counter++) writeFragment(writer, counter);
   await until('the run failed', () => failures.length > 0);

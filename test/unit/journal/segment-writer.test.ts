@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   ByteBudget,
+  type JournalFiles,
   readSegment,
   readSegmentHead,
   scanSegment,
+  systemFiles,
   verifySegment,
 } from '../../../storage/journal/index.ts';
 import { readCluster } from '../../../storage/media/index.ts';
@@ -14,6 +16,23 @@ import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 import { begin, facts, payload, startWriter, streamId, writeBlocks, writeFragment } from './kit.ts';
+
+/** The disk of this machine, and what makes files durable or finished, in order. */
+function recordedFiles(): { readonly files: JournalFiles; readonly calls: string[] } {
+  const calls: string[] = [];
+  const files: JournalFiles = {
+    ...systemFiles,
+    async sync(descriptor) {
+      calls.push('fdatasync');
+      await systemFiles.sync(descriptor);
+    },
+    async rename(source, target) {
+      calls.push('rename');
+      await systemFiles.rename(source, target);
+    },
+  };
+  return { files, calls };
+}
 
 test('a committed fragment is in the file, in the scan and in the table as it was written', async () => {
   const { writer, finished, hints } = await startWriter(await temporaryDirectory());
@@ -87,6 +106,40 @@ test('hints come in the order begun, committed, finished, run-ended, and durable
   expect(kinds.filter((kind) => kind !== 'durable')).toEqual(['begun', 'committed', 'finished', 'run-ended']);
   expect(kinds.indexOf('durable')).toBeGreaterThan(kinds.indexOf('committed'));
   expect(syncs).toBeGreaterThan(0);
+});
+
+test('a full file is not synced by itself, and gets its finished name when the sync for all has made it durable', async () => {
+  const { files, calls } = recordedFiles();
+  const synced: (() => void)[] = [];
+  const sync = () => new Promise<void>((resolve) => synced.push(resolve));
+  const { writer, finished, finishedDirectory } = await startWriter(await temporaryDirectory(), { files, sync });
+  for (let counter = 1; counter <= 31; counter++) writeFragment(writer, counter);
+  await until('the second file is readable', () => writer.lastReadable?.mediaTimeMs === 60_000);
+  const before = await readdir(join(finishedDirectory, streamId));
+  const open = writer.snapshot().map(({ openNumber }) => openNumber);
+
+  for (const resolve of synced.splice(0)) resolve();
+  await until('the first file is finished', () => finished().length === 1);
+
+  expect([before, open, calls]).toEqual([[], [undefined, undefined], ['rename']]);
+  const ended = writer.end('shutdown');
+  await until('the end is synced', () => {
+    for (const resolve of synced.splice(0)) resolve();
+    return finished().length === 2;
+  });
+  await ended;
+  expect((await readSegment(finished()[0] ?? '')).fragments).toHaveLength(30);
+  expect(calls).toEqual(['rename', 'rename']);
+});
+
+test('a full file of an acknowledged producer is durable by itself', async () => {
+  const { files, calls } = recordedFiles();
+  const { writer } = await startWriter(await temporaryDirectory(), { files, durability: 'each-fragment' });
+
+  writeFragment(writer, 1);
+  await writer.end('shutdown');
+
+  expect(calls).toEqual(['fdatasync', 'fdatasync', 'rename']);
 });
 
 test('a segment is finished at a minute and the next one goes on with the same run, chained by digest', async () => {
