@@ -9,7 +9,7 @@ import type { SegmentHead } from '../../storage/model/segment.ts';
 /** What a segment's head says about all its fragments. */
 export type PlayableSegment = Pick<
   SegmentHead,
-  'streamId' | 'runId' | 'runStartServerMs' | 'timecodeScaleNs' | 'tracks'
+  'streamId' | 'runId' | 'runReason' | 'runStartServerMs' | 'timecodeScaleNs' | 'tracks'
 >;
 
 /** A fragment and the segment that holds it. Hand back to a `FragmentSource` only what it handed out. */

@@ -65,7 +65,7 @@ export class IndexReader {
 
   /** The segment with the highest number. */
   latestSegment(streamId: string): StoredSegment | undefined {
-    return this.#read((q) => q.segments.latest(streamId));
+    return this.#read((q) => q.segments.latestRecorded(streamId));
   }
 
   segment(segmentId: number): StoredSegment | undefined {

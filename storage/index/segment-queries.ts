@@ -75,6 +75,14 @@ export function segmentQueries(database: Database) {
   const latest = database.prepare(
     `${ofStream('segments_by_counter')} ORDER BY s.last_counter DESC, s.first_counter DESC LIMIT 1`,
   );
+  const latestRecorded = database.prepare(
+    `${ofStream('segments_by_counter')} AND (SELECT reason FROM runs r WHERE r.run_key = s.run_key) <> 'import'
+      ORDER BY s.last_counter DESC, s.first_counter DESC LIMIT 1`,
+  );
+  const oldestRecorded = database.prepare(
+    `${ofStream('segments_by_server_time')} AND (SELECT reason FROM runs r WHERE r.run_key = s.run_key) <> 'import'
+      ORDER BY s.begin_server_ms LIMIT 1`,
+  );
   const byId = database.prepare(`${anywhere} WHERE s.segment_id = @segmentId`);
   const byObjectKey = database.prepare(`${anywhere} WHERE s.object_key = @objectKey`);
   const inRun = database.prepare(
@@ -122,6 +130,10 @@ export function segmentQueries(database: Database) {
       oldest.all({ streamId, fromMs, limit }).map(toSegment),
     /** With the highest number: footage of a time when the clock was ahead would be the newest by its own account for years. */
     latest: (streamId: string): StoredSegment | undefined => one(latest.get({ streamId })),
+    /** As `latest`, of what was recorded: footage that was brought in from files has high numbers and is old. */
+    latestRecorded: (streamId: string): StoredSegment | undefined => one(latestRecorded.get({ streamId })),
+    /** The oldest by server time of what was recorded, and not brought in. */
+    oldestRecorded: (streamId: string): StoredSegment | undefined => one(oldestRecorded.get({ streamId })),
     byId: (segmentId: number): StoredSegment | undefined => one(byId.get({ segmentId })),
     byObjectKey: (objectKey: string): StoredSegment | undefined => one(byObjectKey.get({ objectKey })),
     inRun: (runId: string, sequence: number): StoredSegment | undefined => one(inRun.get({ runId, sequence })),

@@ -11,6 +11,7 @@ import { errnoOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Gap, IndexChange, IndexWriter, LedgerEntry, NewGap, Span, StoredSegment } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
+import { isImported } from '../model/run.ts';
 import { gapsOf, without } from './gaps-of.ts';
 import { type LedgerPage, readLedgerPages } from './ledger-files.ts';
 import { type LedgerState, type Stretch, silentState, statesOf, timelineOf } from './ledger-timeline.ts';
@@ -112,13 +113,18 @@ export class GapLedger {
   }
 
   /** A taken-in segment covers its span; one that came after its time was settled cuts the rows that said otherwise. */
-  onTakenIn(change: IndexChange, segment: Pick<StoredSegment, 'streamId' | 'beginServerMs' | 'endServerMs'>): void {
+  onTakenIn(
+    change: IndexChange,
+    segment: Pick<StoredSegment, 'streamId' | 'beginServerMs' | 'endServerMs' | 'runReason'>,
+  ): void {
     const { streamId, beginServerMs: beginMs, endServerMs: endMs } = segment;
     this.#stale.add(streamId);
     const stream = change.ledger.streams().find((each) => each.streamId === streamId);
-    if (stream === undefined || beginMs >= stream.settledMs) return;
+    // A recorded segment spans its own losses; one that was brought in lies in them.
+    const isFilling = isImported(segment);
+    if (stream === undefined || (beginMs >= stream.settledMs && !isFilling)) return;
     for (const gap of change.queries.gaps.between(streamId, { beginMs, endMs }, limits.indexRowsMax)) {
-      if (gap.origin === 'loss') continue;
+      if (gap.origin === 'loss' && !isFilling) continue;
       const left = without([{ beginMs: gap.beginMs, endMs: gap.endMs ?? endOfTimeMs }], [{ beginMs, endMs }]);
       change.gaps.remove(gap.gapId);
       for (const piece of left) {

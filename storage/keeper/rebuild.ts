@@ -6,10 +6,10 @@
 
 import { type AppError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { IndexChange, IndexWriter } from '../index/index.ts';
+import type { IndexChange, IndexWriter, Span } from '../index/index.ts';
 import { readSegment } from '../journal/index.ts';
 import { limits } from '../model/limits.ts';
-import { type GapReason, gapReasons } from '../model/run.ts';
+import { type GapReason, gapReasons, isImported } from '../model/run.ts';
 import type { Segment } from '../model/segment.ts';
 import type { ObjectInfo, ObjectStore } from '../objects/index.ts';
 import { withObjectFile } from './object-file.ts';
@@ -70,15 +70,20 @@ export function rebuildGaps(change: IndexChange, streamId: string): number {
   let added = 0;
   let coveredMs: number | undefined;
   let runId: string | undefined;
+  // Footage that was brought in fills a part of a hole; what the hole is, the next recorded run says.
+  let holes: Span[] = [];
   for (let fromMs = Number.MIN_SAFE_INTEGER; ; ) {
     const page = change.queries.segments.oldestFrom(streamId, fromMs, limits.indexRowsMax);
     for (const segment of page) {
-      const hole = coveredMs === undefined ? undefined : { beginMs: coveredMs, endMs: segment.beginServerMs };
-      if (
-        hole !== undefined &&
-        hole.endMs - hole.beginMs > limits.gapToleranceMs &&
-        !isExplained(change, streamId, hole)
-      ) {
+      const isRecorded = !isImported(segment);
+      if (coveredMs === undefined && !isRecorded) continue;
+      if (coveredMs !== undefined && segment.beginServerMs - coveredMs > limits.gapToleranceMs) {
+        holes.push({ beginMs: coveredMs, endMs: segment.beginServerMs });
+      }
+      coveredMs = Math.max(coveredMs ?? 0, segment.endServerMs);
+      if (!isRecorded) continue;
+      for (const hole of holes) {
+        if (isExplained(change, streamId, hole)) continue;
         const isInRun = segment.runId === runId;
         change.gaps.add(change.segments.streamKey(streamId), {
           ...hole,
@@ -89,7 +94,7 @@ export function rebuildGaps(change: IndexChange, streamId: string): number {
         });
         added++;
       }
-      coveredMs = Math.max(coveredMs ?? 0, segment.endServerMs);
+      holes = [];
       runId = segment.runId;
     }
     if (page.length < limits.indexRowsMax) return added;

@@ -11,6 +11,7 @@ import type { IndexWriter, Span } from '../index/index.ts';
 import { type RecoveredFile, readSegment, recoverOpenDirectory } from '../journal/index.ts';
 import { fragmentEndMs } from '../model/fragment.ts';
 import { limits } from '../model/limits.ts';
+import { isImported } from '../model/run.ts';
 import { objectKey, type Segment } from '../model/segment.ts';
 import { type FinishedFile, listFinished, moveFile, removeFile, statFile } from './finished-files.ts';
 import type { GapLedger } from './gap-ledger.ts';
@@ -103,7 +104,8 @@ export class TakeIn {
       const segment = await this.#read(file);
       if (segment === undefined) continue;
       const part = partOf(segment);
-      if (this.#isRing(file.streamId, part)) this.#inRing.set(file.name, part);
+      // Whoever brings footage in wants it kept, whatever the camera's own is worth.
+      if (!isImported(segment) && this.#isRing(file.streamId, part)) this.#inRing.set(file.name, part);
       else segments.push({ file, segment });
     }
     const ring = files.filter((file) => this.#inRing.has(file.name));

@@ -16,6 +16,7 @@ import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
 import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
 import { type JournalPaths, journalRoots } from '../model/paths.ts';
+import { isImported } from '../model/run.ts';
 import { FinishedSegments, type SegmentSpan } from './finished-segments.ts';
 import { IndexedSegments } from './indexed-segments.ts';
 import { Listeners } from './listeners.ts';
@@ -46,6 +47,8 @@ export type MissingParts = { readonly index?: string; readonly hints?: string };
 /** A segment of which fragments may be wanted; they are loaded only when their turn comes. */
 type Part = {
   readonly segment: SegmentRef;
+  /** Server time of its first fragment. */
+  readonly beginMs: number;
   readonly load: () => Promise<readonly Fragment[]>;
 };
 
@@ -111,7 +114,8 @@ export class StreamReader {
   }
 
   /**
-   * Fragments that overlap a span of server time, by number, below the watermark.
+   * Fragments that overlap a span of server time, below the watermark: what was recorded by number, and what was brought in from
+   * files between it, by time.
    *
    * @param range  end exclusive; the first `limit` fragments, default and most `limits.readerFragmentsMax`
    */
@@ -122,11 +126,19 @@ export class StreamReader {
     const limit = limitOf(range.limit);
     const found = await this.#find(streamId, () => this.#index.between(streamId, range, limit));
     const overlaps = (span: SegmentSpan) => span.endMs > range.beginMs && span.beginMs < range.endMs;
-    return this.#collect(await this.#parts(streamId, found, overlaps), {
-      isWanted: (f) => f.serverTimestampMs < range.endMs && fragmentEndMs(f) > range.beginMs,
+    const options = {
+      isWanted: (f: Fragment) => f.serverTimestampMs < range.endMs && fragmentEndMs(f) > range.beginMs,
       bound: found.bound,
       limit,
-    });
+    };
+    const parts = await this.#parts(streamId, found, overlaps);
+    const imported = parts.filter(({ segment }) => isImported(segment));
+    if (imported.length === 0) return this.#collect(parts, options);
+    const recorded = parts.filter(({ segment }) => !isImported(segment));
+    return mergedByTime(await this.#collect(recorded, options), await this.#collectByTime(imported, options)).slice(
+      0,
+      limit,
+    );
   }
 
   /** The first `limit` fragments with numbers above the given one (all when it is undefined): what a cursor asks for. */
@@ -138,15 +150,17 @@ export class StreamReader {
     return this.#collect(parts, { isWanted: (f) => isAfter(f.number), bound: found.bound, limit: most });
   }
 
-  /** The fragment with the highest visible number, or undefined for an empty stream. */
+  /**
+   * The fragment with the highest visible number, or undefined where nothing was recorded: what is brought in from files has
+   * high numbers too, and is no news.
+   */
   async latest(streamId: string): Promise<FragmentRef | undefined> {
     const found = await this.#find(streamId, () => {
       const latest = this.#index.latest(streamId);
       return latest === undefined ? [] : [latest];
     });
-    // Files are in the order of their first number; parallel runs may end in another one, but not by more than a segment.
-    const newest = { ...found, finished: found.finished.slice(-4) };
-    const parts = await this.#parts(streamId, newest, () => true);
+    const newest = { ...found, finished: await this.#newestRecorded(streamId, found.finished) };
+    const parts = (await this.#parts(streamId, newest, () => true)).filter(({ segment }) => !isImported(segment));
     const everything = { isWanted: () => true, bound: found.bound, limit: Number.POSITIVE_INFINITY };
     return (await this.#collect(parts, everything)).at(-1);
   }
@@ -212,23 +226,37 @@ export class StreamReader {
     return { open, finished: this.#index.unknownOf(streamId, names), indexed, bound };
   }
 
+  /** Files are in the order of their first number; parallel runs may end in another one, but not by more than a segment. */
+  async #newestRecorded(streamId: string, names: readonly string[]): Promise<string[]> {
+    const newest: string[] = [];
+    for (let i = names.length - 1; i >= 0 && newest.length < 4; i--) {
+      const name = names[i] ?? '';
+      const loaded = await this.#finished.load(streamId, name);
+      if (loaded !== undefined && !isImported(loaded.segment)) newest.unshift(name);
+    }
+    return newest;
+  }
+
   /** Places to load fragments from, each segment once: where it lies furthest to the right it is complete. */
   async #parts(streamId: string, found: Found, isWanted: (span: SegmentSpan) => boolean): Promise<Part[]> {
     const parts = new Map<string, Part>();
     for (const { loaded } of found.open) {
       if (loaded === undefined) continue;
       const { segment, fragments } = loaded;
-      parts.set(segmentKey(segment), { segment, load: async () => fragments });
+      const beginMs = fragments[0]?.serverTimestampMs ?? segment.runStartServerMs;
+      parts.set(segmentKey(segment), { segment, beginMs, load: async () => fragments });
     }
     for (const name of found.finished) {
       const span = await this.#finished.span(streamId, name);
       if (span === undefined || !isWanted(span)) continue;
       const loaded = await this.#finished.load(streamId, name);
-      if (loaded !== undefined) parts.set(name, { segment: loaded.segment, load: async () => loaded.fragments });
+      if (loaded === undefined) continue;
+      parts.set(name, { segment: loaded.segment, beginMs: span.beginMs, load: async () => loaded.fragments });
     }
     for (const segment of found.indexed) {
       const load = () => this.#fragmentsOfIndexed(segment);
-      parts.set(segmentKey(segment), { segment: { ...segment, openPath: undefined }, load });
+      const { beginServerMs: beginMs } = segment;
+      parts.set(segmentKey(segment), { segment: { ...segment, openPath: undefined }, beginMs, load });
     }
     return [...parts.values()].sort((a, b) => a.segment.firstCounter - b.segment.firstCounter);
   }
@@ -239,14 +267,7 @@ export class StreamReader {
     return (await this.#finished.load(segment.streamId, segmentKey(segment)))?.fragments ?? [];
   }
 
-  async #collect(
-    parts: readonly Part[],
-    options: {
-      readonly isWanted: (fragment: Fragment) => boolean;
-      readonly bound: FragmentNumber | undefined;
-      readonly limit: number;
-    },
-  ): Promise<FragmentRef[]> {
+  async #collect(parts: readonly Part[], options: CollectOptions): Promise<FragmentRef[]> {
     const { isWanted, bound, limit } = options;
     const collected = new OrderedReferences();
     for (const { segment, load } of parts) {
@@ -260,6 +281,42 @@ export class StreamReader {
     }
     return collected.first(limit);
   }
+
+  /** As `#collect`, by server time. */
+  async #collectByTime(parts: readonly Part[], { isWanted, bound, limit }: CollectOptions): Promise<FragmentRef[]> {
+    let collected: FragmentRef[] = [];
+    for (const { segment, beginMs, load } of parts.toSorted((a, b) => a.beginMs - b.beginMs)) {
+      const last = collected[limit - 1];
+      if (last !== undefined && last.fragment.serverTimestampMs <= beginMs) break;
+      for (const fragment of await load()) {
+        const isVisible = bound === undefined || fragment.number < bound;
+        if (isVisible && isWanted(fragment)) collected.push({ fragment, segment });
+      }
+      collected = collected.sort((a, b) => a.fragment.serverTimestampMs - b.fragment.serverTimestampMs);
+    }
+    return collected.slice(0, limit);
+  }
+}
+
+type CollectOptions = {
+  readonly isWanted: (fragment: Fragment) => boolean;
+  readonly bound: FragmentNumber | undefined;
+  readonly limit: number;
+};
+
+/** Each imported fragment before the first recorded one that is later; recorded ones stay in their own order. */
+function mergedByTime(recorded: readonly FragmentRef[], imported: readonly FragmentRef[]): FragmentRef[] {
+  const merged: FragmentRef[] = [];
+  let next = 0;
+  for (const reference of recorded) {
+    for (; next < imported.length; next++) {
+      const one = imported[next];
+      if (one === undefined || one.fragment.serverTimestampMs > reference.fragment.serverTimestampMs) break;
+      merged.push(one);
+    }
+    merged.push(reference);
+  }
+  return [...merged, ...imported.slice(next)];
 }
 
 /** References by number; they nearly always come in order, so sorting is rare. */

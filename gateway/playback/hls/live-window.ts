@@ -5,6 +5,7 @@
 
 import { type FragmentNumber, fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
+import { isImported } from '../../../storage/model/run.ts';
 import { type FragmentSource, fragmentEnd, type PlayableFragment } from '../fragment-source.ts';
 import { trackChooser } from '../playable-tracks.ts';
 import { type NumberedFragment, numberAfterLostBeginning, numberFragments } from './numbering.ts';
@@ -56,7 +57,11 @@ export class LiveWindows {
     const page = await this.#source.fragmentsBetween(streamId, { beginMs, endMs, limit: limits.playbackFragmentsMax });
     const choose = trackChooser();
     const selected = page.filter(
-      (reference) => reference.fragment.number >= anchor.number && isSelected(reference, video, choose),
+      (reference) =>
+        reference.fragment.number >= anchor.number &&
+        // What is brought in from a file meanwhile is old footage, and would change the numbers of a live session.
+        !isImported(reference.segment) &&
+        isSelected(reference, video, choose),
     );
     const numbered =
       first === undefined

@@ -32,14 +32,17 @@ export async function checkCoverage(context: CheckContext): Promise<void> {
   }
 }
 
-/** Spans between the oldest and the newest footage that nothing accounts for. */
+/** Spans between the oldest recording and the newest footage that nothing accounts for. */
 function holesOf({ index }: CheckContext, streamId: string): Span[] {
   return index.snapshot(({ segments, streams, gaps }) => {
     const totals = streams.totalsOf(streamId);
     if (totals?.oldestMs === undefined || totals.newestMs === undefined) return [];
     const holes: Span[] = [];
-    let coveredMs = totals.oldestMs;
-    for (let beginMs = totals.oldestMs; beginMs < totals.newestMs; beginMs += pieceMs) {
+    // Nothing is known of the time before the first recording; footage may have been brought in from there.
+    const oldestMs = segments.oldestRecorded(streamId)?.beginServerMs;
+    if (oldestMs === undefined) return [];
+    let coveredMs = oldestMs;
+    for (let beginMs = oldestMs; beginMs < totals.newestMs; beginMs += pieceMs) {
       const piece = { beginMs, endMs: Math.min(beginMs + pieceMs, totals.newestMs) };
       const spans = [
         ...[...streams.intervals(streamId, piece, limits.segmentDurationMsMax)].map(([begin, end]) => ({

@@ -81,7 +81,14 @@ export class RecordedStream implements FragmentSource {
     this.#counter += options.counterJump ?? 0;
     const runId = (++this.#runs).toString(16).padStart(32, '0');
     const tracks = options.tracks ?? clip.tracks;
-    const segment = { streamId, runId, runStartServerMs: options.atMs, timecodeScaleNs: 1_000_000, tracks };
+    const segment = {
+      streamId,
+      runId,
+      runReason: 'connecting',
+      runStartServerMs: options.atMs,
+      timecodeScaleNs: 1_000_000,
+      tracks,
+    };
     const groups = cutClip({ ...clip, tracks }, options.audioFragmentMs ?? 2_000);
     const added = groups.map((frames, at) => {
       const mediaTimeMs = beginOf(frames, tracks);

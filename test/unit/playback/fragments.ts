@@ -47,7 +47,14 @@ export type RunOptions = {
 /** Consecutive fragments of one run. */
 export function runOf(options: RunOptions): PlayableFragment[] {
   const { runId, firstCounter, atMs, count, durationMs = 2_000, tracks = [h264Track, aacTrackOf48kHz] } = options;
-  const segment = { streamId, runId, runStartServerMs: atMs, timecodeScaleNs: 1_000_000, tracks };
+  const segment = {
+    streamId,
+    runId,
+    runReason: 'connecting',
+    runStartServerMs: atMs,
+    timecodeScaleNs: 1_000_000,
+    tracks,
+  };
   return Array.from({ length: count }, (_, at) => {
     const mediaTimeMs = at * durationMs;
     const serverTimestampMs = atMs + mediaTimeMs;
