@@ -10,8 +10,9 @@ import type { Log } from '../base/log.ts';
 import { Backoff } from '../base/retry.ts';
 import type { SourceState } from '../model/camera.ts';
 import type { Hint } from '../model/hint.ts';
-import { LaneConnection, type LaneItem } from './connection.ts';
+import { LaneConnection, type LaneItem, remoteError } from './connection.ts';
 import type { LaneSnapshot } from './handlers.ts';
+import { LanePut, type PutOptions } from './put.ts';
 import { type LaneEvent, type SubscribeOptions, subscribeTo } from './subscription.ts';
 import { wireToHint } from './wire.ts';
 
@@ -126,6 +127,16 @@ export class LaneClient {
     );
   }
 
+  /**
+   * Begins to send media to a stream's owner, on a connection of its own. Usable without `start()`.
+   *
+   * @throws AppError unavailable, not_found  the owner does not run
+   */
+  put(options: PutOptions): Promise<LanePut> {
+    const signal = AbortSignal.any([options.signal, this.#lifetime.signal]);
+    return LanePut.open(this.#path, this.#name, { ...options, signal });
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     const random = this.#random === undefined ? {} : { random: this.#random };
     const backoff = new Backoff({ firstDelayMs: 100, delayMsMax: 5_000, ...random });
@@ -197,8 +208,4 @@ export class LaneClient {
         return;
     }
   }
-}
-
-function remoteError(error: { code: AppError['code']; message: string; hint?: string }): AppError {
-  return appError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint });
 }

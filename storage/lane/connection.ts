@@ -1,7 +1,7 @@
 /** The client's end of one connection: connects, greets, and turns bytes into messages. Reconnecting is its owner's business. */
 
 import { connect, type Socket } from 'node:net';
-import { appError, toAppError } from '../base/errors.ts';
+import { type AppError, appError, toAppError } from '../base/errors.ts';
 import { limits } from '../model/limits.ts';
 import {
   controlFrame,
@@ -9,6 +9,7 @@ import {
   frameTypeControl,
   frameTypeUnit,
   type LaneUnit,
+  mediaFrameHead,
   parseControl,
   parseUnit,
 } from './frames.ts';
@@ -59,6 +60,18 @@ export class LaneConnection {
   }
 
   /**
+   * Sends media of a put, which must stay as it is until this resolves: when the socket has room again, or is gone.
+   */
+  async sendMedia(putId: number, bytes: Uint8Array): Promise<void> {
+    if (this.#socket.destroyed) return;
+    this.#socket.cork();
+    this.#socket.write(mediaFrameHead(putId, bytes.length));
+    const written = new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
+    this.#socket.uncork();
+    await written;
+  }
+
+  /**
    * Everything the server sends until the connection ends. The socket is read no faster than this is consumed.
    *
    * @throws AppError failed_precondition  the server speaks another version
@@ -86,6 +99,11 @@ export class LaneConnection {
     this.#signal.removeEventListener('abort', this.#onAbort);
     this.#socket.destroy();
   }
+}
+
+/** An error that the server told, as one of ours. */
+export function remoteError(error: { code: AppError['code']; message: string; hint?: string }): AppError {
+  return appError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint });
 }
 
 function toItem(type: number, body: Uint8Array): LaneItem | undefined {

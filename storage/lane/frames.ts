@@ -10,9 +10,11 @@ import type { ClientMessage, ServerMessage } from './messages.ts';
 
 export const frameTypeControl = 1;
 export const frameTypeUnit = 2;
+export const frameTypeMedia = 3;
 
 const lengthBytes = 4;
 const unitHeadBytes = 32;
+const putIdBytes = 4;
 const flagKey = 1;
 const flagAfterLoss = 2;
 /** A frame that arrives in pieces is gathered in a buffer that grows from here: a declared length alone reserves nothing. */
@@ -65,6 +67,22 @@ export function unitFrame(laneId: number, unit: LaneUnit): Uint8Array {
   frame.writeDoubleLE(unit.producerTimestampMs ?? Number.NaN, at + 24);
   frame.set(unit.bytes, at + unitHeadBytes);
   return frame;
+}
+
+/** Head of a frame of media: the bytes follow as they are, without a copy. */
+export function mediaFrameHead(putId: number, byteLength: number): Uint8Array {
+  const head = Buffer.allocUnsafe(lengthBytes + 1 + putIdBytes);
+  head.writeUInt32LE(1 + putIdBytes + byteLength, 0);
+  head[lengthBytes] = frameTypeMedia;
+  head.writeUInt32LE(putId, lengthBytes + 1);
+  return head;
+}
+
+/** @param body  of a media frame; `bytes` are a view of it @throws AppError invalid_argument  shorter than its head */
+export function parseMedia(body: Uint8Array): { putId: number; bytes: Uint8Array } {
+  if (body.length < putIdBytes) throw appError('invalid_argument', 'media frame is shorter than its head');
+  const putId = new DataView(body.buffer, body.byteOffset, body.byteLength).getUint32(0, true);
+  return { putId, bytes: body.subarray(putIdBytes) };
 }
 
 /** @param body  of a unit frame; the unit's bytes are a view of it @throws AppError invalid_argument  shorter than its head */

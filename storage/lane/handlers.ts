@@ -1,5 +1,6 @@
 /** What a role gives to its `LaneServer`, and what the server gives to the role: the port between protocol and owner. */
 
+import type { AppError } from '../base/errors.ts';
 import type { SourceState } from '../model/camera.ts';
 import type { OpenSegment } from '../model/hint.ts';
 import type { Track } from '../model/track.ts';
@@ -36,11 +37,31 @@ export type OutgoingLane = {
   closed(reason: string): void;
 };
 
+/** How a stream's owner answers about media that is sent to it. */
+export type PutAnswers = {
+  /** What was received or persisted; JSON. Newer events may replace older ones that the sender has not read. */
+  event(event: unknown): void;
+  /** Everything is durable: the last call, as is `failed`. */
+  done(result: unknown): void;
+  failed(error: AppError): void;
+};
+
+/** What a stream's owner does with media that is sent to it. Calls do not throw: what goes wrong is told by `failed`. */
+export type IncomingPut = {
+  /** @param bytes  borrowed until return @returns  when more may come; undefined for at once */
+  bytes(bytes: Uint8Array): Promise<void> | undefined;
+  end(options: { readonly isCut: boolean }): void;
+  /** The sender is gone; nobody hears answers any more. */
+  lost(): void;
+};
+
 export type LaneHandlers = {
   /** By method; what they return must be JSON. An `AppError` reaches the asker with code, message and hint. */
   readonly requests: Readonly<Record<string, (params: unknown) => unknown>>;
   /** What is true now, for a new watcher. Absent: this role has nothing to watch. */
   readonly snapshot?: () => LaneSnapshot;
   /** Opens a lane; returns how the subscriber leaves. @throws AppError not_found  no such stream: the lane is closed */
+  /** Begins to take media in. @throws AppError  the head is refused */
+  readonly put?: (head: unknown, answers: PutAnswers) => IncomingPut;
   readonly subscribe?: (streamId: string, lane: OutgoingLane) => () => void;
 };

@@ -2,7 +2,8 @@
 
 export { LaneClient, type WatchCallbacks } from './client.ts';
 export type { LaneUnit } from './frames.ts';
-export type { LaneHandlers, LaneJoin, LaneSnapshot, OutgoingLane } from './handlers.ts';
+export type { IncomingPut, LaneHandlers, LaneJoin, LaneSnapshot, OutgoingLane, PutAnswers } from './handlers.ts';
 export type { LaneOverflow } from './messages.ts';
+export { LanePut, type PutOptions } from './put.ts';
 export { LaneServer } from './server.ts';
 export type { LaneEvent, SubscribeOptions } from './subscription.ts';

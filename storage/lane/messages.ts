@@ -3,12 +3,14 @@
  * Unix socket (`run/<role>.sock`):
  *
  *   u32 LE  bytes that follow (1 .. limits.laneMessageBytesMax)
- *   u8      frame type: 1 control (JSON, UTF-8), 2 access unit
+ *   u8      frame type: 1 control (JSON, UTF-8), 2 access unit, 3 media of a put
  *   body
  *
  * Body of an access unit, little endian, then the unit's bytes:
  *   u32 lane id | u8 track number | u8 flags (1 key, 2 after loss) | u16 zero
  *   f64 presentation time, microseconds of the session | f64 server timestamp, ms | f64 producer timestamp, ms (NaN: unknown)
+ *
+ * Body of media of a put: u32 LE put id, then the next bytes of its Matroska stream.
  *
  * Both sides send `hello` first. Unknown control types are ignored within a version; another version ends the connection.
  */
@@ -57,6 +59,12 @@ export type ClientMessage =
       readonly bytesMax: number;
     }
   | { readonly type: 'unsubscribe'; readonly laneId: number }
+  /**
+   * Media for a stream of this owner: bytes of one Matroska stream follow in frames of their own, then `put-end`. The head is told
+   * by its `kind`. A connection has one put at a time; while its owner is busy it is not read.
+   */
+  | { readonly type: 'put'; readonly putId: number; readonly head: unknown }
+  | { readonly type: 'put-end'; readonly putId: number; readonly isCut: boolean }
   /** Answered by a `snapshot`, then hints and states as they happen. */
   | { readonly type: 'watch' };
 
@@ -93,6 +101,14 @@ export type ServerMessage =
   | { readonly type: 'session-ended'; readonly laneId: number; readonly reason: string }
   | { readonly type: 'dropped'; readonly laneId: number; readonly units: number }
   | { readonly type: 'closed'; readonly laneId: number; readonly reason: string }
+  /** About a put: what was received and persisted so far, then its result or why it ended. */
+  | { readonly type: 'put-event'; readonly putId: number; readonly event: unknown }
+  | { readonly type: 'put-done'; readonly putId: number; readonly result: unknown }
+  | {
+      readonly type: 'put-failed';
+      readonly putId: number;
+      readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string };
+    }
   | { readonly type: 'snapshot'; readonly open: readonly OpenSegment[]; readonly states: readonly SourceState[] }
   | { readonly type: 'hint'; readonly hint: WireHint }
   | { readonly type: 'state'; readonly state: SourceState };

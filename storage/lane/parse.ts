@@ -26,6 +26,8 @@ const clientMessage = z.discriminatedUnion('type', [
     bytesMax: z.int().positive(),
   }),
   z.object({ type: z.literal('unsubscribe'), laneId: id }),
+  z.object({ type: z.literal('put'), putId: id, head: z.unknown() }),
+  z.object({ type: z.literal('put-end'), putId: id, isCut: z.boolean() }),
   z.object({ type: z.literal('watch') }),
 ]);
 
@@ -137,6 +139,9 @@ const serverMessage = z.union([
     z.object({ type: z.literal('session-ended'), laneId: id, reason: text }),
     z.object({ type: z.literal('dropped'), laneId: id, units: count }),
     z.object({ type: z.literal('closed'), laneId: id, reason: text }),
+    z.object({ type: z.literal('put-event'), putId: id, event: z.unknown() }),
+    z.object({ type: z.literal('put-done'), putId: id, result: z.unknown() }),
+    z.object({ type: z.literal('put-failed'), putId: id, error }),
     z.object({ type: z.literal('snapshot'), open: z.array(openSegment), states: z.array(state) }),
     z.object({ type: z.literal('hint'), hint }),
     z.object({ type: z.literal('state'), state }),
@@ -145,7 +150,7 @@ const serverMessage = z.union([
   z.object({ type: z.literal('response'), id, result: z.unknown() }),
 ]);
 
-const clientTypes = new Set(['hello', 'request', 'subscribe', 'unsubscribe', 'watch']);
+const clientTypes = new Set(['hello', 'request', 'subscribe', 'unsubscribe', 'put', 'put-end', 'watch']);
 const serverTypes = new Set([
   'hello',
   'response',
@@ -154,6 +159,9 @@ const serverTypes = new Set([
   'session-ended',
   'dropped',
   'closed',
+  'put-event',
+  'put-done',
+  'put-failed',
   'snapshot',
   'hint',
   'state',

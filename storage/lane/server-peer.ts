@@ -8,8 +8,16 @@ import { type AppError, appError, isAppError, toAppError } from '../base/errors.
 import type { Log } from '../base/log.ts';
 import { limits } from '../model/limits.ts';
 import type { Track } from '../model/track.ts';
-import { controlFrame, FrameReader, frameTypeControl, type LaneUnit, parseControl } from './frames.ts';
-import type { LaneHandlers, LaneJoin, OutgoingLane } from './handlers.ts';
+import {
+  controlFrame,
+  FrameReader,
+  frameTypeControl,
+  frameTypeMedia,
+  type LaneUnit,
+  parseControl,
+  parseMedia,
+} from './frames.ts';
+import type { IncomingPut, LaneHandlers, LaneJoin, OutgoingLane } from './handlers.ts';
 import { type LaneBudget, LaneQueue } from './lane-queue.ts';
 import { type ClientMessage, laneProtocolVersion, type ServerMessage } from './messages.ts';
 import { parseClientMessage } from './parse.ts';
@@ -19,6 +27,8 @@ import { base64, trackToWire } from './wire.ts';
 const socketBytesMax = 256 * 1024;
 /** Answers that wait for a peer which does not read: those of all its requests, and refusals. */
 const answersMax = 4 * limits.laneRequestsMax;
+/** Events of a put that wait for a sender which does not read: further ones are left out, each tells the whole state. */
+const putAnswersMax = 16;
 
 export class ServerPeer {
   readonly #log: Log;
@@ -27,6 +37,7 @@ export class ServerPeer {
   readonly #budget: LaneBudget;
   readonly #role: string;
   readonly #reader = new FrameReader({ bytesMax: limits.laneControlBytesMax });
+  #put: { readonly putId: number; readonly incoming: IncomingPut | undefined } | undefined;
   readonly #lanes = new Map<number, { queue: LaneQueue; leave: () => void }>();
   /** Answers and greetings: bounded by the requests in flight. */
   readonly #answers: Uint8Array[] = [];
@@ -95,6 +106,10 @@ export class ServerPeer {
   #onData(chunk: Uint8Array): void {
     try {
       this.#reader.push(chunk, (type, body) => {
+        if (type === frameTypeMedia) {
+          this.#onMedia(body);
+          return;
+        }
         if (type !== frameTypeControl)
           throw appError('invalid_argument', 'peer sent another frame than control', { type });
         const message = parseClientMessage(parseControl(body));
@@ -118,6 +133,8 @@ export class ServerPeer {
     if (message.type === 'request') this.#onRequest(message.id, message.method, message.params);
     else if (message.type === 'subscribe') this.#onSubscribe(message);
     else if (message.type === 'unsubscribe') this.#leave(message.laneId);
+    else if (message.type === 'put') this.#onPut(message.putId, message.head);
+    else if (message.type === 'put-end') this.#putOf(message.putId)?.end({ isCut: message.isCut });
     else {
       this.#isWatching = true;
       this.#wantSnapshot();
@@ -168,6 +185,46 @@ export class ServerPeer {
     }
   }
 
+  #onPut(putId: number, head: unknown): void {
+    if (this.#put !== undefined) throw appError('invalid_argument', 'connection has a put already', { putId });
+    const entry: { putId: number; incoming: IncomingPut | undefined } = { putId, incoming: undefined };
+    this.#put = entry;
+    const finish = (message: ServerMessage) => {
+      if (this.#put !== entry) return;
+      this.#put = undefined;
+      this.#answer(message);
+    };
+    const failed = (error: AppError) => finish({ type: 'put-failed', putId, error: wireError(error) });
+    try {
+      if (this.#handlers.put === undefined) throw appError('unimplemented', 'this role takes no media');
+      entry.incoming = this.#handlers.put(head, {
+        // The sender reads while it writes; one that does not gets the newest event when it does.
+        event: (event) => {
+          if (this.#put === entry && this.#answers.length < putAnswersMax)
+            this.#answer({ type: 'put-event', putId, event });
+        },
+        done: (result) => finish({ type: 'put-done', putId, result: result ?? null }),
+        failed,
+      });
+    } catch (error) {
+      if (!isAppError(error)) this.#log.error('put failed', { error });
+      failed(toAppError(error));
+    }
+  }
+
+  /** Media of a put that has ended is passed over: its sender does not know yet. */
+  #onMedia(body: Uint8Array): void {
+    const { putId, bytes } = parseMedia(body);
+    const busy = this.#putOf(putId)?.bytes(bytes);
+    if (busy === undefined) return;
+    this.#socket.pause();
+    void busy.finally(() => this.#socket.resume());
+  }
+
+  #putOf(putId: number): IncomingPut | undefined {
+    return this.#put?.putId === putId ? this.#put.incoming : undefined;
+  }
+
   #outgoing(laneId: number, queue: LaneQueue): OutgoingLane {
     const tell = (message: ServerMessage) => {
       queue.message(controlFrame(message));
@@ -211,6 +268,9 @@ export class ServerPeer {
 
   #leaveAll(): void {
     this.#isWatching = false;
+    const put = this.#put;
+    this.#put = undefined;
+    put?.incoming?.lost();
     for (const laneId of [...this.#lanes.keys()]) this.#leave(laneId);
   }
 
@@ -240,8 +300,7 @@ export class ServerPeer {
   }
 
   #answerError(id: number, error: AppError): void {
-    const hint = error.hint === undefined ? {} : { hint: error.hint };
-    this.#answer({ type: 'response', id, error: { code: error.code, message: error.message, ...hint } });
+    this.#answer({ type: 'response', id, error: wireError(error) });
   }
 
   /** Once for everything that this turn of the event loop brings: units of many reads leave in one write. */
@@ -288,6 +347,11 @@ export class ServerPeer {
       }
     }
   }
+}
+
+function wireError(error: AppError): { code: AppError['code']; message: string; hint?: string } {
+  const { code, message, hint } = error;
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 function videoTrackOf(tracks: readonly Track[]): number | undefined {

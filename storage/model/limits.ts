@@ -110,6 +110,8 @@ export const limits = {
 
   /** One message on a lane socket: one access unit and its head. */
   laneMessageBytesMax: 17 * MiB,
+  /** Media of a put goes in frames of this size: so much is parsed before anything else of the process has its turn. */
+  putFrameBytesMax: 64 * KiB,
   /** A lane's queue: two largest key frames, or about 16 s at 4 Mb/s. */
   laneBytesMax: 34 * MiB,
   /** All lanes of one process together: eight viewers that stall at once, or hundreds that keep up. */
@@ -121,6 +123,8 @@ export const limits = {
   /** Peers of one socket: every role's client plus one for each lane of 200 viewers. */
   laneConnectionsMax: 256,
 
+  /** A weekly schedule: an edge every half an hour of the week. */
+  scheduleSpansMax: 336,
   /** Streams that are not recorded: what live players need and KVS documents (5 minutes or 200 MB). */
   ringDurationMs: 300_000,
   ringBytes: 200_000_000,
@@ -189,6 +193,18 @@ export const limits = {
   keeperAlivePeriodMs: 60_000,
   /** An object store that answers nothing for so long counts as away. */
   storeTimeoutMs: 60_000,
+  /** An S3 store on whose connection no byte moves for so long has gone, whatever TCP says: a busy disk answers within 10 s. */
+  s3IdleMs: 30_000,
+  /** One small question to an S3 store, from the wait for a free connection to the last byte of the answer. */
+  s3CallMsMax: 60_000,
+  /** One segment in or out of an S3 store: 64 MiB at 1 Mb/s take 9 minutes. */
+  s3TransferMsMax: 600_000,
+  /** Connections to one S3 store: the keeper's puts, or ranges of a dozen viewers, and some room. */
+  s3ConnectionsMax: 16,
+  /** A server that says nothing to `Expect: 100-continue` gets the body after this, as RFC 9110 10.1.1 wants it. */
+  s3ContinueWaitMs: 1_000,
+  /** One answer of an S3 store that is no object: a list of 1,000 keys of 512 bytes, each with 1 KB around it. */
+  s3AnswerBytesMax: 4 * MiB,
   /** A start so long after the newest footage puts the clock in doubt. */
   clockAheadMsMax: 86_400_000,
   /** A wall clock step above this stops age retention until a person confirms. */
@@ -215,4 +231,5 @@ assert(
   limits.fragmentCutMs + limits.timeHoleMs + limits.trackLateMs <= limits.fragmentDurationMsMax,
   'a fragment cut after a hole, with a late track, is not too long',
 );
+assert(limits.s3CallMsMax > limits.s3IdleMs, 'a dead connection is told from a slow answer');
 assert(2 * limits.segmentDurationMs <= limits.segmentDurationMsMax, 'a segment may wait for its last fragment');

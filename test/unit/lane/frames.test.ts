@@ -3,8 +3,11 @@ import { expect, test } from 'vitest';
 import {
   controlFrame,
   FrameReader,
+  frameTypeMedia,
   type LaneUnit,
+  mediaFrameHead,
   parseControl,
+  parseMedia,
   parseUnit,
   unitFrame,
 } from '../../../storage/lane/frames.ts';
@@ -118,3 +121,28 @@ function must<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('no sample');
   return value;
 }
+
+test('media of a put goes through in frames, however the bytes are split', () => {
+  const media = Uint8Array.from({ length: 300 }, (_, i) => i % 251);
+  const stream = Buffer.concat([
+    mediaFrameHead(7, 200),
+    media.subarray(0, 200),
+    mediaFrameHead(7, 100),
+    media.subarray(200),
+  ]);
+  for (const size of [1, 7, 64, 1_000]) {
+    const reader = new FrameReader();
+    const got: Uint8Array[] = [];
+
+    for (let at = 0; at < stream.length; at += size) {
+      reader.push(stream.subarray(at, at + size), (type, body) => {
+        expect(type).toBe(frameTypeMedia);
+        const { putId, bytes } = parseMedia(body);
+        expect(putId).toBe(7);
+        got.push(Uint8Array.from(bytes));
+      });
+    }
+
+    expect(Buffer.concat(got)).toEqual(Buffer.from(media));
+  }
+});
