@@ -6,10 +6,11 @@
  *   journal/open/<ingest>.<epoch>/owner.json    { version, owner }
  */
 
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appError, errnoOf } from '../base/errors.ts';
 import { syncDirectory, writeFileAtomic } from '../base/files.ts';
+import { namesIn } from './journal-listing.ts';
 import { isSameProcess, ownIdentity, type ProcessIdentity, parseIdentity, processState } from './process-identity.ts';
 
 export type Epoch = {
@@ -136,15 +137,6 @@ async function readJson(path: string): Promise<unknown> {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -4,6 +4,14 @@ export { ByteBudget } from './byte-budget.ts';
 export { Durability } from './durability.ts';
 export { deadOpenDirectories, type Epoch, type OpenDirectory, openDirectories, openEpoch } from './epoch.ts';
 export { type JournalFiles, systemFiles } from './journal-files.ts';
+export {
+  type JournalFile,
+  listOpen,
+  listStream,
+  listStreams,
+  namesIn,
+  parseFileName,
+} from './journal-listing.ts';
 export { highestJournalCounter } from './known-counter.ts';
 export { NumberAllocator } from './number-allocator.ts';
 export { type RecoveredFile, type RecoverOptions, recoverOpenDirectory } from './recovery.ts';

@@ -13,11 +13,9 @@ import { limits } from '../model/limits.ts';
 import { type SegmentHead, segmentFileName } from '../model/segment.ts';
 import { packCommit } from './fragment-record.ts';
 import type { JournalFiles } from './journal-files.ts';
+import { abandonedSuffix } from './journal-listing.ts';
 import { packSegmentFacts, packTable, segmentDigest } from './segment-record.ts';
 import { tagNames } from './segment-scan.ts';
-
-/** Behind the name of a file that its writer gave up: the keeper may recover it although the writer's process lives. */
-export const abandonedSuffix = '.abandoned';
 
 export type SegmentTimes = { readonly serverTimestampMs: number; readonly producerTimestampMs: number };
 

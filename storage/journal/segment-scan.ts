@@ -31,6 +31,8 @@ export type SegmentScan = {
   /** Where the last commit record ends: scanning goes on here. */
   readonly committedBytes: number;
   readonly fileBytes: number;
+  /** Cues or table begin behind the last commit: the writer adds no more fragments. */
+  readonly isEnded: boolean;
 };
 
 /**
@@ -92,7 +94,9 @@ export async function scanFile(file: FileHandle, begin: number): Promise<Segment
     fragments.push(found.fragment);
     committedBytes = found.end;
   }
-  return { fragments, committedBytes, fileBytes: size };
+  const next = await window.head(committedBytes);
+  const isEnded = next?.id === ebmlIds.cues || next?.id === ebmlIds.tags;
+  return { fragments, committedBytes, fileBytes: size, isEnded };
 }
 
 /** The fragment whose cluster begins at `at`, and where its commit tags end; undefined when it is not committed. */

@@ -1,17 +1,13 @@
 /** What lies under `finished` of the journal's directories: names and places, nothing of their content. */
 
-import { mkdir, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { mkdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, toAppError } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
+import { type JournalFile, listStreams } from '../journal/index.ts';
 
-export type FinishedFile = {
-  readonly streamId: string;
-  readonly name: string;
-  readonly path: string;
-  /** `finished` of its journal root. */
-  readonly directory: string;
-};
+/** `directory` is `finished` of its journal root. */
+export type FinishedFile = JournalFile & { readonly directory: string };
 
 /** Room of a file system, bytes, and its device number. */
 export type Space = { readonly freeBytes: number; readonly totalBytes: number; readonly device: number };
@@ -20,14 +16,8 @@ const segmentSuffix = '.mkv';
 
 /** All finished segment files, oldest name of each stream first; none while the journal is not there. */
 export async function listFinished(directory: string): Promise<FinishedFile[]> {
-  const files: FinishedFile[] = [];
-  for (const entry of await entriesOf(directory)) {
-    if (!entry.isDirectory()) continue;
-    const within = join(directory, entry.name);
-    const names = (await entriesOf(within)).map((file) => file.name).filter((name) => name.endsWith(segmentSuffix));
-    for (const name of names.sort()) files.push({ streamId: entry.name, name, path: join(within, name), directory });
-  }
-  return files;
+  const files = await listStreams(directory);
+  return files.filter(({ name }) => name.endsWith(segmentSuffix)).map((file) => ({ ...file, directory }));
 }
 
 /** Where a finished file lies, or would lie if it were in the first of the directories. */
@@ -75,15 +65,6 @@ export async function spaceOf(directory: string): Promise<Space> {
     const [room, { dev }] = await Promise.all([statfs(directory), stat(directory)]);
     return { freeBytes: room.bavail * room.bsize, totalBytes: room.blocks * room.bsize, device: dev };
   } catch (error) {
-    throw toAppError(error);
-  }
-}
-
-async function entriesOf(directory: string) {
-  try {
-    return await readdir(directory, { withFileTypes: true });
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
     throw toAppError(error);
   }
 }

@@ -1,11 +1,10 @@
 /** Finishes what dead writers left in `journal/open`, and what living ones gave up, so that it can be taken in. */
 
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf, toAppError } from '../base/errors.ts';
+import { toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { IndexWriter } from '../index/index.ts';
-import { type OpenDirectory, openDirectories, recoverOpenDirectory } from '../journal/index.ts';
+import { listStreams, namesIn, type OpenDirectory, openDirectories, recoverOpenDirectory } from '../journal/index.ts';
 import { type JournalPaths, type JournalRoot, journalRoots } from '../model/paths.ts';
 import type { GapLedger } from './gap-ledger.ts';
 
@@ -109,19 +108,7 @@ export class Recovery {
 async function countOpenFiles(directories: readonly OpenDirectory[]): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const { directory } of directories) {
-    for (const streamId of await namesIn(directory)) {
-      const files = (await namesIn(join(directory, streamId))).length;
-      if (files > 0) counts.set(streamId, (counts.get(streamId) ?? 0) + files);
-    }
+    for (const { streamId } of await listStreams(directory)) counts.set(streamId, (counts.get(streamId) ?? 0) + 1);
   }
   return counts;
-}
-
-async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
-    throw toAppError(error);
-  }
 }

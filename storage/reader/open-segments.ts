@@ -3,10 +3,9 @@
  * up to their last commit record, and from then on only what was added.
  */
 
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { errnoOf, isAppError } from '../base/errors.ts';
-import { readSegmentHead, scanSegment } from '../journal/index.ts';
+import { listOpen, parseFileName, readSegmentHead, scanSegment } from '../journal/index.ts';
 import type { Fragment } from '../model/fragment.ts';
 import type { SegmentHead } from '../model/segment.ts';
 import { type LoadedSegment, refOf } from './references.ts';
@@ -18,11 +17,11 @@ export type OpenSegmentFile = {
   readonly loaded: LoadedSegment | undefined;
   /** When it was last written to. */
   readonly changedMs: number;
+  /** It only waits for its finished name. */
+  readonly isEnded: boolean;
 };
 
 type Known = OpenSegmentFile & { readonly committedBytes: number; readonly size: number };
-
-const namePattern = /^\d{12,}-[0-9a-f]{32}-v1\.mkv(\.abandoned)?$/;
 
 export class OpenSegments {
   readonly #directories: readonly string[];
@@ -61,14 +60,8 @@ export class OpenSegments {
   }
 
   async #paths(streamId: string): Promise<string[]> {
-    const paths: string[] = [];
-    for (const open of this.#directories) {
-      for (const epoch of await namesIn(open)) {
-        const directory = join(open, epoch, streamId);
-        for (const name of await namesIn(directory)) if (namePattern.test(name)) paths.push(join(directory, name));
-      }
-    }
-    return paths;
+    const files = await Promise.all(this.#directories.map((open) => listOpen(open, streamId)));
+    return files.flat().flatMap(({ name, path }) => (parseFileName(name) === undefined ? [] : [path]));
   }
 }
 
@@ -85,7 +78,8 @@ async function readOpenFile(path: string, known: Known | undefined): Promise<Kno
       scan.fragments.length === 0 && base ? base.fragments : [...(base?.fragments ?? []), ...scan.fragments];
     const [first] = fragments;
     const loaded = first === undefined ? undefined : { segment: refOf(head, first, path), fragments };
-    return { head, fragments, loaded, changedMs: mtimeMs, committedBytes: scan.committedBytes, size };
+    const { committedBytes, isEnded } = scan;
+    return { head, fragments, loaded, changedMs: mtimeMs, isEnded, committedBytes, size };
   } catch (error) {
     // A head that is not complete yet holds nothing that could be read.
     if (isGone(error) || isAppError(error, 'data_loss')) return undefined;
@@ -95,14 +89,4 @@ async function readOpenFile(path: string, known: Known | undefined): Promise<Kno
 
 function isGone(error: unknown): boolean {
   return errnoOf(error) === 'ENOENT' || isAppError(error, 'not_found');
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
-    throw error;
-  }
 }

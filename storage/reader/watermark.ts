@@ -90,7 +90,7 @@ export class OpenNumbers {
  * after its last one.
  */
 export function watermarkOfFiles(files: readonly OpenSegmentFile[], nowMs: number): FragmentNumber | undefined {
-  const written = files.filter((file) => nowMs - file.changedMs < silentFileMs);
+  const written = files.filter((file) => !file.isEnded && nowMs - file.changedMs < silentFileMs);
   if (written.length < 2) return undefined;
   const bounds = written.map((file) => lowestNext(file)).sort();
   return bounds[0];

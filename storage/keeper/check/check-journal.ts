@@ -1,9 +1,8 @@
 /** Files of the journal are valid up to their last commit (3): finished ones with their table, open ones as far as they go. */
 
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf, toAppError } from '../../base/errors.ts';
-import { readSegment, readSegmentHead, scanSegment } from '../../journal/index.ts';
+import { toAppError } from '../../base/errors.ts';
+import { listOpen, readSegment, readSegmentHead, scanSegment } from '../../journal/index.ts';
 import { type JournalRoot, journalRoots } from '../../model/paths.ts';
 import { listFinished, statFile } from '../finished-files.ts';
 import type { CheckContext } from './context.ts';
@@ -27,7 +26,7 @@ async function checkRoot(context: CheckContext, root: JournalRoot): Promise<numb
     seen++;
     context.step();
   }
-  for (const path of await openFiles(root.open)) {
+  for (const { path } of await listOpen(root.open)) {
     context.signal.throwIfAborted();
     await checkOpenFile(context, path);
     seen++;
@@ -81,25 +80,5 @@ async function checkFile(context: CheckContext, path: string, read: () => Promis
       where: path,
       hint: 'The keeper keeps every whole fragment of it when it runs. Look at the disk.',
     });
-  }
-}
-
-async function openFiles(journalOpen: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const epoch of await namesIn(journalOpen)) {
-    for (const stream of await namesIn(join(journalOpen, epoch))) {
-      for (const name of await namesIn(join(journalOpen, epoch, stream)))
-        files.push(join(journalOpen, epoch, stream, name));
-    }
-  }
-  return files;
-}
-
-async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
-    throw toAppError(error);
   }
 }
