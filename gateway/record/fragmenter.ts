@@ -35,6 +35,7 @@ type Run = {
 export class Fragmenter {
   readonly #sink: FragmentSink;
   readonly #tracks: readonly Track[];
+  readonly #keepsShortEnd: boolean;
   readonly #times: SessionTimes;
   readonly #holes: ReadonlyMap<number, HoleFinder>;
   readonly #videoTrack: number | undefined;
@@ -48,16 +49,19 @@ export class Fragmenter {
 
   /**
    * @param dependencies.budget  what held units are taken from
-   * @param options.tracks       the session's tracks; `limits.tracksMax` at most
+   * @param options.tracks         the session's tracks; `limits.tracksMax` at most
+   * @param options.keepsShortEnd  a last fragment that lacks a track becomes a run of its own however short it is: a camera comes
+   *                               back with another key frame, a file does not
    */
   constructor(
     dependencies: { readonly sink: FragmentSink; readonly budget: HoldBudget },
-    options: { readonly tracks: readonly Track[] },
+    options: { readonly tracks: readonly Track[]; readonly keepsShortEnd?: boolean },
   ) {
     assert(options.tracks.length > 0 && options.tracks.length <= limits.tracksMax, 'a session has one to three tracks');
     this.#sink = dependencies.sink;
     this.#held = new HeldUnits(dependencies.budget);
     this.#tracks = options.tracks;
+    this.#keepsShortEnd = options.keepsShortEnd ?? false;
     this.#times = new SessionTimes(options.tracks);
     this.#holes = new Map(options.tracks.map((track) => [track.number, holeFinderOf(track)]));
     this.#videoTrack = options.tracks.find((track) => track.kind === 'video')?.number;
@@ -294,7 +298,7 @@ export class Fragmenter {
         run === undefined ? passed : cut.isWithoutLead ? cut.candidates : new Set([...run.trackNumbers, ...passed]);
       if (!isWhole && !isSubset(wanted, present)) return;
       const isMissing = run !== undefined && !isSubset(run.trackNumbers, present);
-      if (isMissing && isEnding && heldBeyondMs(view) < limits.trackWaitMs) {
+      if (isMissing && isEnding && !this.#keepsShortEnd && heldBeyondMs(view) < limits.trackWaitMs) {
         // Not worth a run of its own; the run ends that much earlier.
         this.#cut = undefined;
         this.#dropHeld('run-end');

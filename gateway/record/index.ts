@@ -1,6 +1,7 @@
 /** Recording: access units of a session become runs of fragments in the journal. See README.md. */
 
-export type { DropReason } from './fragment-sink.ts';
+export type { DropReason, FragmentEnd, FragmentSink, FragmentStart, RunBegin } from './fragment-sink.ts';
+export { Fragmenter } from './fragmenter.ts';
 export { type JournalPlace, JournalPlaces, type PlaceFault } from './journal-places.ts';
 export { type Ledger, LedgerFile, ledgerEpoch } from './ledger-file.ts';
 export { Recorder, type RecorderDeps, type RecorderOptions } from './recorder.ts';

@@ -55,6 +55,17 @@ export const limits = {
   /** Of it one stream may hold a quarter, 10 s at 100 Mb/s: one that floods a stalled disk must not end the runs of all others. */
   recorderShareBytesMax: 128 * MiB,
 
+  /**
+   * Imports have memory of their own: each the largest fragment, held units twice that, and what is on its way to the disk.
+   * Two at a time: more do not make a disk faster.
+   */
+  importBytesMax: 160 * MiB,
+  importsMax: 2,
+  /** Of an import, written and not yet in its file: a second of a fast disk. */
+  importFlightBytes: 16 * MiB,
+  /** Of an import, in its file and not yet durable: an import that is ahead of the disk would make the cameras' syncs long. */
+  importUndurableBytes: 128 * MiB,
+
   /** Recovery compares so many of a torn file's last clusters with their hashes: 10 s of a slow disk's sync period and its time. */
   recoveryVerifyFragments: 8,
 
@@ -225,6 +236,10 @@ assert(
 assert(
   limits.recorderShareBytesMax >= 2 * (limits.fragmentCutBytes + limits.accessUnitBytesMax),
   'a stream may hold its largest fragment and the next one while the disk is busy',
+);
+assert(
+  limits.importBytesMax >= limits.importFlightBytes + 4 * (limits.fragmentCutBytes + limits.accessUnitBytesMax),
+  'an import can go on whatever its fragments are',
 );
 assert(limits.objectRangeBytesMax >= limits.fragmentBytesMax, 'a fragment is read from the store in one piece');
 assert(
