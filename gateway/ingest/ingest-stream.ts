@@ -6,22 +6,26 @@ import { appError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import { highestJournalCounter, NumberAllocator } from '../../storage/journal/index.ts';
-import type { OutgoingLane } from '../../storage/lane/index.ts';
+import type { IncomingPut, OutgoingLane, PutAnswers } from '../../storage/lane/index.ts';
 import { isRing, type PlannedSource, type SourceState } from '../../storage/model/camera.ts';
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
 import { limits } from '../../storage/model/limits.ts';
 import { journalRoots, type Paths } from '../../storage/model/paths.ts';
-import type { GapReason, RunEndReason } from '../../storage/model/run.ts';
+import { type GapReason, type RunEndReason, runEndReasons } from '../../storage/model/run.ts';
+import type { ImportHead } from '../import/index.ts';
 import { type DropReason, Recorder, type RecorderDeps } from '../record/index.ts';
 import { SourceRunner, type SourceSession } from './source-runner.ts';
 import { StreamHub } from './stream-hub.ts';
+import { StreamImports } from './stream-imports.ts';
 import { trackText } from './track-text.ts';
 
 export type IngestStreamDeps = Omit<RecorderDeps, 'numbers' | 'onChange'> & {
   readonly random: () => number;
   readonly openSource: (planned: PlannedSource) => SourceSession;
   readonly onState: (state: SourceState) => void;
+  /** Imports into all streams of the process. */
+  readonly importsRunning: { count: number };
 };
 
 export class IngestStream {
@@ -30,6 +34,7 @@ export class IngestStream {
   readonly #numbers: NumberAllocator;
   readonly #recorder: Recorder;
   readonly #hub: StreamHub;
+  readonly #imports: StreamImports;
   readonly #paths: Paths;
   readonly #runner: SourceRunner;
   #planned: PlannedSource;
@@ -62,6 +67,14 @@ export class IngestStream {
       },
       { streamId, segmentOffsetMs: crc32(streamId) % limits.segmentDurationMs },
     );
+    this.#imports = new StreamImports({
+      ...{ clock, log, places: deps.places, onHint: deps.onHint, running: deps.importsRunning },
+      numbers: {
+        next: (serverTimestampMs) => this.#nextNumber(serverTimestampMs),
+        hasAhead: () => this.#hasNumbers && this.#numbers.hasAhead(),
+      },
+      createRunSuffix: () => deps.createRunId().slice(0, 12),
+    });
     this.#hub = new StreamHub({ recorder: this.#recorder, log });
     this.#runner = new SourceRunner({
       ...{ clock, log, random },
@@ -81,7 +94,7 @@ export class IngestStream {
   }
 
   get openSegments(): readonly OpenSegment[] {
-    return this.#recorder.openSegments;
+    return [...this.#recorder.openSegments, ...this.#imports.openSegments];
   }
 
   /** Figures since the start, for metrics. */
@@ -136,6 +149,11 @@ export class IngestStream {
     return this.#hub.join(lane);
   }
 
+  /** Takes a file in. @throws AppError resource_exhausted  another one is running */
+  beginImport(head: ImportHead, answers: PutAnswers): IncomingPut {
+    return this.#imports.begin(head, answers);
+  }
+
   tick(): void {
     try {
       this.#recorder.tick();
@@ -149,6 +167,7 @@ export class IngestStream {
   /** Ends the session and the run for the reason given; resolves when the files are finished. */
   async close(reason: RunEndReason): Promise<void> {
     await this.#runner.close(reason);
+    await this.#imports.close(runEndReasons[reason]);
     await this.#recorder.close(reason);
     await this.#lifetime.close();
     await this.#numbers.close();

@@ -17,6 +17,7 @@ import { isSameSource, type Plan, type PlannedSource } from '../../storage/model
 import { limits } from '../../storage/model/limits.ts';
 import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
+import { parseImportHead } from '../import/index.ts';
 import { JournalPlaces, LedgerFile, ledgerEpoch } from '../record/index.ts';
 import { RtspSession, readTurnMs, SharedReads } from '../rtsp/index.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
@@ -54,6 +55,7 @@ export class Ingest {
   readonly #server: LaneServer;
   readonly #metrics: IngestMetrics;
   readonly #openSource: (planned: PlannedSource) => SourceSession;
+  readonly #importsRunning = { count: 0 };
   #ledger: LedgerFile | undefined;
   #applying: Promise<void> = Promise.resolve();
 
@@ -81,10 +83,10 @@ export class Ingest {
             metrics: () => this.#metrics.text(),
           },
           snapshot: () => this.#snapshot(),
-          subscribe: (streamId, lane) => {
-            const stream = this.#streams.get(streamId);
-            if (stream === undefined) throw appError('not_found', 'no such stream', { streamId });
-            return stream.join(lane);
+          subscribe: (streamId, lane) => this.#streamOf(streamId).join(lane),
+          put: (value, answers) => {
+            const head = parseImportHead(value);
+            return this.#streamOf(head.streamId).beginImport(head, answers);
           },
         },
       },
@@ -195,11 +197,19 @@ export class Ingest {
         createRunId: () => randomUUID().replaceAll('-', ''),
         onHint: (hint) => this.#server.hint(hint),
         onState: (state) => this.#server.state(state),
+        importsRunning: this.#importsRunning,
       },
       { planned, paths: this.#options.paths, ingestName: this.#options.name },
     );
     this.#streams.set(planned.streamId, stream);
     stream.start({ delayMs });
+  }
+
+  /** @throws AppError not_found */
+  #streamOf(streamId: string): IngestStream {
+    const stream = this.#streams.get(streamId);
+    if (stream !== undefined) return stream;
+    throw appError('not_found', 'no such stream', { streamId, hint: 'is its camera enabled?' });
   }
 
   async #closeStreams(streamIds: readonly string[], reason: RunEndReason): Promise<void> {

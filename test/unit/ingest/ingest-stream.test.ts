@@ -56,6 +56,7 @@ async function startStream() {
       createRunId: () => String(++runs).padStart(32, '0'),
       onHint: () => {},
       onState: () => {},
+      importsRunning: { count: 0 },
     },
     {
       planned: {
