@@ -8,7 +8,7 @@ import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IndexReader, Span } from '../../storage/index/index.ts';
 import type { LaneClient } from '../../storage/lane/index.ts';
-import type { RtspSource } from '../../storage/model/camera.ts';
+import type { Plan, RtspSource } from '../../storage/model/camera.ts';
 import type { Fragment } from '../../storage/model/fragment.ts';
 import type { GapReason } from '../../storage/model/run.ts';
 import type { Track } from '../../storage/model/track.ts';
@@ -140,6 +140,8 @@ export type ServeDeps = {
   readonly keeper: LaneClient;
   /** Metrics of this process. */
   readonly registry: Registry;
+  /** What recording is to do from now on; told at the start and with every change, before it is written. */
+  readonly onPlan?: (plan: Plan) => void;
   /** Called after the plan file changed: the supervisor is to read it. */
   readonly onPlanChanged: () => void;
 };

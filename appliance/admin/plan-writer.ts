@@ -9,11 +9,14 @@ import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import { type Catalog, PlanFile, planOf } from '../../storage/catalog/index.ts';
+import type { Plan } from '../../storage/model/camera.ts';
 
 export type PlanWriterDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly catalog: Catalog;
+  /** Hears every plan before it is written. */
+  readonly onPlan?: ((plan: Plan) => void) | undefined;
   readonly onPlanChanged: () => void;
 };
 
@@ -64,7 +67,9 @@ export class PlanWriter {
   }
 
   async #writeOnce(): Promise<void> {
-    const wrote = await this.#file.write(planOf(this.#deps.catalog.tables.cameras.list()));
+    const plan = planOf(this.#deps.catalog.tables.cameras.list());
+    this.#deps.onPlan?.(plan);
+    const wrote = await this.#file.write(plan);
     this.#failure = undefined;
     if (wrote) this.#deps.onPlanChanged();
   }

@@ -1,8 +1,9 @@
 /** Shapes that several routes answer with. Answers are cut to these: what is not named here never leaves. */
 
 import { z } from 'zod';
-import type { Camera } from '../../storage/catalog/index.ts';
-import type { SourceState } from '../../storage/model/camera.ts';
+import type { Camera, CatalogRecording, CatalogSource } from '../../storage/catalog/index.ts';
+import type { SourceRole, SourceState } from '../../storage/model/camera.ts';
+import { recordingModeShape, scheduleShape } from '../../storage/model/recording-shape.ts';
 import { shownUrl } from './source-url.ts';
 import type { StateBoard } from './state-board.ts';
 
@@ -39,6 +40,26 @@ export const sourceStateShape = z.object({
   warnings: z.array(z.string()),
 });
 
+export const sourceRoleShape = z.enum(['main', 'sub']);
+
+const sourceShape = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('rtsp'),
+    url: z.string().describe('never with user or password'),
+    transport: z.enum(['tcp', 'udp']),
+    tls: z.enum(['verify', 'any']),
+  }),
+  z.object({ kind: z.literal('rtmp') }),
+]);
+
+const recordingShape = z.object({
+  mode: recordingModeShape,
+  schedule: scheduleShape.nullable(),
+  retentionHours: z.number(),
+  eventRetentionHours: z.number().nullable(),
+  preRollMinutes: z.number(),
+});
+
 export const cameraShape = z.object({
   id: z.string(),
   name: z.string(),
@@ -46,16 +67,22 @@ export const cameraShape = z.object({
   revision: z.number(),
   createdMs: z.number(),
   updatedMs: z.number(),
-  source: z.object({
-    kind: z.literal('rtsp'),
-    url: z.string().describe('never with user or password'),
-    transport: z.enum(['tcp', 'udp']),
-    tls: z.enum(['verify', 'any']),
-  }),
+  source: sourceShape.describe('the main source'),
   hasCredentials: z.boolean(),
-  recording: z.object({ isRecording: z.boolean(), retentionHours: z.number(), bytesMax: z.number().nullable() }),
-  streams: z.array(z.object({ id: z.string(), name: z.string(), role: z.literal('main') })),
-  state: sourceStateShape.nullable().describe('null: nobody can say just now'),
+  recording: recordingShape.extend({ bytesMax: z.number().nullable() }),
+  sub: z
+    .object({
+      source: sourceShape,
+      hasOwnCredentials: z.boolean(),
+      recording: recordingShape,
+      state: sourceStateShape.nullable(),
+    })
+    .nullable(),
+  onvif: z.object({ url: z.string(), tls: z.enum(['verify', 'any']), hasOwnCredentials: z.boolean() }).nullable(),
+  streams: z
+    .array(z.object({ id: z.string(), name: z.string(), role: sourceRoleShape }))
+    .describe("the main source's first"),
+  state: sourceStateShape.nullable().describe('of the main source; null: nobody can say just now'),
 });
 
 /** A state as JSON has it: what is not known is null. */
@@ -74,8 +101,7 @@ export function sourceStateAnswer(state: SourceState): z.infer<typeof sourceStat
 }
 
 export function cameraAnswer(camera: Camera, board: StateBoard): z.infer<typeof cameraShape> {
-  const main = camera.streams.find((stream) => stream.role === 'main');
-  const state = main === undefined ? undefined : board.state(main.id);
+  const { sources, onvif } = camera;
   return {
     id: camera.id,
     name: camera.name,
@@ -83,10 +109,42 @@ export function cameraAnswer(camera: Camera, board: StateBoard): z.infer<typeof 
     revision: camera.revision,
     createdMs: camera.createdMs,
     updatedMs: camera.updatedMs,
-    source: { ...camera.source, url: shownUrl(camera.source.url) },
+    source: sourceAnswer(sources.main.source),
     hasCredentials: camera.credentials !== undefined,
-    recording: { ...camera.recording, bytesMax: camera.recording.bytesMax ?? null },
+    recording: { ...recordingAnswer(sources.main.recording), bytesMax: camera.bytesMax ?? null },
+    sub:
+      sources.sub === undefined
+        ? null
+        : {
+            source: sourceAnswer(sources.sub.source),
+            hasOwnCredentials: sources.sub.credentials !== undefined,
+            recording: recordingAnswer(sources.sub.recording),
+            state: stateAnswer(camera, 'sub', board),
+          },
+    onvif:
+      onvif === undefined
+        ? null
+        : { url: shownUrl(onvif.url), tls: onvif.tls, hasOwnCredentials: onvif.credentials !== undefined },
     streams: camera.streams.map(({ id, name, role }) => ({ id, name, role })),
-    state: state === undefined ? null : sourceStateAnswer(state),
+    state: stateAnswer(camera, 'main', board),
   };
+}
+
+function sourceAnswer(source: CatalogSource): z.infer<typeof sourceShape> {
+  return source.kind === 'rtmp' ? { kind: 'rtmp' } : { ...source, url: shownUrl(source.url) };
+}
+
+function recordingAnswer(recording: CatalogRecording): z.infer<typeof recordingShape> {
+  const { schedule, eventRetentionHours } = recording;
+  return {
+    ...recording,
+    schedule: schedule === undefined ? null : { timeZone: schedule.timeZone, spans: [...schedule.spans] },
+    eventRetentionHours: eventRetentionHours ?? null,
+  };
+}
+
+function stateAnswer(camera: Camera, role: SourceRole, board: StateBoard): z.infer<typeof sourceStateShape> | null {
+  const stream = camera.streams.find((each) => each.role === role);
+  const state = stream === undefined ? undefined : board.state(stream.id);
+  return state === undefined ? null : sourceStateAnswer(state);
 }

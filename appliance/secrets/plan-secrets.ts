@@ -1,6 +1,6 @@
 /** The plan as `serve` keeps it has sealed credentials; `ingest` gets them open, in memory only. */
 
-import type { Plan, PlannedSource } from '../../storage/model/camera.ts';
+import type { Plan, PlannedDevice, PlannedSource } from '../../storage/model/camera.ts';
 import type { SecretBox } from './site-key.ts';
 
 /** What camera credentials are sealed for. */
@@ -8,26 +8,56 @@ export const cameraPurpose = 'camera';
 
 export type OpenedPlan = {
   readonly plan: Plan;
-  /** Sources whose credentials do not open. They are left out: a wrong password would lock us out of the camera. */
-  readonly unopened: readonly { readonly source: PlannedSource; readonly error: unknown }[];
+  /** What is left out since its credentials do not open: a wrong password would lock us out of the camera. */
+  readonly unopened: readonly { readonly cameraId: string; readonly what: string; readonly error: unknown }[];
 };
 
-/** Opens user names and passwords one by one, so that one damaged secret costs one camera. */
+/** Opens user names and passwords one by one, so that one damaged secret costs one source. */
 export function openPlan(sealed: Plan, box: SecretBox): OpenedPlan {
-  const sources: PlannedSource[] = [];
-  const unopened: { source: PlannedSource; error: unknown }[] = [];
-  for (const planned of sealed.sources) {
+  const unopened: { cameraId: string; what: string; error: unknown }[] = [];
+  const attempt = <T extends { readonly cameraId: string }>(planned: T, what: string, open: () => T): T[] => {
     try {
-      const { username, password } = planned.source;
-      const source = {
-        ...planned.source,
-        ...(username === undefined ? {} : { username: box.unseal(username) }),
-        ...(password === undefined ? {} : { password: box.unseal(password) }),
-      };
-      sources.push({ ...planned, source });
+      return [open()];
     } catch (error) {
-      unopened.push({ source: planned, error });
+      unopened.push({ cameraId: planned.cameraId, what, error });
+      return [];
     }
-  }
-  return { plan: { version: 1, sources }, unopened };
+  };
+  const sources = sealed.sources.flatMap((planned) =>
+    attempt(planned, `its ${planned.role} source is not recorded`, () => openedSource(planned, box)),
+  );
+  const devices = sealed.devices.flatMap((planned) =>
+    attempt(planned, 'ONVIF is not asked', () => ({ ...planned, ...openedCredentials(planned, box) })),
+  );
+  return { plan: { version: 2, sources, devices }, unopened };
+}
+
+/** The plan without any user or password, for who does not connect to cameras. */
+export function withoutCredentials(plan: Plan): Plan {
+  return {
+    version: 2,
+    sources: plan.sources.map((planned) =>
+      planned.source.kind === 'rtmp' ? planned : { ...planned, source: stripped(planned.source) },
+    ),
+    devices: plan.devices.map(stripped),
+  };
+}
+
+function openedSource(planned: PlannedSource, box: SecretBox): PlannedSource {
+  const { source } = planned;
+  if (source.kind === 'rtmp') return planned;
+  return { ...planned, source: { ...source, ...openedCredentials(source, box) } };
+}
+
+type Credentials = Pick<PlannedDevice, 'username' | 'password'>;
+
+function openedCredentials({ username, password }: Credentials, box: SecretBox): Credentials {
+  return {
+    ...(username === undefined ? {} : { username: box.unseal(username) }),
+    ...(password === undefined ? {} : { password: box.unseal(password) }),
+  };
+}
+
+function stripped<T extends Credentials>({ username: _, password: __, ...rest }: T): Omit<T, keyof Credentials> {
+  return rest;
 }

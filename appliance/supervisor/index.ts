@@ -2,5 +2,5 @@
 
 export { InstanceLock } from './instance-lock.ts';
 export type { RoleFigures, RoleKind, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
-export { partIndexOf, partOfPlan, readPlan } from './plan-reader.ts';
+export { partIndexes, partIndexOf, partOfPlan, readPlan } from './plan-reader.ts';
 export { Supervisor } from './supervisor.ts';

@@ -9,7 +9,7 @@ import type { Log } from '../../storage/base/log.ts';
 import type { Plan } from '../../storage/model/camera.ts';
 import type { Paths } from '../../storage/model/paths.ts';
 import type { Config } from '../config/index.ts';
-import type { SecretBox } from '../secrets/index.ts';
+import { type SecretBox, withoutCredentials } from '../secrets/index.ts';
 import { InstanceLock } from './instance-lock.ts';
 import type { RoleKind, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
 import { partOfPlan, readPlan } from './plan-reader.ts';
@@ -23,7 +23,7 @@ const patience: Readonly<Record<RoleKind, RolePatience>> = {
   demo: { firstDelayMs: 500, delayMsMax: 30_000, stopMs: 3_000, silenceMs: 60_000 },
 };
 
-const noPlan: Plan = { version: 1, sources: [] };
+const noPlan: Plan = { version: 2, sources: [], devices: [] };
 
 /** The other roles start when recording runs, or after this: they compete for the same few cores. */
 const ingestHeadStartMs = 1_500;
@@ -177,15 +177,4 @@ export class Supervisor {
   #send(name: string, message: SupervisorMessage): void {
     this.#roles.get(name)?.send(message);
   }
-}
-
-/** What the keeper needs to know of cameras; passwords are for the process that connects. */
-function withoutCredentials(plan: Plan): Plan {
-  return {
-    version: 1,
-    sources: plan.sources.map((planned) => {
-      const { username: _, password: __, ...source } = planned.source;
-      return { ...planned, source };
-    }),
-  };
 }

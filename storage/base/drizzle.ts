@@ -21,6 +21,7 @@ export const {
   check,
   index,
   integer,
+  primaryKey,
   real,
   sqliteTable,
   text,

@@ -1,40 +1,23 @@
 /** Cameras and the streams they feed. A camera and its streams are made and removed together. */
 
-import { assert, must } from '../base/assert.ts';
-import { and, eq, isNull, ne, sql } from '../base/drizzle.ts';
+import { must } from '../base/assert.ts';
+import { and, desc, eq, isNull, ne, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
-import type { RecordingPolicy, RtspTransport } from '../model/camera.ts';
+import type { SourceRole } from '../model/camera.ts';
+import { type CameraRow, rowsToSettings, type SourceRow, settingsToRows } from './camera-rows.ts';
+import type { CameraSettings } from './camera-settings.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';
-import { cameras, streams } from './schema.ts';
+import { cameras, sources, streams } from './schema.ts';
 import { streamNameFor } from './stream-name.ts';
-
-/** Sealed under the site key: opaque here. */
-export type SealedCredentials = { readonly username: string; readonly password: string };
-
-export type CatalogSource = {
-  readonly kind: 'rtsp';
-  readonly url: string;
-  readonly transport: RtspTransport;
-  readonly tls: 'verify' | 'any';
-};
-
-/** What people decide about a camera. */
-export type CameraSettings = {
-  readonly name: string;
-  readonly source: CatalogSource;
-  readonly credentials: SealedCredentials | undefined;
-  readonly recording: RecordingPolicy;
-  readonly isEnabled: boolean;
-};
 
 export type CatalogStream = {
   readonly id: string;
   readonly name: string;
-  readonly role: 'main';
+  readonly role: SourceRole;
   readonly cameraId: string;
   readonly createdMs: number;
-  /** When its camera was removed; undefined while it has one. */
+  /** When its camera or source was removed; undefined while it has one. */
   readonly removedMs: number | undefined;
 };
 
@@ -43,6 +26,7 @@ export type Camera = CameraSettings & {
   readonly revision: number;
   readonly createdMs: number;
   readonly updatedMs: number;
+  /** The main source's first. */
   readonly streams: readonly CatalogStream[];
 };
 
@@ -60,15 +44,10 @@ export class CameraTable {
 
   /** By name. */
   list(): Camera[] {
-    const byCamera = new Map<string, CatalogStream[]>();
-    for (const stream of this.streams()) {
-      if (stream.removedMs !== undefined) continue;
-      const siblings = byCamera.get(stream.cameraId);
-      if (siblings === undefined) byCamera.set(stream.cameraId, [stream]);
-      else siblings.push(stream);
-    }
+    const streamsOf = grouped(this.streams().filter((stream) => stream.removedMs === undefined));
+    const sourcesOf = grouped(this.#db.select().from(sources).all());
     const rows = this.#db.select().from(cameras).orderBy(sql`${cameras.name} collate nocase`).all();
-    return rows.map((row) => rowToCamera(row, byCamera.get(row.id) ?? []));
+    return rows.map((row) => rowsToCamera(row, sourcesOf.get(row.id) ?? [], streamsOf.get(row.id) ?? []));
   }
 
   find(cameraId: string): Camera | undefined {
@@ -79,7 +58,17 @@ export class CameraTable {
       .from(streams)
       .where(and(eq(streams.cameraId, cameraId), isNull(streams.removedMs)))
       .all();
-    return rowToCamera(row, own.map(rowToStream));
+    const ownSources = this.#db.select().from(sources).where(eq(sources.cameraId, cameraId)).all();
+    return rowsToCamera(row, ownSources, own.map(rowToStream));
+  }
+
+  /** The publisher whose stream key has this SHA-256, as 64 hexadecimal digits. */
+  findByKey(keySha256: string): { readonly cameraId: string; readonly role: SourceRole } | undefined {
+    return this.#db
+      .select({ cameraId: sources.cameraId, role: sources.role })
+      .from(sources)
+      .where(eq(sources.keySha256, keySha256))
+      .get();
   }
 
   /** All streams, those of removed cameras too, by name. */
@@ -93,7 +82,7 @@ export class CameraTable {
   }
 
   /**
-   * Adds a camera with its main stream.
+   * Adds a camera with the streams of its sources.
    * @throws AppError already_exists      another camera has the name
    * @throws AppError resource_exhausted  there are `camerasMax`
    */
@@ -103,16 +92,17 @@ export class CameraTable {
       throw appError('resource_exhausted', `there are ${camerasMax} cameras, which is the most`, {});
     }
     const id = newId(this.#random);
+    const { camera, main, sub } = settingsToRows(settings);
     this.#db
       .insert(cameras)
-      .values({ id, ...settingsToRow(settings), revision: 1, createdMs: nowMs, updatedMs: nowMs })
+      .values({ id, ...camera, revision: 1, createdMs: nowMs, updatedMs: nowMs })
       .run();
-    const taken = new Set(this.streams().map((stream) => stream.name));
-    const name = streamNameFor(settings.name, taken);
     this.#db
-      .insert(streams)
-      .values({ id: newId(this.#random), name, role: 'main', cameraId: id, createdMs: nowMs })
+      .insert(sources)
+      .values({ cameraId: id, role: 'main', ...main })
       .run();
+    this.#addStream(id, 'main', { cameraName: settings.name, nowMs });
+    this.#putSub(id, sub, { cameraName: settings.name, nowMs });
     return must(this.find(id), 'a camera just inserted is found');
   }
 
@@ -138,16 +128,45 @@ export class CameraTable {
       });
     }
     this.#refuseTakenName(settings.name, cameraId);
-    const row = settingsToRow(settings);
-    const old: Readonly<Record<string, unknown>> = settingsToRow(before);
-    const changed = Object.entries(row).flatMap(([field, value]) => (old[field] === value ? [] : [field]));
+    const rows = settingsToRows(settings);
+    const changed = changedFields(settingsToRows(before), rows);
     if (changed.length === 0) return { camera: before, changed };
+    const { nowMs } = options;
     this.#db
       .update(cameras)
-      .set({ ...row, revision: before.revision + 1, updatedMs: options.nowMs })
+      .set({ ...rows.camera, revision: before.revision + 1, updatedMs: nowMs })
       .where(eq(cameras.id, cameraId))
       .run();
+    this.#db
+      .update(sources)
+      .set(rows.main)
+      .where(and(eq(sources.cameraId, cameraId), eq(sources.role, 'main')))
+      .run();
+    this.#putSub(cameraId, rows.sub, { cameraName: settings.name, nowMs });
     return { camera: must(this.find(cameraId), 'an updated camera is found'), changed };
+  }
+
+  /**
+   * Gives a publisher another stream key.
+   * @throws AppError not_found            no such camera, or it has no such source
+   * @throws AppError failed_precondition  the source does not publish: it is pulled
+   */
+  setStreamKey(
+    cameraId: string,
+    role: SourceRole,
+    options: { readonly keySha256: string; readonly nowMs: number },
+  ): Camera {
+    const settings = this.#existing(cameraId);
+    const own = settings.sources[role];
+    if (own === undefined) throw appError('not_found', `the camera has no ${role} source`, { cameraId });
+    if (own.source.kind !== 'rtmp') {
+      throw appError('failed_precondition', 'only publishers have a stream key, and this source is pulled', {
+        cameraId,
+      });
+    }
+    const source = { kind: 'rtmp', keySha256: options.keySha256 } as const;
+    const changed = { ...settings, sources: { ...settings.sources, [role]: { ...own, source } } };
+    return this.update(cameraId, changed, { revision: undefined, nowMs: options.nowMs }).camera;
   }
 
   /**
@@ -163,6 +182,46 @@ export class CameraTable {
       .run();
     this.#db.delete(cameras).where(eq(cameras.id, cameraId)).run();
     return camera;
+  }
+
+  /** Adds, replaces or removes the sub source. Its stream stays as the name of what was recorded, and comes back with it. */
+  #putSub(
+    cameraId: string,
+    row: SourceRow | undefined,
+    { cameraName, nowMs }: { readonly cameraName: string; readonly nowMs: number },
+  ): void {
+    const isSub = and(eq(sources.cameraId, cameraId), eq(sources.role, 'sub'));
+    const ofSub = and(eq(streams.cameraId, cameraId), eq(streams.role, 'sub'));
+    if (row === undefined) {
+      this.#db.delete(sources).where(isSub).run();
+      this.#db
+        .update(streams)
+        .set({ removedMs: nowMs })
+        .where(and(ofSub, isNull(streams.removedMs)))
+        .run();
+      return;
+    }
+    this.#db
+      .insert(sources)
+      .values({ cameraId, role: 'sub', ...row })
+      .onConflictDoUpdate({ target: [sources.cameraId, sources.role], set: row })
+      .run();
+    const stream = this.#db.select().from(streams).where(ofSub).orderBy(desc(streams.createdMs)).get();
+    if (stream === undefined) this.#addStream(cameraId, 'sub', { cameraName: `${cameraName}-sub`, nowMs });
+    else this.#db.update(streams).set({ removedMs: null }).where(eq(streams.id, stream.id)).run();
+  }
+
+  #addStream(
+    cameraId: string,
+    role: SourceRole,
+    { cameraName, nowMs }: { readonly cameraName: string; readonly nowMs: number },
+  ): void {
+    const taken = new Set(this.streams().map((stream) => stream.name));
+    const name = streamNameFor(cameraName, taken);
+    this.#db
+      .insert(streams)
+      .values({ id: newId(this.#random), name, role, cameraId, createdMs: nowMs })
+      .run();
   }
 
   #existing(cameraId: string): Camera {
@@ -186,46 +245,46 @@ export class CameraTable {
   }
 }
 
-type CameraRow = typeof cameras.$inferSelect;
-
-function rowToCamera(row: CameraRow, own: readonly CatalogStream[]): Camera {
-  const { sealedUsername, sealedPassword } = row;
-  assert((sealedUsername === null) === (sealedPassword === null), 'user name and password are sealed together');
+function rowsToCamera(
+  row: typeof cameras.$inferSelect,
+  ownSources: readonly (typeof sources.$inferSelect)[],
+  ownStreams: readonly CatalogStream[],
+): Camera {
   return {
     id: row.id,
-    name: row.name,
-    source: { kind: row.sourceKind, url: row.url, transport: row.transport, tls: row.tls },
-    credentials:
-      sealedUsername === null || sealedPassword === null
-        ? undefined
-        : { username: sealedUsername, password: sealedPassword },
-    recording: {
-      isRecording: row.isRecording,
-      retentionHours: row.retentionHours,
-      bytesMax: row.bytesMax ?? undefined,
-    },
-    isEnabled: row.isEnabled,
+    ...rowsToSettings(row, ownSources),
     revision: row.revision,
     createdMs: row.createdMs,
     updatedMs: row.updatedMs,
-    streams: own,
+    streams: [...ownStreams].sort((a, b) => (a.role < b.role ? -1 : 1)),
   };
 }
 
-function settingsToRow(settings: CameraSettings) {
-  return {
-    name: settings.name,
-    sourceKind: settings.source.kind,
-    url: settings.source.url,
-    transport: settings.source.transport,
-    tls: settings.source.tls,
-    sealedUsername: settings.credentials?.username ?? null,
-    sealedPassword: settings.credentials?.password ?? null,
-    isRecording: settings.recording.isRecording,
-    retentionHours: settings.recording.retentionHours,
-    bytesMax: settings.recording.bytesMax ?? null,
-    isEnabled: settings.isEnabled,
-  };
+function grouped<T extends { readonly cameraId: string }>(rows: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const group = groups.get(row.cameraId);
+    if (group === undefined) groups.set(row.cameraId, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+type SettingsRows = ReturnType<typeof settingsToRows>;
+
+/** Names of what changed: `name`, `url` (of the main source), `sub.url`, or `sub` when there was none or is none. */
+function changedFields(before: SettingsRows, after: SettingsRows): string[] {
+  const changed = [...changedIn(before.camera, after.camera), ...changedIn(before.main, after.main)];
+  if ((before.sub === undefined) !== (after.sub === undefined)) return [...changed, 'sub'];
+  if (before.sub === undefined || after.sub === undefined) return changed;
+  return [...changed, ...changedIn(before.sub, after.sub).map((field) => `sub.${field}`)];
+}
+
+function changedIn<Row extends CameraRow | SourceRow>(before: Row, after: Row): string[] {
+  const old: Readonly<Record<string, unknown>> = before;
+  return Object.entries(after).flatMap(([field, value]) =>
+    JSON.stringify(old[field]) === JSON.stringify(value) ? [] : [field],
+  );
 }
 
 function rowToStream(row: typeof streams.$inferSelect): CatalogStream {

@@ -1,18 +1,22 @@
 /** The catalog's door: `serve` writes it, nobody else opens it for writing. */
 
+export { type Alarm, type AlarmRow, type AlarmSeverity, pastAlarmsMax } from './alarms.ts';
 export { type Actor, type AuditEntry, type AuditNote, auditRowsMax } from './audit.ts';
-export {
-  type Camera,
-  type CameraSettings,
-  type CatalogSource,
-  type CatalogStream,
-  camerasMax,
-  type SealedCredentials,
-} from './cameras.ts';
+export type {
+  CameraSettings,
+  CameraSource,
+  CatalogDevice,
+  CatalogRecording,
+  CatalogSource,
+  SealedCredentials,
+} from './camera-settings.ts';
+export { type Camera, type CatalogStream, camerasMax } from './cameras.ts';
 export { Catalog } from './catalog.ts';
+export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax } from './deliveries.ts';
 export { PlanFile, planOf } from './plan.ts';
 export type { Policy } from './policies.ts';
-export type { PolicyStatement } from './schema.ts';
+export type { AlarmSubject, PolicyStatement } from './schema.ts';
 export type { Session } from './sessions.ts';
 export type { Token } from './tokens.ts';
 export type { User } from './users.ts';
+export { type Webhook, type WebhookSettings, webhooksMax } from './webhooks.ts';

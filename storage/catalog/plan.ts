@@ -7,26 +7,46 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files.ts';
-import type { Plan, PlannedSource } from '../model/camera.ts';
-import type { Camera } from './cameras.ts';
+import type { Plan, PlannedDevice, PlannedSource } from '../model/camera.ts';
+import type { Camera, CatalogStream } from './cameras.ts';
 
-/** What the cameras amount to: the streams of enabled cameras, in the order of their ids. */
+/** What the cameras amount to: the streams and ONVIF devices of enabled cameras, in the order of their ids. */
 export function planOf(cameras: readonly Camera[]): Plan {
-  const sources = cameras.flatMap((camera) =>
-    camera.isEnabled ? camera.streams.map((stream) => plannedSource(camera, stream.id)) : [],
-  );
-  return { version: 1, sources: sources.sort((a, b) => (a.streamId < b.streamId ? -1 : 1)) };
+  const enabled = cameras.filter((camera) => camera.isEnabled);
+  const sources = enabled.flatMap((camera) => camera.streams.flatMap((stream) => plannedSource(camera, stream) ?? []));
+  const devices = enabled.flatMap((camera) => plannedDevice(camera) ?? []);
+  return {
+    version: 2,
+    sources: sources.sort((a, b) => (a.streamId < b.streamId ? -1 : 1)),
+    devices: devices.sort((a, b) => (a.cameraId < b.cameraId ? -1 : 1)),
+  };
 }
 
-function plannedSource(camera: Camera, streamId: string): PlannedSource {
+function plannedSource(camera: Camera, { id, role }: CatalogStream): PlannedSource | undefined {
+  const own = camera.sources[role];
+  if (own === undefined) return undefined;
+  const { source, recording } = own;
   return {
-    streamId,
+    streamId: id,
     cameraId: camera.id,
+    role,
     name: camera.name,
-    source: { ...camera.source, ...camera.credentials },
-    recording: camera.recording,
+    source: source.kind === 'rtmp' ? source : { ...source, ...(own.credentials ?? camera.credentials) },
+    recording: {
+      ...recording,
+      eventRetentionHours: recording.eventRetentionHours ?? recording.retentionHours,
+      bytesMax: camera.bytesMax,
+    },
     revision: camera.revision,
   };
+}
+
+function plannedDevice(camera: Camera): PlannedDevice | undefined {
+  const { onvif, id, name, revision } = camera;
+  const main = camera.streams.find((stream) => stream.role === 'main');
+  if (onvif === undefined || main === undefined) return undefined;
+  const { url, tls, credentials } = onvif;
+  return { cameraId: id, streamId: main.id, name, url, tls, ...(credentials ?? camera.credentials), revision };
 }
 
 /** `state/plan.json`: replaced atomically, readable by its owner only, written one after another. */

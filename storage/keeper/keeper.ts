@@ -450,8 +450,7 @@ export class Keeper {
   #isRing(streamId: string): boolean {
     const planned = this.#plan?.sources.find((source) => source.streamId === streamId);
     if (planned !== undefined) return isRing(planned.recording);
-    const { retentionHours } = this.#policies.get(streamId) ?? {};
-    return retentionHours !== undefined && isRing({ isRecording: true, retentionHours });
+    return this.#policies.get(streamId)?.retentionHours === 0;
   }
 
   #writePlan(): void {

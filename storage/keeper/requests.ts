@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { appError, toAppError } from '../base/errors.ts';
 import type { Plan } from '../model/camera.ts';
 import { limits } from '../model/limits.ts';
+import { recordingPolicyShape } from '../model/recording-shape.ts';
 import { type CheckLevel, type CheckProgress, type CheckResult, checkLevels } from './check/finding.ts';
 import type { Keeper } from './keeper.ts';
 
@@ -39,18 +40,8 @@ const shapes = {
   check: z.strictObject({ level: z.enum(checkLevels) }),
   checkId: z.strictObject({ checkId: z.string().min(1).max(64) }),
   plan: z.object({
-    version: z.literal(1),
-    sources: z.array(
-      z.object({
-        streamId,
-        cameraId: z.string(),
-        recording: z.object({
-          isRecording: z.boolean(),
-          retentionHours: z.number().min(0),
-          bytesMax: z.number().optional(),
-        }),
-      }),
-    ),
+    version: z.literal(2),
+    sources: z.array(z.object({ streamId, cameraId: z.string(), recording: recordingPolicyShape })),
   }),
 };
 

@@ -16,12 +16,24 @@ export type RtspSource = {
   readonly tls: 'verify' | 'any';
 };
 
-export type Source = RtspSource;
+/** A publisher that sends to us with a stream key. */
+export type RtmpSource = {
+  readonly kind: 'rtmp';
+  /** SHA-256 of the key, 64 lower-case hexadecimal digits. The key itself is shown once, when it is made, and stored nowhere. */
+  readonly keySha256: string;
+};
+
+export type Source = RtspSource | RtmpSource;
+
+/** Which of a camera's sources: `main` is what people look at and keep, `sub` the smaller picture of the same scene. */
+export type SourceRole = 'main' | 'sub';
 
 /** True when both are reached in the same way, so that a connection to one is a connection to the other. */
 export function isSameSource(a: Source, b: Source): boolean {
+  if (a.kind === 'rtmp' || b.kind === 'rtmp') {
+    return a.kind === 'rtmp' && b.kind === 'rtmp' && a.keySha256 === b.keySha256;
+  }
   return (
-    a.kind === b.kind &&
     a.url === b.url &&
     a.transport === b.transport &&
     a.username === b.username &&
@@ -30,23 +42,56 @@ export function isSameSource(a: Source, b: Source): boolean {
   );
 }
 
+/**
+ * What is kept of what arrives. `continuous`: everything, for `retentionHours`. `events`: everything at first, and after
+ * `preRollMinutes` only what an event marks. `live`: a ring for live players, nothing is kept and nothing is a gap.
+ */
+export type RecordingMode = 'continuous' | 'events' | 'live';
+
+/** Hours of the week in which another mode holds than the policy's own. */
+export type WeeklySchedule = {
+  /** IANA name: spans are wall-clock time there, so an hour that a clock change repeats counts twice, one that it skips never. */
+  readonly timeZone: string;
+  /** They do not overlap. A night is two spans, up to minute 1440 and from minute 0. */
+  readonly spans: readonly ScheduleSpan[];
+};
+
+export type ScheduleSpan = {
+  /** ISO 8601: 1 is Monday, 7 is Sunday. */
+  readonly weekday: 1 | 2 | 3 | 4 | 5 | 6 | 7;
+  /** 0 .. 1439, inclusive. */
+  readonly beginMinute: number;
+  /** 1 .. 1440, exclusive. */
+  readonly endMinute: number;
+  readonly mode: RecordingMode;
+};
+
 /** How a stream is kept. */
 export type RecordingPolicy = {
-  readonly isRecording: boolean;
+  /** Outside of the schedule's spans, or always without one. */
+  readonly mode: RecordingMode;
+  readonly schedule?: WeeklySchedule | undefined;
+  /** Age at which footage goes that mode `continuous` recorded and no event marks. Above 0. */
   readonly retentionHours: number;
-  /** Bytes this camera may hold; undefined for no bound of its own. */
+  /** Age at which footage goes that an event marks. Above 0. */
+  readonly eventRetentionHours: number;
+  /** How long mode `events` keeps what no event marks (yet). */
+  readonly preRollMinutes: number;
+  /** Bytes that all streams of the camera together may hold; undefined for no bound of its own. */
   readonly bytesMax: number | undefined;
 };
 
-/** True for a stream that nobody wants recorded: `limits.ringDurationMs` are kept for live players, no rows, no upload, no gaps. */
-export function isRing(recording: Pick<RecordingPolicy, 'isRecording' | 'retentionHours'>): boolean {
-  return !recording.isRecording || recording.retentionHours === 0;
+/** True for a stream that nobody ever wants recorded: `limits.ringDurationMs` are kept for live players, no rows, no upload, no gaps. */
+export function isRing(recording: Pick<RecordingPolicy, 'mode' | 'schedule'>): boolean {
+  return recording.mode === 'live' && (recording.schedule?.spans.every((span) => span.mode === 'live') ?? true);
 }
 
 /** One line of what an `ingest` process has to do; kept as `state/plan.json` so that recording needs no database. */
 export type PlannedSource = {
   readonly streamId: string;
   readonly cameraId: string;
+  readonly role: SourceRole;
+  /** The camera's name. */
   readonly name: string;
   readonly source: Source;
   readonly recording: RecordingPolicy;
@@ -54,7 +99,28 @@ export type PlannedSource = {
   readonly revision: number;
 };
 
-export type Plan = { readonly version: 1; readonly sources: readonly PlannedSource[] };
+/** A camera that speaks ONVIF, for the role of that name. */
+export type PlannedDevice = {
+  readonly cameraId: string;
+  /** Of the main stream: what its events mark. */
+  readonly streamId: string;
+  /** The camera's name. */
+  readonly name: string;
+  /** Of its device service: http:// or https://, without user and password. */
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** https: `verify` against the system's and site's authorities, `any` accepts self-signed certificates. */
+  readonly tls: 'verify' | 'any';
+  /** The camera's revision, as in `PlannedSource`. */
+  readonly revision: number;
+};
+
+export type Plan = {
+  readonly version: 2;
+  readonly sources: readonly PlannedSource[];
+  readonly devices: readonly PlannedDevice[];
+};
 
 export type SourceStateName = 'idle' | 'connecting' | 'live' | 'retrying' | 'stopped';
 
@@ -80,4 +146,6 @@ export type SourceState = {
   readonly runsLastHour: number;
   /** Things a person should know that do not stop recording ("restarts its stream every few minutes"). */
   readonly warnings: readonly string[];
+  /** Why what arrives is not recorded although it should be; absent while it is. */
+  readonly recordingFault?: { readonly reason: GapReason; readonly message: string } | undefined;
 };

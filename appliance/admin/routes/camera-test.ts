@@ -7,21 +7,23 @@ import type { RtspSource } from '../../../storage/model/camera.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import { asking } from '../access.ts';
 import { callerOf } from '../caller.ts';
-import { credentialsInput, opened, parseChangedUrl, requireSameDevice, sourceInput } from '../camera-input.ts';
+import { credentialsInput, rtspSourceInput } from '../camera-input.ts';
+import { addressOf, openedCredentials, parseChangedUrl } from '../camera-settings.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { adminLimits } from '../limits.ts';
 import type { ProbeResult } from '../parts.ts';
 import { requestSignal } from '../request-signal.ts';
 import { cameraResource } from '../resources.ts';
-import { idParam } from '../shapes.ts';
-import { parseSourceUrl } from '../source-url.ts';
+import { idParam, sourceRoleShape } from '../shapes.ts';
+import { requireSameDevice } from '../source-url.ts';
 import { Turns } from '../turns.ts';
 
 const testBody = z.strictObject({
-  source: sourceInput,
+  source: rtspSourceInput,
   credentials: credentialsInput.nullable().optional(),
   cameraId: idParam.optional().describe('whose stored user and password are used when none are given'),
+  role: sourceRoleShape.default('main').describe('of which of its sources'),
 });
 
 const testAnswer = z.object({
@@ -61,14 +63,19 @@ export function addCameraTestRoute(app: App, context: Context): void {
 
 function sourceToTest(body: z.infer<typeof testBody>, context: Context): RtspSource {
   const camera = body.cameraId === undefined ? undefined : requireCamera(context, body.cameraId);
-  const { url, credentials: inUrl } =
-    camera === undefined ? parseSourceUrl(body.source.url) : parseChangedUrl(body.source.url, camera.source);
+  const own = camera?.sources[body.role];
+  const { url, credentials: inUrl } = parseChangedUrl(
+    body.source.url,
+    own === undefined ? undefined : addressOf(own.source),
+  );
   const source = { ...body.source, url };
   const given = body.credentials === undefined ? inUrl : (body.credentials ?? undefined);
   if (given !== undefined) return { ...source, ...given };
-  if (camera?.credentials === undefined || body.credentials === null) return source;
-  requireSameDevice(camera, source);
-  return { ...source, ...opened(camera.credentials, context.cameraSecrets) };
+  const stored = own?.credentials ?? camera?.credentials;
+  if (camera === undefined || stored === undefined || body.credentials === null) return source;
+  const home = own?.credentials === undefined ? camera.sources.main : own;
+  requireSameDevice(source, addressOf(home.source), { field: 'credentials', whose: 'the stored' });
+  return { ...source, ...openedCredentials(stored, context.cameraSecrets) };
 }
 
 function requireCamera({ catalog }: Context, cameraId: string): Camera {

@@ -6,18 +6,28 @@ import { appError } from '../../../storage/base/errors.ts';
 import type { Camera } from '../../../storage/catalog/index.ts';
 import { asking, askingEach } from '../access.ts';
 import { callerOf } from '../caller.ts';
-import { cameraInput, cameraPatch, newCameraSettings, patchedCameraSettings } from '../camera-input.ts';
+import { cameraInput, cameraPatch } from '../camera-input.ts';
+import { changedCameraSettings, type MadeStreamKeys, newCameraSettings } from '../camera-settings.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { cameraResource, pathPart } from '../resources.ts';
-import { cameraAnswer, cameraShape, idParam, sourceStateAnswer, sourceStateShape } from '../shapes.ts';
+import { cameraAnswer, cameraShape, idParam, sourceRoleShape, sourceStateAnswer, sourceStateShape } from '../shapes.ts';
+import { newStreamKey } from '../stream-keys.ts';
 
 const cameraParams = z.strictObject({ cameraId: idParam });
+
+const changedShape = cameraShape.extend({
+  streamKeys: z
+    .object({ main: z.string().optional(), sub: z.string().optional() })
+    .optional()
+    .describe('keys of sources that became publishers just now: told once'),
+});
 
 const onCamera = (request: FastifyRequest) => cameraResource(pathPart(request, 'cameraId'));
 
 export function addCameraRoutes(app: App, context: Context): void {
-  const { board, cameraSecrets, catalog, feed, plan } = context;
+  const { board, cameraSecrets, catalog, feed, plan, random } = context;
+  const tools = { secrets: cameraSecrets, newStreamKey: () => newStreamKey(random) };
   const find = (cameraId: string): Camera => {
     const camera = catalog.tables.cameras.find(cameraId);
     if (camera === undefined) throw appError('not_found', 'no such camera', { cameraId });
@@ -47,10 +57,10 @@ export function addCameraRoutes(app: App, context: Context): void {
     '/api/cameras',
     {
       config: asking('cameras:create', 'camera'),
-      schema: { summary: 'Add a camera', body: cameraInput, response: { 201: cameraShape } },
+      schema: { summary: 'Add a camera', body: cameraInput, response: { 201: changedShape } },
     },
     async (request, reply) => {
-      const settings = newCameraSettings(request.body, cameraSecrets);
+      const { settings, streamKeys } = newCameraSettings(request.body, tools);
       const camera = catalog.change(callerOf(request).actor, ({ nowMs, note }) => {
         const created = catalog.tables.cameras.create(settings, nowMs);
         note({ action: 'cameras:create', resource: cameraResource(created.id), detail: { name: created.name } });
@@ -58,7 +68,7 @@ export function addCameraRoutes(app: App, context: Context): void {
       });
       await afterChange();
       reply.header('location', `/api/cameras/${camera.id}`).header('etag', `"${camera.revision}"`);
-      return reply.code(201).send(cameraAnswer(camera, board));
+      return reply.code(201).send({ ...cameraAnswer(camera, board), ...told(streamKeys) });
     },
   );
 
@@ -83,24 +93,24 @@ export function addCameraRoutes(app: App, context: Context): void {
         summary: 'Change a camera; its revision in If-Match or in the body makes the change conditional',
         params: cameraParams,
         body: cameraPatch,
-        response: { 200: cameraShape },
+        response: { 200: changedShape },
       },
     },
     async (request, reply) => {
       const { cameraId } = request.params;
       const revision = request.body.revision ?? revisionOf(request.headers['if-match']);
-      const { camera, changed } = catalog.change(callerOf(request).actor, ({ nowMs, note }) => {
-        const settings = patchedCameraSettings(find(cameraId), request.body, cameraSecrets);
+      const { camera, changed, streamKeys } = catalog.change(callerOf(request).actor, ({ nowMs, note }) => {
+        const { settings, streamKeys } = changedCameraSettings(find(cameraId), request.body, tools);
         const result = catalog.tables.cameras.update(cameraId, settings, { revision, nowMs });
         if (result.changed.length > 0) {
           const detail = { name: result.camera.name, changed: result.changed };
           note({ action: 'cameras:update', resource: cameraResource(cameraId), detail });
         }
-        return result;
+        return { ...result, streamKeys };
       });
       if (changed.length > 0) await afterChange();
       reply.header('etag', `"${camera.revision}"`);
-      return cameraAnswer(camera, board);
+      return { ...cameraAnswer(camera, board), ...told(streamKeys) };
     },
   );
 
@@ -125,6 +135,34 @@ export function addCameraRoutes(app: App, context: Context): void {
     },
   );
 
+  app.post(
+    '/api/cameras/:cameraId/stream-key',
+    {
+      config: asking('cameras:update', onCamera),
+      schema: {
+        summary: 'Make a new stream key for a publisher; the answer has it, once, and the old one ends',
+        params: cameraParams,
+        body: z.strictObject({ role: sourceRoleShape.default('main') }).prefault({}),
+        response: { 201: z.object({ role: sourceRoleShape, streamKey: z.string() }) },
+      },
+    },
+    async (request, reply) => {
+      const { cameraId } = request.params;
+      const { role } = request.body;
+      const { streamKey, keySha256 } = newStreamKey(random);
+      catalog.change(callerOf(request).actor, ({ nowMs, note }) => {
+        const { name } = catalog.tables.cameras.setStreamKey(cameraId, role, { keySha256, nowMs });
+        note({
+          action: 'cameras:update',
+          resource: cameraResource(cameraId),
+          detail: { name, changed: [`${role}.streamKey`] },
+        });
+      });
+      await afterChange();
+      return reply.code(201).send({ role, streamKey });
+    },
+  );
+
   app.get(
     '/api/cameras/:cameraId/state',
     {
@@ -141,6 +179,10 @@ export function addCameraRoutes(app: App, context: Context): void {
       return { cameraId: camera.id, states: states.map(sourceStateAnswer) };
     },
   );
+}
+
+function told(streamKeys: MadeStreamKeys) {
+  return Object.keys(streamKeys).length === 0 ? {} : { streamKeys };
 }
 
 /** `If-Match: "7"`. `*` and absence compare nothing. */

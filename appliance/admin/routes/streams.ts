@@ -15,7 +15,7 @@ import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { adminLimits } from '../limits.ts';
 import { pathPart, streamResource } from '../resources.ts';
-import { idParam } from '../shapes.ts';
+import { idParam, sourceRoleShape } from '../shapes.ts';
 import { requireSpan, time } from '../times.ts';
 
 export const streamParams = z.strictObject({ streamId: idParam });
@@ -23,7 +23,7 @@ export const streamParams = z.strictObject({ streamId: idParam });
 const streamShape = z.object({
   id: z.string(),
   name: z.string(),
-  role: z.literal('main'),
+  role: sourceRoleShape,
   cameraId: z.string(),
   cameraName: z.string().nullable(),
   createdMs: z.number(),

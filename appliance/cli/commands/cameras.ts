@@ -1,4 +1,4 @@
-/** `weir cameras`: list, add, test, remove. */
+/** `weir cameras`: list, add, test, remove, and stream keys of publishers. */
 
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -13,10 +13,12 @@ const cameraShape = z.looseObject({
   id: z.string(),
   name: z.string(),
   isEnabled: z.boolean(),
-  source: z.looseObject({ url: z.string() }),
-  recording: z.looseObject({ isRecording: z.boolean(), retentionHours: z.number() }),
+  source: z.looseObject({ kind: z.string(), url: z.string().optional() }),
+  recording: z.looseObject({ mode: z.string(), retentionHours: z.number() }),
   state: z.looseObject({ state: z.string(), message: z.string().nullable(), isRecording: z.boolean() }).nullable(),
 });
+const addedShape = cameraShape.extend({ streamKeys: z.looseObject({ main: z.string().optional() }).optional() });
+const keyShape = z.looseObject({ streamKey: z.string() });
 const listShape = z.looseObject({ cameras: z.array(cameraShape) });
 const testShape = z.looseObject({
   ok: z.boolean(),
@@ -32,7 +34,14 @@ type SourceFlags = {
   readonly transport?: string;
   readonly anyCertificate?: boolean;
 };
-type AddFlags = SourceFlags & { readonly test: boolean; readonly retentionHours?: string };
+type AddFlags = SourceFlags & {
+  readonly test: boolean;
+  readonly retentionHours?: string;
+  readonly live?: boolean;
+  readonly sub?: string;
+  readonly recordSub?: boolean;
+  readonly rtmp?: boolean;
+};
 
 export function addCameraCommands(program: Command, context: CommandContext): void {
   const cameras = program.command('cameras').summary('list, add, test and remove cameras');
@@ -44,24 +53,51 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     output.result({ cameras: found }, () =>
       found.length === 0
         ? ['no cameras yet: weir cameras add <name> <url>']
-        : table(['name', 'state', 'recording', 'days', 'url'], found.map(row)),
+        : table(['name', 'state', 'recording', 'kept', 'url'], found.map(row)),
     );
   });
 
   const add = cameras
-    .command('add <name> <url>')
+    .command('add <name> [url]')
     .description('Tests a camera and adds it. The URL may have a user and password (rtsp://user:password@host/path).');
   addSourceFlags(add)
+    .option('--sub <url>', 'a second, smaller picture of the same scene, for live view and slow players')
+    .option('--record-sub', 'record the sub source too')
+    .option('--rtmp', 'the camera publishes to this appliance by RTMP: no URL, it gets a stream key')
     .option('--retention-hours <hours>', 'how long recordings are kept (default: 168)')
+    .option('--live', 'keep no recordings, only a few minutes for live players')
     .option('--no-test', 'add it although it may not be reachable now');
-  addConfigFlags(add, 'finding').action(async (name: string, url: string, flags: AddFlags) => {
+  addConfigFlags(add, 'finding').action(async (name: string, url: string | undefined, flags: AddFlags) => {
     const api = await apiOf(add, context);
-    const input = await sourceInput(url, flags, context);
-    if (flags.test) await requireWorking(api, input, context);
-    const recording =
-      flags.retentionHours === undefined ? {} : { recording: { retentionHours: Number(flags.retentionHours) } };
-    const camera = cameraShape.parse(await api.call('POST', '/api/cameras', { name, ...input, ...recording }));
-    output.result(camera, () => [`added ${camera.name} (${camera.id})`]);
+    const input = await mainInput(url, flags, context);
+    const sub = flags.sub === undefined ? undefined : addressInput(flags.sub, flags);
+    if (flags.test) {
+      if (flags.rtmp !== true) await requireWorking(api, input, context);
+      if (sub !== undefined) await requireWorking(api, { ...input, source: withUserOf(url, sub) }, context);
+    }
+    const camera = addedShape.parse(
+      await api.call('POST', '/api/cameras', {
+        name,
+        ...input,
+        ...mainRecording(flags),
+        ...(sub === undefined ? {} : { sub: { source: sub, recording: subRecording(flags) } }),
+      }),
+    );
+    const streamKey = camera.streamKeys?.main;
+    output.result(camera, () => [
+      `added ${camera.name} (${camera.id})`,
+      ...(streamKey === undefined ? [] : keyLines(streamKey)),
+    ]);
+  });
+
+  const key = cameras
+    .command('key <camera>')
+    .description('Makes a new stream key for a camera that publishes by RTMP. The old one ends at once.');
+  addConfigFlags(key, 'finding').action(async (name: string) => {
+    const api = await apiOf(key, context);
+    const camera = await cameraNamed(api, name);
+    const made = keyShape.parse(await api.call('POST', `/api/cameras/${camera.id}/stream-key`, {}));
+    output.result(made, () => keyLines(made.streamKey));
   });
 
   const test = cameras
@@ -98,18 +134,69 @@ function addSourceFlags(command: Command): Command {
     .option('--any-certificate', 'rtsps: take a self-signed certificate');
 }
 
-async function sourceInput(url: string, flags: SourceFlags, context: CommandContext) {
-  const password = flags.passwordStdin === true ? (await context.readInput()).replace(/\r?\n$/, '') : '';
-  const source = {
+async function mainInput(url: string | undefined, flags: AddFlags, context: CommandContext) {
+  if (flags.rtmp !== true && url !== undefined) return await sourceInput(url, flags, context);
+  if (flags.rtmp === true && url === undefined) return { source: { kind: 'rtmp' } };
+  throw appError(
+    'invalid_argument',
+    flags.rtmp === true ? 'a camera that publishes has no URL' : 'the URL is missing',
+    {
+      hint: 'weir cameras add <name> rtsp://host/path, or weir cameras add <name> --rtmp',
+    },
+  );
+}
+
+function mainRecording({ live, retentionHours }: AddFlags) {
+  if (live !== true && retentionHours === undefined) return {};
+  return {
+    recording: {
+      ...(retentionHours === undefined ? {} : { retentionHours: Number(retentionHours) }),
+      ...(live === true ? { mode: 'live' } : {}),
+    },
+  };
+}
+
+function subRecording(flags: AddFlags) {
+  return {
+    mode: flags.recordSub === true ? 'continuous' : 'live',
+    ...(flags.retentionHours === undefined ? {} : { retentionHours: Number(flags.retentionHours) }),
+  };
+}
+
+function keyLines(streamKey: string): string[] {
+  return [`stream key: ${streamKey}`, 'It is shown this once: enter it in the camera or encoder now.'];
+}
+
+function addressInput(url: string, flags: SourceFlags) {
+  return {
     kind: 'rtsp',
     url,
     ...(flags.transport === undefined ? {} : { transport: flags.transport }),
     ...(flags.anyCertificate === true ? { tls: 'any' } : {}),
   };
+}
+
+/** A sub source at the main one's host is asked with the same user, as it will be when it is saved. */
+function withUserOf(mainUrl: string | undefined, sub: ReturnType<typeof addressInput>) {
+  const ofUrl = /^(rtsps?:\/\/)([^/?#]*@)?([^/?#@]+)/i;
+  const [, , user, host] = ofUrl.exec(mainUrl ?? '') ?? [];
+  const [, scheme, ownUser, ownHost] = ofUrl.exec(sub.url) ?? [];
+  if (user === undefined || ownUser !== undefined || scheme === undefined || host !== ownHost) return sub;
+  return { ...sub, url: sub.url.replace(scheme, `${scheme}${user}`) };
+}
+
+async function sourceInput(url: string, flags: SourceFlags, context: CommandContext) {
+  const password = flags.passwordStdin === true ? (await context.readInput()).replace(/\r?\n$/, '') : '';
+  const source = addressInput(url, flags);
   return flags.username === undefined ? { source } : { source, credentials: { username: flags.username, password } };
 }
 
 function storedInput(camera: Camera) {
+  if (camera.source.kind !== 'rtsp') {
+    throw appError('failed_precondition', 'a camera that publishes connects by itself: there is nothing to test', {
+      hint: 'weir cameras list says whether it does',
+    });
+  }
   return { source: camera.source, cameraId: camera.id };
 }
 
@@ -158,7 +245,7 @@ function row(camera: Camera): string[] {
     camera.name,
     why === '' ? word : `${word}: ${why}`,
     state?.isRecording === true ? 'yes' : 'no',
-    (camera.recording.retentionHours / 24).toFixed(1),
-    camera.source.url,
+    camera.recording.mode === 'live' ? 'live only' : `${(camera.recording.retentionHours / 24).toFixed(1)} days`,
+    camera.source.url ?? camera.source.kind,
   ];
 }

@@ -44,27 +44,58 @@ export type Camera = {
   readonly revision: number;
   readonly source: CameraSource;
   readonly hasCredentials: boolean;
-  readonly recording: {
-    readonly isRecording: boolean;
-    readonly retentionHours: number;
-    readonly bytesMax: number | null;
-  };
-  readonly streams: readonly { readonly id: string; readonly name: string; readonly role: string }[];
+  readonly recording: Recording & { readonly bytesMax: number | null };
+  readonly sub: {
+    readonly source: CameraSource;
+    readonly hasOwnCredentials: boolean;
+    readonly recording: Recording;
+    readonly state: SourceState | null;
+  } | null;
+  readonly onvif: { readonly url: string } | null;
+  /** The main source's first. */
+  readonly streams: readonly { readonly id: string; readonly name: string; readonly role: 'main' | 'sub' }[];
   readonly state: SourceState | null;
 };
 
-export type CameraSource = {
+export type RtspSource = {
   readonly kind: 'rtsp';
   readonly url: string;
   readonly transport: 'tcp' | 'udp';
   readonly tls: 'verify' | 'any';
+};
+/** A publisher: it connects to us with a stream key. */
+export type CameraSource = RtspSource | { readonly kind: 'rtmp' };
+
+export type RecordingMode = 'continuous' | 'events' | 'live';
+export type WeeklySchedule = {
+  readonly timeZone: string;
+  readonly spans: readonly {
+    /** 1 is Monday. */
+    readonly weekday: number;
+    readonly beginMinute: number;
+    readonly endMinute: number;
+    readonly mode: RecordingMode;
+  }[];
+};
+export type Recording = {
+  readonly mode: RecordingMode;
+  readonly schedule: WeeklySchedule | null;
+  readonly retentionHours: number;
+  /** Null: as the rest. */
+  readonly eventRetentionHours: number | null;
+  readonly preRollMinutes: number;
 };
 
 export type CameraInput = {
   readonly name: string;
   readonly source: CameraSource;
   readonly credentials?: { readonly username: string; readonly password: string } | null;
-  readonly recording?: { readonly isRecording?: boolean; readonly retentionHours?: number };
+  readonly recording?: Partial<Recording>;
+  readonly sub?: {
+    readonly source: CameraSource;
+    readonly credentials?: { readonly username: string; readonly password: string } | null;
+    readonly recording?: Partial<Recording>;
+  } | null;
   readonly isEnabled?: boolean;
 };
 

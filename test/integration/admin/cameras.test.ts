@@ -21,7 +21,9 @@ test('a new camera stands in the plan, its user and password sealed', async () =
     name: 'Front door',
     source: { url: 'rtsp://192.0.2.10:8554/main', transport: 'tcp', tls: 'verify' },
     hasCredentials: true,
-    recording: { isRecording: true, retentionHours: 168, bytesMax: null },
+    recording: { mode: 'continuous', schedule: null, retentionHours: 168, eventRetentionHours: null, bytesMax: null },
+    sub: null,
+    onvif: null,
     streams: [{ name: 'Front-door', role: 'main' }],
   });
   const text = await readFile(site.paths.plan, 'utf8');

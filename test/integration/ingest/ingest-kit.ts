@@ -18,6 +18,7 @@ import { type Paths, pathsUnder } from '../../../storage/model/paths.ts';
 import type { SegmentHead } from '../../../storage/model/segment.ts';
 import type { GstCamera } from '../../kit/gst-camera.ts';
 import { readFrameNumbers } from '../../kit/gst-camera.ts';
+import { planOfSources, recordingPolicy } from '../../kit/plans.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 
 const run = promisify(execFile);
@@ -28,9 +29,10 @@ export function plannedOf(source: RtspSource, facts: Partial<PlannedSource> = {}
   return {
     streamId,
     cameraId: 'camera-1',
+    role: 'main',
     name: 'Front door',
     source,
-    recording: { isRecording: true, retentionHours: 24, bytesMax: undefined },
+    recording: recordingPolicy(),
     revision: 1,
     ...facts,
   };
@@ -40,7 +42,7 @@ export function sourceOf(camera: GstCamera, facts: Partial<RtspSource> = {}): Rt
   return { kind: 'rtsp', url: camera.url, transport: 'tcp', tls: 'any', ...facts };
 }
 
-export const planOf = (...sources: PlannedSource[]): Plan => ({ version: 1, sources });
+export const planOf: (...sources: PlannedSource[]) => Plan = planOfSources;
 
 export type RunningIngest = {
   readonly ingest: Ingest;

@@ -8,6 +8,7 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import type { PlannedSource } from '../../../storage/model/camera.ts';
 import { pathsUnder } from '../../../storage/model/paths.ts';
+import { recordingPolicy } from '../../kit/plans.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 import { unitOf, video } from '../../unit/record/fragment-checker.ts';
@@ -65,10 +66,11 @@ test('a new plan restarts what changed, ends what is gone, and leaves the rest a
     send(streamId, 0, 2_000);
   }
 
-  const moved = source('b', { revision: 2, source: { ...source('b').source, url: 'rtsp://192.0.2.2/b' } });
+  const elsewhere = { kind: 'rtsp', url: 'rtsp://192.0.2.2/b', transport: 'tcp', tls: 'any' } as const;
+  const moved = source('b', { revision: 2, source: elsewhere });
   const relaxed = source('d', {
     revision: 2,
-    recording: { isRecording: false, retentionHours: 0, bytesMax: undefined },
+    recording: recordingPolicy({ mode: 'live' }),
   });
   await ingest.apply(planOf(source('a'), moved, relaxed));
   await until('the changed one is opened again', () => opened.length === 5);
@@ -99,11 +101,6 @@ test('a new plan restarts what changed, ends what is gone, and leaves the rest a
 test('name, retention and whether it is recorded change without touching connection and run', async () => {
   const { openSource, opened, sinks, send } = handFed();
   const { ingest, paths, states } = await startIngest({ openSource });
-  const recording = (isRecording: boolean, retentionHours = 24) => ({
-    isRecording,
-    retentionHours,
-    bytesMax: undefined,
-  });
   await ingest.apply(planOf(source('a')));
   await until('it is opened', () => opened.length === 1);
   sinks.get('a')?.session([video], 'started');
@@ -111,11 +108,11 @@ test('name, retention and whether it is recorded change without touching connect
   send('a', 0, 2_000);
 
   await ingest.apply(planOf(source('a', { revision: 2, name: 'Back door' })));
-  await ingest.apply(planOf(source('a', { revision: 3, recording: recording(true, 48) })));
-  await ingest.apply(planOf(source('a', { revision: 4, recording: recording(false) })));
+  await ingest.apply(planOf(source('a', { revision: 3, recording: recordingPolicy({ retentionHours: 48 }) })));
+  await ingest.apply(planOf(source('a', { revision: 4, recording: recordingPolicy({ mode: 'live' }) })));
   await until('it is not recorded', () => states.get('a')?.isRecording === false);
   send('a', 2_000, 3_000);
-  await ingest.apply(planOf(source('a', { revision: 5, recording: recording(true) })));
+  await ingest.apply(planOf(source('a', { revision: 5, recording: recordingPolicy() })));
   await until('it is recorded again', () => states.get('a')?.isRecording === true);
   send('a', 3_000, 4_000);
   await ingest.close();

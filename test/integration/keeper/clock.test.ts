@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import type { Plan } from '../../../storage/model/camera.ts';
+import { planOfSources, recordingPolicy } from '../../kit/plans.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { someRunId } from '../../kit/segments.ts';
 import { until } from '../../kit/until.ts';
@@ -28,8 +29,8 @@ function createSettableClock(): Clock & { aheadMs: number } {
 
 function planOf(retentionHours: number): Plan {
   const source = { kind: 'rtsp', url: 'rtsp://camera', transport: 'tcp', tls: 'verify' } as const;
-  const recording = { isRecording: true, retentionHours, bytesMax: undefined };
-  return { version: 1, sources: [{ streamId, cameraId: 'cam', name: 'Door', source, recording, revision: 1 }] };
+  const recording = recordingPolicy({ retentionHours });
+  return planOfSources({ streamId, cameraId: 'cam', role: 'main', name: 'Door', source, recording, revision: 1 });
 }
 
 async function loseIndex(site: Site): Promise<void> {

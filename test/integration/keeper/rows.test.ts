@@ -9,6 +9,7 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { check, type Keeper, keeperRequests, registerKeeperMetrics } from '../../../storage/keeper/index.ts';
 import type { Plan } from '../../../storage/model/camera.ts';
+import { recordingPolicy } from '../../kit/plans.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { until } from '../../kit/until.ts';
 import { createSite, expectNothing, minute, type Site, settled } from './kit.ts';
@@ -18,14 +19,16 @@ const hour = 60 * minute;
 
 function planOf(retentionHours: number, bytesMax?: number): Plan {
   return {
-    version: 1,
+    version: 2,
+    devices: [],
     sources: [
       {
         streamId: 'door',
         cameraId: 'cam',
+        role: 'main',
         name: 'Door',
         source: { kind: 'rtsp', url: 'rtsp://camera', transport: 'tcp', tls: 'verify' },
-        recording: { isRecording: true, retentionHours, bytesMax },
+        recording: recordingPolicy({ retentionHours, bytesMax }),
         revision: 1,
       },
     ],

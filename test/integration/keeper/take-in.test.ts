@@ -10,6 +10,7 @@ import { silentLog } from '../../../storage/base/log.ts';
 import type { Plan, RecordingPolicy } from '../../../storage/model/camera.ts';
 import type { ObjectStore } from '../../../storage/objects/index.ts';
 import { DirectoryStore } from '../../../storage/objects/index.ts';
+import { planOfSources, recordingPolicy } from '../../kit/plans.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { someRunId } from '../../kit/segments.ts';
 import { until } from '../../kit/until.ts';
@@ -19,10 +20,15 @@ const t0 = Date.now() - 60 * minute;
 
 function planOf(recording: RecordingPolicy): Plan {
   const source = { kind: 'rtsp', url: 'rtsp://camera', transport: 'tcp', tls: 'verify' } as const;
-  return {
-    version: 1,
-    sources: [{ streamId: 'door', cameraId: 'cam', name: 'Door', source, recording, revision: 1 }],
-  };
+  return planOfSources({
+    streamId: 'door',
+    cameraId: 'cam',
+    role: 'main',
+    name: 'Door',
+    source,
+    recording,
+    revision: 1,
+  });
 }
 
 /** A directory store that can be away or hang. */
@@ -275,7 +281,7 @@ test('files that a dead writer left open are finished and taken in, their torn e
 test('a camera that is not recorded for a while keeps a ring of that while, and all of the time before and after', async () => {
   const site = await createSite();
   const keeper = await site.startKeeper();
-  keeper.setPlan(planOf({ isRecording: false, retentionHours: 24, bytesMax: undefined }));
+  keeper.setPlan(planOf(recordingPolicy({ mode: 'live' })));
   const [runId, nextRunId] = [someRunId('a'), someRunId('b')];
   const [pauseMs, goOnMs] = [t0 + 70_000, t0 + 310_000];
   await site.tell(
@@ -292,7 +298,7 @@ test('a camera that is not recorded for a while keeps a ring of that while, and 
     { kind: 'wanted', streamId: 'door', atMs: goOnMs },
     { kind: 'run-began', streamId: 'door', runId: nextRunId, atMs: goOnMs },
   );
-  keeper.setPlan(planOf({ isRecording: true, retentionHours: 24, bytesMax: undefined }));
+  keeper.setPlan(planOf(recordingPolicy()));
   await recordRun(site.paths, { seed: 'b', beginMs: t0 + 300_000, fragments: 20, firstCounter: 1_000 });
   await settled(keeper, 4);
 
@@ -301,10 +307,10 @@ test('a camera that is not recorded for a while keeps a ring of that while, and 
   expect(site.index.gapsBetween('door', { beginMs: t0, endMs: t0 + 400_000 })).toEqual([]);
 });
 
-test('retention 0 keeps a ring of files and no rows', async () => {
+test('mode live keeps a ring of files and no rows', async () => {
   const site = await createSite();
   const keeper = await site.startKeeper();
-  keeper.setPlan(planOf({ isRecording: true, retentionHours: 0, bytesMax: undefined }));
+  keeper.setPlan(planOf(recordingPolicy({ mode: 'live' })));
   await until('the index is open', () => keeper.isIndexOpen);
   const { files } = await recordRun(site.paths, { seed: 'a', beginMs: t0, fragments: 30, firstCounter: 1 });
   const old = await open(files[0] ?? '', 'r+');

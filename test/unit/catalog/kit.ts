@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type Actor, type CameraSettings, Catalog } from '../../../storage/catalog/index.ts';
+import { type Actor, type CameraSettings, type CameraSource, Catalog } from '../../../storage/catalog/index.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 
@@ -22,12 +22,28 @@ export async function openTestCatalog(options: { readonly path?: string; readonl
   return { catalog, clock, path };
 }
 
+export function cameraSource(change: Partial<CameraSource> = {}): CameraSource {
+  return {
+    source: { kind: 'rtsp', url: 'rtsp://192.0.2.10/main', transport: 'tcp', tls: 'verify' },
+    credentials: undefined,
+    recording: {
+      mode: 'continuous',
+      schedule: undefined,
+      retentionHours: 168,
+      eventRetentionHours: undefined,
+      preRollMinutes: 10,
+    },
+    ...change,
+  };
+}
+
 export function cameraSettings(change: Partial<CameraSettings> = {}): CameraSettings {
   return {
     name: 'Front door',
-    source: { kind: 'rtsp', url: 'rtsp://192.0.2.10/main', transport: 'tcp', tls: 'verify' },
     credentials: { username: 'sealed-user', password: 'sealed-password' },
-    recording: { isRecording: true, retentionHours: 168, bytesMax: undefined },
+    sources: { main: cameraSource(), sub: undefined },
+    onvif: undefined,
+    bytesMax: undefined,
     isEnabled: true,
     ...change,
   };

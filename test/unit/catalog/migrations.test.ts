@@ -71,9 +71,12 @@ test('the plan file is private, and is only written when something changed', asy
   const path = join(await temporaryDirectory(), 'state', 'plan.json');
   const file = new PlanFile(path);
 
-  const wrote = await Promise.all([file.write({ version: 1, sources: [] }), file.write({ version: 1, sources: [] })]);
+  const wrote = await Promise.all([
+    file.write({ version: 2, sources: [], devices: [] }),
+    file.write({ version: 2, sources: [], devices: [] }),
+  ]);
 
   expect(wrote).toEqual([true, false]);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
-  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ version: 1, sources: [] });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ version: 2, sources: [], devices: [] });
 });

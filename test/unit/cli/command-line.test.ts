@@ -37,7 +37,7 @@ const camera = (name: string, state: string) => ({
   name,
   isEnabled: true,
   source: { kind: 'rtsp', url: `rtsp://${name}/`, transport: 'tcp', tls: 'verify' },
-  recording: { isRecording: true, retentionHours: 48 },
+  recording: { mode: 'continuous', retentionHours: 48 },
   state: {
     state,
     message: state === 'live' ? null : 'the camera refused the connection',
@@ -52,7 +52,7 @@ describe('a mistake in a command', () => {
     [['serve', '--listen-port', 'web'], 'weir: --listen-port: listen.port must be a number, not "web"'],
     [['serve', '--role', 'cook'], 'weir: there is no role cook'],
     [['check', '--level', 'deep'], "argument 'deep' is invalid"],
-    [['cameras', 'add', 'gate'], "weir: missing required argument 'url'"],
+    [['cameras', 'add', 'gate'], 'weir: the URL is missing'],
   ];
 
   it.each(cases)('ends with code 2 and says what: %j', async (args, message) => {
@@ -101,9 +101,9 @@ describe('commands that ask a running Weir', () => {
     const json = await weir(['cameras', 'list', '--data-directory', data, '--json']);
 
     expect(text.out.split('\n')).toEqual([
-      'NAME  STATE                                        RECORDING  DAYS  URL',
-      'gate  live                                         yes        2.0   rtsp://gate/',
-      'yard  retrying: the camera refused the connection  no         2.0   rtsp://yard/',
+      'NAME  STATE                                        RECORDING  KEPT      URL',
+      'gate  live                                         yes        2.0 days  rtsp://gate/',
+      'yard  retrying: the camera refused the connection  no         2.0 days  rtsp://yard/',
       '',
     ]);
     expect(JSON.parse(json.out)).toEqual({ cameras });

@@ -8,6 +8,7 @@ import { silentLog } from '../../../storage/base/log.ts';
 import { ByteBudget, Durability } from '../../../storage/journal/index.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { pathsUnder } from '../../../storage/model/paths.ts';
+import { recordingPolicy } from '../../kit/plans.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -60,9 +61,9 @@ async function startStream() {
     },
     {
       planned: {
-        ...{ streamId: 's1', cameraId: 'c1', name: 'Door', revision: 1 },
+        ...{ streamId: 's1', cameraId: 'c1', role: 'main', name: 'Door', revision: 1 },
         source: { kind: 'rtsp', url: 'rtsp://192.0.2.1/', transport: 'tcp', tls: 'any' },
-        recording: { isRecording: true, retentionHours: 24, bytesMax: undefined },
+        recording: recordingPolicy(),
       },
       ...{ paths, ingestName: 'ingest-0' },
     },

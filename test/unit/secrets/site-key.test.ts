@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cameraPurpose, openPlan, SiteKey } from '../../../appliance/secrets/index.ts';
 import type { PlannedSource } from '../../../storage/model/camera.ts';
+import { planOfSources, recordingPolicy } from '../../kit/plans.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 
 async function keyFile(): Promise<string> {
@@ -75,9 +76,10 @@ describe('the plan', () => {
     const source = (streamId: string, credentials: object): PlannedSource => ({
       streamId,
       cameraId: streamId,
+      role: 'main',
       name: streamId,
       source: { kind: 'rtsp', url: 'rtsp://camera/', transport: 'tcp', tls: 'verify', ...credentials },
-      recording: { isRecording: true, retentionHours: 1, bytesMax: undefined },
+      recording: recordingPolicy(),
       revision: 1,
     });
     const sources = [
@@ -86,10 +88,10 @@ describe('the plan', () => {
       source('damaged', { username: box.seal('user'), password: 'v1.nothing' }),
     ];
 
-    const { plan, unopened } = openPlan({ version: 1, sources }, box);
+    const { plan, unopened } = openPlan(planOfSources(...sources), box);
 
     expect(plan.sources.map((planned) => planned.streamId)).toEqual(['open', 'whole']);
     expect(plan.sources[1]?.source).toMatchObject({ username: 'user', password: 'secret' });
-    expect(unopened.map((one) => one.source.streamId)).toEqual(['damaged']);
+    expect(unopened.map((one) => one.cameraId)).toEqual(['damaged']);
   });
 });

@@ -1,7 +1,7 @@
 /** One camera: live or recorded picture, the day's timeline, what it sends, export of a range, removal. */
 
 import { createEffect, createMemo, createResource, createSignal, For, on, onCleanup, Show } from 'solid-js';
-import { ApiError, type ApiFault, type Camera, call, faultOf, type Timeline } from '../api.ts';
+import { ApiError, type ApiFault, type Camera, type CameraSource, call, faultOf, type Timeline } from '../api.ts';
 import type { Events } from '../events.ts';
 import { Fault } from '../fault.tsx';
 import { clockText, dayName, dayText, durationText, midnight, zone } from '../format.ts';
@@ -162,9 +162,15 @@ export function CameraView(props: {
         <h2>Source</h2>
         <dl>
           <dt>Address</dt>
-          <dd>{props.camera.source.url}</dd>
-          <dt>Transport</dt>
-          <dd>{props.camera.source.transport.toUpperCase()}</dd>
+          <dd>{sourceText(props.camera.source)}</dd>
+          <Show when={props.camera.sub}>
+            {(sub) => (
+              <>
+                <dt>Sub source</dt>
+                <dd>{sourceText(sub().source)}</dd>
+              </>
+            )}
+          </Show>
           <dt>Tracks</dt>
           <dd>
             <For each={state()?.tracks ?? []} fallback="none yet">
@@ -178,7 +184,11 @@ export function CameraView(props: {
               : `${durationText(Math.abs(state()?.clockOffsetMs ?? 0))} ${(state()?.clockOffsetMs ?? 0) < 0 ? 'behind' : 'ahead of'} the appliance`}
           </dd>
           <dt>Kept for</dt>
-          <dd>{durationText(props.camera.recording.retentionHours * 3_600_000)}</dd>
+          <dd>
+            {props.camera.recording.mode === 'live'
+              ? 'live only'
+              : durationText(props.camera.recording.retentionHours * 3_600_000)}
+          </dd>
         </dl>
         <button type="button" class="danger" onClick={() => void remove()}>
           Remove camera
@@ -186,4 +196,8 @@ export function CameraView(props: {
       </section>
     </>
   );
+}
+
+function sourceText(source: CameraSource): string {
+  return source.kind === 'rtmp' ? 'publishes by RTMP' : `${source.url} (${source.transport.toUpperCase()})`;
 }
