@@ -3,8 +3,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { RoleFigures } from '../supervisor/index.ts';
 
-/** The histogram counts the wait for its own timer as delay. Fifty looks a second cost less than a measurable part of a core. */
-const resolutionMs = 20;
+/** The histogram counts the wait for its own timer as delay. Fifty looks a second cost an idle process a third of what it takes. */
+const resolutionMs = 100;
 
 export class ProcessFigures {
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });

@@ -17,7 +17,8 @@ export type ProcessFigures = {
 };
 
 const stateNames: readonly SourceStateName[] = ['idle', 'connecting', 'live', 'retrying', 'stopped'];
-const delayResolutionMs = 10;
+/** Ten looks a second: each wakes the process, and a minute of them tells a p99. */
+const delayResolutionMs = 100;
 
 export class IngestMetrics {
   readonly #clock: Clock;

@@ -19,7 +19,7 @@ import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
 import { parseImportHead } from '../import/index.ts';
 import { JournalPlaces, LedgerFile, ledgerEpoch } from '../record/index.ts';
-import { RtspSession, readTurnMs, SharedReads } from '../rtsp/index.ts';
+import { RtspSession, readTurnMs, SharedReads, unwatchedTurnMs } from '../rtsp/index.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { IngestStream } from './ingest-stream.ts';
 import type { SourceSession } from './source-runner.ts';
@@ -102,7 +102,7 @@ export class Ingest {
         placeFaults: () => this.#places.faults.length,
       },
     );
-    const reads = new SharedReads({ clock }, { turnMs: readTurnMs });
+    const reads = new SharedReads({ clock }, { turnMs: () => (this.#server.stats.lanes > 0 ? readTurnMs : unwatchedTurnMs) });
     const open = ({ source, streamId, cameraId }: PlannedSource) => {
       if (source.kind === 'rtmp') throw appError('unimplemented', 'publishers are not taken yet', { streamId });
       return new RtspSession({ clock, log: log.child({ streamId, cameraId }), random }, { source, reads, addresses });

@@ -2,5 +2,5 @@
 
 export { type ProbeResult, probe } from './probe.ts';
 export { type RtspDeps, type RtspFacts, RtspSession, type RtspSessionOptions } from './session.ts';
-export { readTurnMs, SharedReads } from './shared-reads.ts';
+export { readTurnMs, SharedReads, unwatchedTurnMs } from './shared-reads.ts';
 export { type SessionReason, type SourceEnd, SourceFault, type SourceSink } from './source.ts';

@@ -184,7 +184,7 @@ class Attempt {
       },
       {
         ...{ url: attempt.url, addresses: attempt.addresses, tls: source.tls },
-        reads: options.reads ?? new SharedReads({ clock }, { turnMs: 0 }),
+        reads: options.reads ?? new SharedReads({ clock }, { turnMs: () => 0 }),
       },
     );
     const { username, password } = source;

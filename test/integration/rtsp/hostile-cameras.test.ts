@@ -6,6 +6,7 @@ import { RtspConnection } from '../../../gateway/rtsp/connection.ts';
 import { RtspSession } from '../../../gateway/rtsp/index.ts';
 import { readTurnMs, SharedReads, turnBytesMax } from '../../../gateway/rtsp/shared-reads.ts';
 import { parseRtspUrl } from '../../../gateway/rtsp/wire/url.ts';
+import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { must } from '../../../storage/base/assert.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { selfSignedPem } from '../../kit/gst-camera.ts';
@@ -86,15 +87,16 @@ test('a camera that floods over TLS waits for its turn as any other', async () =
     {
       url: must(parseRtspUrl(`rtsps://127.0.0.1:${port}/`), 'it is an address'),
       tls: 'any',
-      reads: new SharedReads({ clock: turns }, { turnMs: readTurnMs }),
+      addresses: new AddressPolicy({ networks: [] }),
+      reads: new SharedReads({ clock: turns }, { turnMs: () => readTurnMs }),
     },
   );
   onTestFinished(() => connection.destroy());
   await connection.connect();
 
   for (let turn = 1; turn <= 3; turn++) {
-    await until(`turn ${turn} is used`, () => readBytes > turn * (turnBytesMax - 20_000));
-    expect(readBytes).toBeLessThan(turn * (turnBytesMax + 40_000));
+    await until(`turn ${turn} is used`, () => readBytes > turn * (turnBytesMax(readTurnMs) - 20_000));
+    expect(readBytes).toBeLessThan(turn * (turnBytesMax(readTurnMs) + 40_000));
     await turns.advance(readTurnMs);
   }
 });
