@@ -16,8 +16,12 @@ import { type GapReason, type RunEndReason, runEndReasons } from '../../storage/
 import type { Track } from '../../storage/model/track.ts';
 import type { SourceEnd, SourceSink } from '../rtsp/index.ts';
 
-/** One attempt at a source: `RtspSession`, or what a test puts in its place. */
-export type SourceSession = { run(sink: SourceSink, signal: AbortSignal): Promise<SourceEnd> };
+/** One attempt at a source: `RtspSession`, `RtmpSession`, or what a test puts in its place. */
+export type SourceSession = {
+  run(sink: SourceSink, signal: AbortSignal): Promise<SourceEnd>;
+  /** It comes to us: after its end it is waited for again at once, since nobody is asked too often by that. */
+  readonly isAwaited?: boolean;
+};
 
 /** Where the source's media goes, and who wants to know how it is. */
 export type SourceTarget = {
@@ -52,6 +56,10 @@ export class SourceRunner {
   readonly #warnings = new Set<string>();
   #status: SourceStatus;
   #attempt: AbortController | undefined;
+  /** The other side is not there yet: that is no hanging. */
+  #isWaiting = false;
+  /** How the last session ended, until the next one begins. */
+  #lastEnd: SourceEnd | undefined;
   /** The attempt is ended for a mistake of ours. */
   #isMistaken = false;
   #progressMs = 0;
@@ -136,7 +144,8 @@ export class SourceRunner {
 
   /** Ends an attempt that neither fails nor delivers; to be called about once a second. */
   tick(): void {
-    if (this.#attempt === undefined || this.#clock.monotonicMs() - this.#progressMs < limits.sourceStuckMs) return;
+    if (this.#attempt === undefined || this.#isWaiting) return;
+    if (this.#clock.monotonicMs() - this.#progressMs < limits.sourceStuckMs) return;
     this.#log.warn('source hangs and is ended', { stuckMs: limits.sourceStuckMs });
     this.#progressMs = this.#clock.monotonicMs();
     this.#attempt.abort();
@@ -160,17 +169,24 @@ export class SourceRunner {
     const { reason, message, hint } = this.#status;
     this.#setStatus({ ...this.#statusOf('connecting'), reason: reason ?? 'connecting', message, hint });
     let liveSinceMs: number | undefined;
-    const end = await this.#run(attempt.signal, () => {
+    const { end, isAwaited } = await this.#run(attempt.signal, () => {
       liveSinceMs ??= this.#clock.monotonicMs();
     });
     signal.removeEventListener('abort', onAbort);
     this.#attempt = undefined;
+    this.#isWaiting = false;
+    this.#lastEnd = end;
     this.#endSession(signal.aborted ? this.#closeReason : toRunEndReason(end.reason));
     if (signal.aborted) return;
     const liveMs = liveSinceMs === undefined ? 0 : this.#clock.monotonicMs() - liveSinceMs;
     if (liveMs >= limits.stableMs) {
       this.#backoff.reset();
       this.#slowBackoff.reset();
+    }
+    if (isAwaited) {
+      this.#setStatus(this.#statusOf('retrying', end));
+      this.#log.warn('source ended and is waited for', { reason: end.reason, message: end.message, liveMs });
+      return;
     }
     const delayMs = (end.isRetryable ? this.#backoff : this.#slowBackoff).nextDelayMs();
     const retrying = this.#statusOf('retrying', end);
@@ -179,14 +195,18 @@ export class SourceRunner {
     await this.#clock.sleep(delayMs, signal);
   }
 
-  async #run(signal: AbortSignal, onLive: () => void): Promise<SourceEnd> {
+  async #run(signal: AbortSignal, onLive: () => void): Promise<{ end: SourceEnd; isAwaited: boolean }> {
     try {
-      const end = await this.#open().run(this.#sink(onLive), signal);
-      if (signal.aborted && !this.#lifetime.signal.aborted) return this.#isMistaken ? internalEnd : stuckEnd;
-      return end;
+      const session = this.#open();
+      const end = await session.run(this.#sink(onLive), signal);
+      if (signal.aborted && !this.#lifetime.signal.aborted) {
+        return { end: this.#isMistaken ? internalEnd : stuckEnd, isAwaited: false };
+      }
+      return { end, isAwaited: session.isAwaited ?? false };
     } catch (error) {
       this.#abandon(error);
-      return internalEnd;
+      // A mistake of ours that comes at once each time must not keep a core busy, whoever began.
+      return { end: internalEnd, isAwaited: false };
     }
   }
 
@@ -195,6 +215,8 @@ export class SourceRunner {
       session: (tracks, reason) => {
         onLive();
         this.#progressMs = this.#clock.monotonicMs();
+        this.#isWaiting = false;
+        this.#lastEnd = undefined;
         this.#sessions++;
         this.#target.session(tracks, reason === 'started' ? 'source-closed' : reason);
         if (this.#status.state !== 'live') this.#setStatus(this.#statusOf('live'));
@@ -213,6 +235,11 @@ export class SourceRunner {
       clock: ({ offsetMs, driftPpm }) => {
         this.#clockOffsetMs = offsetMs;
         this.#clockDriftPpm = driftPpm;
+      },
+      waiting: (why) => {
+        this.#isWaiting = true;
+        // What ended the last session says more than that it is waited for.
+        this.#setStatus(this.#statusOf('retrying', this.#lastEnd ?? why));
       },
       warning: (text) => {
         if (this.#warnings.size >= warningsMax || this.#warnings.has(text)) return;

@@ -24,6 +24,8 @@ export type SourceSink = {
   loss(loss: { readonly trackNumber: number; readonly packets: number }): void;
   /** The camera's clock against ours. `driftPpm` is undefined until a minute of sender reports was seen. */
   clock(clock: { readonly offsetMs: number; readonly driftPpm: number | undefined }): void;
+  /** Nobody is there yet, and the source can only wait for the other side to come: why, for people. */
+  waiting?(why: Pick<SourceEnd, 'reason' | 'message' | 'hint'>): void;
   /** Something a person should know that does not stop the source: a track left out, a rule broken. Each text comes once. */
   warning?(text: string): void;
 };

@@ -27,6 +27,7 @@ export const gapReasons = {
   ...runEndReasons,
   connecting: 'the first connection to the camera was not made yet',
   unreachable: 'the camera could not be reached',
+  'no-publisher': 'no publisher was connected with the stream key',
   refused: 'the camera refused the connection',
   unauthorized: 'the camera refused user or password',
   'not-allowed': 'the address of the camera is none that this server may connect to',
