@@ -1,0 +1,38 @@
+/** What people decide about alarms while the appliance runs: one setting of the catalog. */
+
+import { z } from 'zod';
+import type { Catalog } from '../../storage/catalog/index.ts';
+
+const setting = 'alarms.settings';
+
+export const alarmSettings = z.strictObject({
+  gapMinutesPerDay: z
+    .number()
+    .min(1)
+    .max(1_440)
+    .describe('minutes of the last 24 hours that a camera may miss before it is an alarm'),
+  webhookAddresses: z
+    .enum(['site', 'private', 'public'])
+    .describe(
+      'where webhooks and the heartbeat may go: site: everywhere, this machine and its networks too; private: these alone; public: never there. Link-local addresses (cloud metadata) are always refused',
+    ),
+});
+
+export type AlarmSettings = z.infer<typeof alarmSettings>;
+
+/** A site's receivers are on its own network as often as on the internet. A camera may restart once a day. */
+const defaults: AlarmSettings = { gapMinutesPerDay: 10, webhookAddresses: 'site' };
+
+export function readAlarmSettings(catalog: Catalog): AlarmSettings {
+  const stored = alarmSettings.safeParse({ ...defaults, ...asObject(catalog.tables.settings.get(setting)) });
+  return stored.success ? stored.data : defaults;
+}
+
+/** Inside of a `Catalog.change`. */
+export function writeAlarmSettings(catalog: Catalog, settings: AlarmSettings, nowMs: number): void {
+  catalog.tables.settings.put(setting, settings, nowMs);
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
