@@ -126,6 +126,7 @@ export class IngestStream {
       clockDriftPpm: this.#runner.clockDriftPpm,
       runsLastHour,
       warnings,
+      ...(failure === undefined ? {} : { recordingFault: { ...failure, message: failure.message.slice(0, 1_000) } }),
     };
   }
 

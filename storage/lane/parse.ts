@@ -91,10 +91,12 @@ function orUndefined<T extends z.ZodType>(schema: T) {
   return schema.optional().transform((value) => value as z.output<T> | undefined);
 }
 
+const gapReason = z.custom<GapReason>((value) => typeof value === 'string' && Object.hasOwn(gapReasons, value));
+
 const state: z.ZodType<SourceState> = z.object({
   streamId: text,
   state: z.enum(['idle', 'connecting', 'live', 'retrying', 'stopped']),
-  reason: orUndefined(z.custom<GapReason>((value) => typeof value === 'string' && Object.hasOwn(gapReasons, value))),
+  reason: orUndefined(gapReason),
   message: orUndefined(text),
   hint: orUndefined(text),
   sinceMs: z.number(),
@@ -106,6 +108,7 @@ const state: z.ZodType<SourceState> = z.object({
   clockDriftPpm: orUndefined(z.number()),
   runsLastHour: count,
   warnings: z.array(text),
+  recordingFault: z.exactOptional(z.object({ reason: gapReason, message: text })),
 });
 
 const openSegment = z.object({
