@@ -1,6 +1,11 @@
-/** The door of the RTSP client: a session with a camera, a test of one, and what both tell. */
+/** The door of the RTSP client: a session with a camera, a test of one, what both tell, and its login, which HTTP shares. */
 
 export { type ProbeResult, probe } from './probe.ts';
 export { type RtspDeps, type RtspFacts, RtspSession, type RtspSessionOptions } from './session.ts';
 export { readTurnMs, SharedReads, unwatchedTurnMs } from './shared-reads.ts';
 export { type SessionReason, type SourceEnd, SourceFault, type SourceSink } from './source.ts';
+export { u16, u32, writeU16, writeU32 } from './wire/bytes.ts';
+export { Framer, type FramerHandler } from './wire/framer.ts';
+export { type Credentials, Login } from './wire/login.ts';
+export { allHeaders, header, isResponse, parseMessage, printable, type RtspRequest } from './wire/message.ts';
+export { parseRtspUrl } from './wire/url.ts';

@@ -1,0 +1,115 @@
+/** One camera of the plan: its device, what it can do, its movements and its events. */
+
+import type { Clock } from '../../storage/base/clock.ts';
+import { isAppError, toAppError } from '../../storage/base/errors.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
+import type { PlannedDevice } from '../../storage/model/camera.ts';
+import { type DeviceClock, OnvifDevice } from './device.ts';
+import type { EventSink } from './events/event-sink.ts';
+import { EventStream, type EventStreamState } from './events/event-stream.ts';
+import { Ptz, type PtzFeatures, readPtzFeatures } from './ptz.ts';
+import { type ClockSource, setDeviceClock } from './set-clock.ts';
+
+export type CameraDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sink: EventSink;
+  /** Cryptographically random bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+};
+
+/** What a camera can do by ONVIF, and how it is doing. */
+export type CameraFacts = {
+  readonly cameraId: string;
+  /** Why nothing could be asked; the rest is then what is known from before. */
+  readonly fault: { readonly message: string; readonly hint: string | undefined } | undefined;
+  readonly clock: DeviceClock | undefined;
+  readonly hasMedia2: boolean;
+  readonly ptz: PtzFeatures | undefined;
+  readonly events: EventStreamState;
+};
+
+export class OnvifCamera {
+  readonly planned: PlannedDevice;
+  readonly #deps: CameraDeps;
+  readonly #device: OnvifDevice;
+  readonly #events: EventStream;
+  readonly #ptz: Ptz;
+  readonly #lifetime = new Lifetime();
+  #isConnected = false;
+  #features: PtzFeatures | undefined;
+
+  constructor(deps: CameraDeps, planned: PlannedDevice) {
+    const { clock, random, sink } = deps;
+    const log = deps.log.child({ cameraId: planned.cameraId });
+    this.planned = planned;
+    this.#deps = deps;
+    this.#device = new OnvifDevice({ clock, random }, planned);
+    const newId = () => Buffer.from(random(16)).toString('hex');
+    const chance = () => Buffer.from(random(4)).readUInt32LE() / 2 ** 32;
+    this.#events = new EventStream({ clock, log, device: this.#device, sink, newId, random: chance }, planned);
+    this.#ptz = new Ptz({ clock, log, device: this.#device });
+  }
+
+  start(): void {
+    this.#lifetime.own(this.#ptz);
+    this.#lifetime.own(this.#events);
+    this.#events.start();
+  }
+
+  /** Stops its movement and ends its events. */
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  get eventState(): EventStreamState {
+    return this.#events.state;
+  }
+
+  get clock(): DeviceClock | undefined {
+    return this.#device.clock;
+  }
+
+  /** Asks the device anew. A device that is away is an answer too. */
+  async facts(signal: AbortSignal): Promise<CameraFacts> {
+    let fault: CameraFacts['fault'];
+    try {
+      await this.#device.connect(signal);
+      this.#isConnected = true;
+      this.#features = await readPtzFeatures(this.#device, signal).catch((error: unknown) => {
+        if (isAppError(error, 'unimplemented')) return undefined;
+        throw error;
+      });
+    } catch (error) {
+      const { message, hint } = toAppError(error);
+      fault = { message, hint };
+    }
+    return {
+      cameraId: this.planned.cameraId,
+      fault,
+      clock: this.#device.clock,
+      hasMedia2: this.#device.hasService('media2'),
+      ptz: this.#features,
+      events: this.#events.state,
+    };
+  }
+
+  /** Its movements, connected first. @throws AppError as `OnvifDevice.ask` */
+  async ptz(signal: AbortSignal): Promise<Ptz> {
+    await this.#connect(signal);
+    return this.#ptz;
+  }
+
+  /** @throws AppError as `OnvifDevice.ask` */
+  async setClock(source: ClockSource, signal: AbortSignal): Promise<DeviceClock | undefined> {
+    await this.#connect(signal);
+    return setDeviceClock({ clock: this.#deps.clock, device: this.#device }, { source, signal });
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    if (this.#isConnected || this.#device.hasService('media') || this.#device.hasService('media2')) return;
+    await this.#device.connect(signal);
+    this.#isConnected = true;
+  }
+}

@@ -1,0 +1,37 @@
+/** What devices tell of themselves in scopes (`onvif://www.onvif.org/name/Front%20door`). Pure. */
+
+import { onvifLimits } from '../limits.ts';
+
+export type ScopeFacts = {
+  readonly name: string | undefined;
+  readonly hardware: string | undefined;
+  readonly location: string | undefined;
+};
+
+/** The first of each kind; undefined for what is not there. */
+export function factsOfScopes(scopes: readonly string[]): ScopeFacts {
+  return {
+    name: firstOf(scopes, 'name'),
+    hardware: firstOf(scopes, 'hardware'),
+    location: firstOf(scopes, 'location'),
+  };
+}
+
+function firstOf(scopes: readonly string[], what: keyof ScopeFacts): string | undefined {
+  const prefix = `onvif://www.onvif.org/${what}/`;
+  const scope = scopes.find((text) => text.toLowerCase().startsWith(prefix));
+  if (scope === undefined) return undefined;
+  // White space cannot stand in a scope, so many devices write an underscore for it.
+  const text = decoded(scope.slice(prefix.length)).replace(/[\p{C}_]+/gu, ' ');
+  const shown = text.trim().slice(0, onvifLimits.textMax);
+  return shown === '' ? undefined : shown;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not percent-encoded after all.
+    return text;
+  }
+}

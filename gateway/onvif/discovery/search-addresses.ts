@@ -1,0 +1,116 @@
+/** Looks for devices at given addresses, for networks that carry no multicast: each is asked for its clock, which needs no login. */
+
+import { isIPv4 } from 'node:net';
+import { appError } from '../../../storage/base/errors.ts';
+import { type DeviceDeps, OnvifDevice } from '../device.ts';
+import { onvifLimits } from '../limits.ts';
+import { unheard } from '../soap-words.ts';
+import { childrenOf, textAt } from '../xml.ts';
+import type { FoundDevice } from './probe-messages.ts';
+import { factsOfScopes } from './scopes.ts';
+
+const devicePath = '/onvif/device_service';
+
+/**
+ * Single addresses of what people write: `10.0.0.21`, `10.0.0.0/24`, `10.0.0.20-10.0.0.40`, `10.0.0.20-40`, or a host's name.
+ *
+ * @throws AppError invalid_argument  it is none of these, or all together are more than `addressesMax`
+ */
+export function addressesIn(texts: readonly string[]): string[] {
+  const all = new Set<string>();
+  for (const text of texts) {
+    for (const address of addressesOf(text.trim())) {
+      all.add(address);
+      if (all.size > onvifLimits.addressesMax) throw tooMany(text);
+    }
+  }
+  return [...all];
+}
+
+/**
+ * Asks every address on every port.
+ * @returns the devices that answered as ONVIF devices do, in the order of the addresses
+ */
+export async function searchAddresses(
+  deps: DeviceDeps,
+  options: { readonly addresses: readonly string[]; readonly ports: readonly number[]; readonly signal: AbortSignal },
+): Promise<FoundDevice[]> {
+  const { addresses, ports, signal } = options;
+  const questions = addresses.flatMap((address) => ports.map((port) => ({ address, port })));
+  const found: (FoundDevice | undefined)[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let at = next++; at < questions.length && !signal.aborted; at = next++) {
+      const question = questions[at];
+      if (question !== undefined) found[at] = await askAddress(deps, question, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(onvifLimits.addressesAtOnce, questions.length) }, worker));
+  return found.filter((device) => device !== undefined).slice(0, onvifLimits.devicesMax);
+}
+
+async function askAddress(
+  deps: DeviceDeps,
+  { address, port }: { readonly address: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<FoundDevice | undefined> {
+  const scheme = port === 443 || port === 8443 ? 'https' : 'http';
+  const url = new URL(`${scheme}://${address}:${port}${devicePath}`).href;
+  const device = new OnvifDevice(deps, { url, tls: 'any' });
+  const options = { signal, isPublic: true, timeoutMs: onvifLimits.addressMs };
+  try {
+    const answer = await device.ask((client) => client.getSystemDateAndTime(unheard), options);
+    if (answer.name !== 'GetSystemDateAndTimeResponse') return undefined;
+  } catch {
+    return undefined;
+  }
+  const scopes = await device
+    .ask((client) => client.getScopes(unheard), options)
+    .then((answer) => childrenOf(answer, 'Scopes').flatMap((scope) => textAt(scope, 'ScopeItem') ?? []))
+    .catch((): string[] => []);
+  return { endpoint: url, ...factsOfScopes(scopes), urls: [url], address };
+}
+
+function* addressesOf(text: string): Generator<string> {
+  const network = /^([\d.]+)\/(\d{1,2})$/.exec(text);
+  const range = /^([\d.]+)-([\d.]+)$/.exec(text);
+  if (network !== null) {
+    const [, base = '', bitsText = ''] = network;
+    const bits = Number(bitsText);
+    if (!isIPv4(base) || bits > 32) throw notAnAddress(text);
+    const size = 2 ** (32 - bits);
+    const first = Math.floor(numberOf(base) / size) * size;
+    // Network and broadcast address are nobody's.
+    const edge = size > 2 ? 1 : 0;
+    yield* between(first + edge, first + size - 1 - edge, text);
+  } else if (range !== null) {
+    const [, first = '', last = ''] = range;
+    const whole = last.includes('.') ? last : first.replace(/\d+$/, last);
+    if (!isIPv4(first) || !isIPv4(whole) || numberOf(whole) < numberOf(first)) throw notAnAddress(text);
+    yield* between(numberOf(first), numberOf(whole), text);
+  } else if (isIPv4(text) || (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text) && /[a-z]/i.test(text))) yield text;
+  else throw notAnAddress(text);
+}
+
+function* between(first: number, last: number, text: string): Generator<string> {
+  if (last - first >= onvifLimits.addressesMax) throw tooMany(text);
+  for (let address = first; address <= last; address++) {
+    yield [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
+  }
+}
+
+function numberOf(address: string): number {
+  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+function notAnAddress(text: string) {
+  return appError('invalid_argument', `"${text}" is no address, network or range`, {
+    hint: 'write 10.0.0.21, 10.0.0.0/24 or 10.0.0.20-40',
+  });
+}
+
+function tooMany(text: string) {
+  return appError('invalid_argument', `these are more than ${onvifLimits.addressesMax} addresses`, {
+    hint: `make "${text}" smaller: a /24 has 254`,
+  });
+}

@@ -1,0 +1,261 @@
+/**
+ * Pan, tilt and zoom of one device. A continuous move is held by its viewer: it goes on as long as the viewer repeats it, and
+ * stops when the viewer falls silent. The device gets an end of its own too, should we fall silent.
+ */
+
+import type { Clock } from '../../storage/base/clock.ts';
+import { appError, isAppError } from '../../storage/base/errors.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
+import { withDeadline } from './deadline.ts';
+import type { OnvifDevice } from './device.ts';
+import { onvifLimits } from './limits.ts';
+import { profilesOf } from './profiles.ts';
+import { unheard, type WordingClient } from './soap-words.ts';
+import { childOf, childrenOf, escapeXml, numberAt, textAt, type XmlElement } from './xml.ts';
+
+/** Right, up and in are positive. -1 .. 1; absolute zoom 0 .. 1. What is absent stays as it is. */
+export type PtzVector = { readonly pan?: number; readonly tilt?: number; readonly zoom?: number };
+
+export type PtzFeatures = {
+  readonly continuous: boolean;
+  readonly absolute: boolean;
+  readonly relative: boolean;
+  /** How many presets there may be; 0 for none. */
+  readonly presetsMax: number;
+  readonly home: boolean;
+};
+
+export type Preset = { readonly token: string; readonly name: string };
+
+/** @throws AppError unimplemented  it has no PTZ service; and as `OnvifDevice.ask` */
+export async function readPtzFeatures(device: OnvifDevice, signal: AbortSignal): Promise<PtzFeatures> {
+  const answer = await device.askService('ptz', (client) => client.getNodes(unheard), signal);
+  return ptzFeaturesOf(answer);
+}
+
+/** What any of the device's nodes can do. */
+export function ptzFeaturesOf(answer: XmlElement): PtzFeatures {
+  const nodes = childrenOf(answer, 'PTZNode');
+  const spaces = new Set(
+    nodes.flatMap((node) => childOf(node, 'SupportedPTZSpaces')?.children.map((space) => space.name) ?? []),
+  );
+  const hasAny = (...names: string[]) => names.some((name) => spaces.has(name));
+  return {
+    continuous: hasAny('ContinuousPanTiltVelocitySpace', 'ContinuousZoomVelocitySpace'),
+    absolute: hasAny('AbsolutePanTiltPositionSpace', 'AbsoluteZoomPositionSpace'),
+    relative: hasAny('RelativePanTiltTranslationSpace', 'RelativeZoomTranslationSpace'),
+    presetsMax: Math.max(0, ...nodes.map((node) => numberAt(node, 'MaximumNumberOfPresets') ?? 0)),
+    home: nodes.some((node) => textAt(node, 'HomeSupported') === 'true'),
+  };
+}
+
+export type PtzDeps = { readonly clock: Clock; readonly log: Log; readonly device: OnvifDevice };
+
+export class Ptz {
+  readonly #deps: PtzDeps;
+  readonly #lifetime = new Lifetime();
+  /** Orders go out one after another: a stop that overtakes its move would be lost. */
+  #order: Promise<unknown> = Promise.resolve();
+  #profile: string | undefined;
+  #move: { readonly vector: PtzVector; readonly toldMs: number } | undefined;
+  #cancelHold: (() => void) | undefined;
+
+  constructor(deps: PtzDeps) {
+    this.#deps = deps;
+  }
+
+  /** Stops what still moves. */
+  async close(): Promise<void> {
+    this.#cancelHold?.();
+    if (this.#move !== undefined) {
+      const timeoutMs = onvifLimits.requestMs;
+      await withDeadline(this.#deps.clock, { timeoutMs }, (signal) => this.stop(signal)).catch(() => {});
+    }
+    await this.#lifetime.close();
+  }
+
+  get isMoving(): boolean {
+    return this.#move !== undefined;
+  }
+
+  /**
+   * Moves until `moveHoldMs` after the last call; the same vector again goes on with the move and asks the device little.
+   * @throws AppError as `OnvifDevice.ask`
+   */
+  async move(vector: PtzVector, signal: AbortSignal): Promise<void> {
+    if (!vector.pan && !vector.tilt && !vector.zoom) {
+      await this.stop(signal);
+      return;
+    }
+    this.#hold();
+    await this.#inTurn(async () => {
+      const nowMs = this.#deps.clock.monotonicMs();
+      const isSame = this.#move !== undefined && isSameVector(this.#move.vector, vector);
+      if (isSame && this.#move !== undefined && nowMs - this.#move.toldMs < onvifLimits.moveAgainMs) return;
+      const profileToken = await this.#profileToken(signal);
+      // Before it is told: a device may move although its answer is lost.
+      this.#move = { vector, toldMs: nowMs };
+      await this.#say(
+        (client) =>
+          client.continuousMove({ ...packageVector(vector), profileToken, timeout: onvifLimits.moveCameraMs }, unheard),
+        signal,
+      );
+    });
+  }
+
+  /** Ends every movement. @throws AppError as `OnvifDevice.ask`, after some tries */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#cancelHold?.();
+    await this.#inTurn(async () => {
+      const profileToken = await this.#profileToken(signal);
+      for (let tries = 1; ; tries++) {
+        try {
+          await this.#say((client) => client.stop({ profileToken, panTilt: true, zoom: true }, unheard), signal);
+          this.#move = undefined;
+          return;
+        } catch (error) {
+          if (tries === onvifLimits.stopTriesMax || signal.aborted || !isTransient(error)) throw error;
+        }
+      }
+    });
+  }
+
+  /** Goes to a position, of the device's own -1 .. 1 and zoom 0 .. 1. @throws AppError as `OnvifDevice.ask` */
+  absolute(vector: PtzVector, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const profileToken = await this.#profileToken(signal);
+      await this.#say((client) => client.absoluteMove({ ...packageVector(vector), profileToken }, unheard), signal);
+    });
+  }
+
+  /** Goes on by so much from where it is. @throws AppError as `OnvifDevice.ask` */
+  relative(vector: PtzVector, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const profileToken = await this.#profileToken(signal);
+      await this.#say((client) => client.relativeMove({ ...packageVector(vector), profileToken }, unheard), signal);
+    });
+  }
+
+  /** @throws AppError as `OnvifDevice.ask` */
+  async presets(signal: AbortSignal): Promise<readonly Preset[]> {
+    const profileToken = await this.#profileToken(signal);
+    const answer = await this.#say((client) => client.getPresets({ profileToken }, unheard), signal);
+    return presetsOf(answer);
+  }
+
+  /** @throws AppError as `OnvifDevice.ask`; devices refuse tokens they do not know */
+  gotoPreset(token: string, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const profileToken = await this.#profileToken(signal);
+      await this.#say((client) => client.gotoPreset({ profileToken, preset: escapeXml(token) }, unheard), signal);
+    });
+  }
+
+  /**
+   * Remembers where the device looks now, under a name; under a token that exists, in its place.
+   * @returns the preset's token, undefined when the device does not tell it
+   * @throws AppError as `OnvifDevice.ask`
+   */
+  async setPreset(
+    preset: { readonly name: string; readonly token?: string },
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const profileToken = await this.#profileToken(signal);
+    const { name, token } = preset;
+    const answer = await this.#say(
+      (client) =>
+        client.setPreset(
+          {
+            profileToken,
+            presetName: escapeXml(name),
+            ...(token === undefined ? {} : { presetToken: escapeXml(token) }),
+          },
+          unheard,
+        ),
+      signal,
+    );
+    return textAt(answer, 'PresetToken');
+  }
+
+  /** @throws AppError as `OnvifDevice.ask` */
+  async removePreset(token: string, signal: AbortSignal): Promise<void> {
+    const profileToken = await this.#profileToken(signal);
+    await this.#say((client) => client.removePreset({ profileToken, presetToken: escapeXml(token) }, unheard), signal);
+  }
+
+  #hold(): void {
+    this.#cancelHold?.();
+    this.#cancelHold = this.#deps.clock.after(onvifLimits.moveHoldMs, () => {
+      if (this.#lifetime.signal.aborted) return;
+      this.stop(this.#lifetime.signal).catch((error: unknown) => {
+        this.#deps.log.warn('camera could not be stopped; it stops by itself', { error });
+        this.#move = undefined;
+      });
+    });
+  }
+
+  #inTurn(order: () => Promise<void>): Promise<void> {
+    const done = this.#order.then(order);
+    this.#order = done.catch(() => {});
+    return done;
+  }
+
+  #say(say: (client: WordingClient) => void, signal: AbortSignal): Promise<XmlElement> {
+    return this.#deps.device.askService('ptz', say, signal);
+  }
+
+  /** Orders name a media profile: the first one that has a PTZ configuration. Escaped as it goes into a request. */
+  async #profileToken(signal: AbortSignal): Promise<string> {
+    this.#profile ??= await this.#findProfile(signal);
+    return this.#profile;
+  }
+
+  async #findProfile(signal: AbortSignal): Promise<string> {
+    const { device } = this.#deps;
+    for (const service of ['media', 'media2'] as const) {
+      if (!device.hasService(service)) continue;
+      const answer = await device.askService(
+        service,
+        (client) => {
+          client.media2Support = service === 'media2';
+          client.getProfiles(unheard);
+        },
+        signal,
+      );
+      const profile = profilesOf(answer).find(({ hasPtz }) => hasPtz);
+      if (profile !== undefined) return escapeXml(profile.token);
+    }
+    throw appError('unimplemented', 'the camera has no profile with pan, tilt and zoom');
+  }
+}
+
+/** Presets that a device tells; those without a token cannot be gone to. */
+export function presetsOf(answer: XmlElement): Preset[] {
+  return childrenOf(answer, 'Preset')
+    .flatMap((preset) => {
+      const token = preset.attributes.get('token')?.slice(0, onvifLimits.textMax);
+      return token === undefined || token === '' ? [] : { token, name: textAt(preset, 'Name') ?? token };
+    })
+    .slice(0, onvifLimits.presetsMax);
+}
+
+function isTransient(error: unknown): boolean {
+  return isAppError(error, 'unavailable') || isAppError(error, 'deadline_exceeded') || isAppError(error, 'data_loss');
+}
+
+function isSameVector(a: PtzVector, b: PtzVector): boolean {
+  return a.pan === b.pan && a.tilt === b.tilt && a.zoom === b.zoom;
+}
+
+/** The package sends zero for what is absent unless it is told otherwise; some cameras refuse a zoom that they do not have. */
+function packageVector({ pan, tilt, zoom }: PtzVector) {
+  const hasPanTilt = pan !== undefined || tilt !== undefined;
+  return {
+    x: pan ?? 0,
+    y: tilt ?? 0,
+    zoom: zoom ?? 0,
+    ...(zoom === undefined ? { onlySendPanTilt: true } : {}),
+    ...(hasPanTilt ? {} : { onlySendZoom: true }),
+  };
+}
