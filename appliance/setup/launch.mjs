@@ -13,6 +13,7 @@ import { packagesStep } from './packages.mjs';
 import { pageStep } from './page.mjs';
 import { fail, runSteps, say } from './progress.mjs';
 import { runtimeOf, runtimeStep } from './runtime.mjs';
+import { startTestServers } from './test-servers.mjs';
 import { runChecks } from './tests.mjs';
 import { toolsStep } from './tools.mjs';
 
@@ -25,6 +26,8 @@ if (!verbs.includes(verb)) {
 }
 const runtime = runtimeOf(root);
 const needsPage = verb !== 'check';
+// Begins before everything else and goes on beside it: the longest step of a first run.
+const servers = verb === 'test' ? startTestServers() : undefined;
 
 await runSteps([
   runtimeStep(root, runtime),
@@ -62,7 +65,7 @@ switch (verb) {
     exit(await runChecks(context, { vitestArgs: ['test/structure', ...args] }));
     break;
   case 'test':
-    exit(await runChecks(context, { vitestArgs: args }));
+    exit(await runChecks(context, { vitestArgs: args, servers }));
     break;
   case 'bench':
     if (!existsSync(join(root, 'test/bench/main.ts'))) fail('test/bench/main.ts is not in this checkout');

@@ -8,9 +8,10 @@ import { exec } from './child.mjs';
 
 /**
  * Runs the checks and prints "N passed, N failed" as the last line, in which types and lint count as one each.
- * Resolves with the exit code: 0 only when all passed and there was at least one test.
+ * Resolves with the exit code: 0 only when all passed and there was at least one test. `servers` resolves when what tests talk to
+ * is built: it goes on beside types and lint, and no test waits for it.
  */
-export async function runChecks(context, { vitestArgs }) {
+export async function runChecks(context, { vitestArgs, servers = Promise.resolve() }) {
   const modules = (...path) => join('node_modules', ...path);
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const check = async (name, args) => {
@@ -25,6 +26,7 @@ export async function runChecks(context, { vitestArgs }) {
     await check('types of the page', [tsc, '--noEmit', '-p', 'appliance/page']);
   }
   await check('lint and format', [modules('@biomejs', 'biome', 'bin', 'biome'), 'check']);
+  await servers;
   stdout.write('\n== tests\n');
   add(counts, await runVitest(context, vitestArgs));
   if (counts.skipped > 0) stdout.write(`${counts.skipped} skipped\n`);

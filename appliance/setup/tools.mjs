@@ -4,10 +4,11 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { runQuietly } from './child.mjs';
+import { commandPath } from './command-path.mjs';
 import { say } from './progress.mjs';
 
 const libraries = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
@@ -55,14 +56,7 @@ function isThere(tool) {
 }
 
 function inPath(command) {
-  return (process.env.PATH ?? '').split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, command), constants.X_OK);
-      return directory !== '';
-    } catch {
-      return false;
-    }
-  });
+  return commandPath(command) !== undefined;
 }
 
 /** `apt-get` with the rights it needs, or undefined. */
