@@ -1,5 +1,6 @@
 /** The door of the object store. */
 
 export { DirectoryStore } from './directory-store.ts';
-export type { ChangeOptions, ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
+export type { ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
 export { parseObjectKey } from './object-store.ts';
+export { type S3Options, S3Store } from './s3-store.ts';
