@@ -146,8 +146,8 @@ export class ImportWriter implements FragmentSink {
     const { done, taken, onTaken, endMsMax } = this.#head;
     if (overlaps(done, beginMs, endMs)) this.#alreadyThere++;
     else if (endMs > endMsMax) {
-      throw appError('failed_precondition', 'footage would reach into the time that the camera records now', {
-        hint: 'give an earlier time by --at',
+      throw appError('failed_precondition', `footage would reach beyond ${new Date(endMsMax).toISOString()}`, {
+        hint: 'what the camera records now is its own, and a file may not be twice as long as it says: give another --at',
       });
     } else if (overlaps(taken, beginMs, endMs)) {
       if (onTaken === 'refuse') throw takenError(beginMs, endMs);

@@ -1,0 +1,91 @@
+/**
+ * A file as a Matroska stream on a pipe: ffmpeg copies what can be kept and converts the rest. It runs at low priority and only as
+ * fast as its reader reads.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { formats, lastLine, type MediaFile, yieldToCameras } from './media-file.ts';
+
+export type Remux = {
+  /** The Matroska stream. */
+  readonly output: Readable;
+  /** Resolves when all children have ended. `isWhole`: none of them failed. */
+  readonly ended: Promise<{ readonly isWhole: boolean; readonly complaint: string | undefined }>;
+  kill(): void;
+};
+
+const errorTextMax = 2_000;
+const quiet = ['-hide_banner', '-nostdin', '-loglevel', 'error'];
+/** A transport stream may begin long before its first key frame: parameters are looked for in 20 s of it. */
+const patience = ['-analyzeduration', '20M', '-probesize', '50M'];
+const toMatroska = ['-map_metadata', '-1', '-map_chapters', '-1', '-f', 'matroska', 'pipe:1'];
+const toFragments = ['-f', 'mp4', '-movflags', 'empty_moov+delay_moov+frag_keyframe+default_base_moof', 'pipe:1'];
+
+/** Begins to remux a file; the caller reads `output` to its end or kills. */
+export function remux(file: MediaFile, options: { readonly path: string; readonly ffmpegPath: string }): Remux {
+  const { path, ffmpegPath } = options;
+  const stages = stagesOf(file, path).map((args) => [...quiet, ...args]);
+  let errors = '';
+  const children: ChildProcess[] = [];
+  const ends: Promise<boolean>[] = [];
+  let input: Readable | undefined;
+  for (const args of stages) {
+    const child = spawn(ffmpegPath, args, { stdio: [input ?? 'ignore', 'pipe', 'pipe'] });
+    yieldToCameras(child.pid);
+    // The next child has the pipe; ours is only in its way.
+    input?.destroy();
+    input = child.stdout ?? undefined;
+    child.stderr?.on('data', (chunk: Buffer) => {
+      errors = (errors + chunk.toString()).slice(-errorTextMax);
+    });
+    ends.push(
+      new Promise((resolve) => {
+        child.once('error', (error) => {
+          errors += `${error.message}\n`;
+          resolve(false);
+        });
+        child.once('close', (code) => resolve(code === 0));
+      }),
+    );
+    children.push(child);
+  }
+  return {
+    output: input as Readable,
+    ended: Promise.all(ends).then((wholes) => ({
+      isWhole: wholes.every((isWhole) => isWhole),
+      complaint: errors.trim() === '' ? undefined : lastLine(errors, path),
+    })),
+    kill: () => {
+      for (const child of children) child.kill('SIGKILL');
+    },
+  };
+}
+
+/**
+ * One child, or two: Matroska wants the description of AAC before its first frame, which a transport stream tells only with
+ * it. Fragmented MP4 can wait for that and goes through a pipe.
+ */
+export function stagesOf(file: MediaFile, path: string): string[][] {
+  const input = ['-format_whitelist', formats, '-protocol_whitelist', 'file', ...patience, '-i', `file:${path}`];
+  const maps = file.tracks.flatMap(({ index }) => ['-map', `0:${index}`]);
+  const codecs = file.tracks.flatMap((track, i) => codecArgs(track, i));
+  const aac = file.tracks.flatMap(({ codec, how }, i) => (codec === 'aac' && how === 'copy' ? [i] : []));
+  if (!file.isTransportStream || aac.length === 0) return [[...input, ...maps, ...codecs, ...toMatroska]];
+  const filters = aac.flatMap((i) => [`-bsf:${i}`, 'aac_adtstoasc']);
+  return [
+    [...input, ...maps, ...codecs, ...filters, ...toFragments],
+    ['-f', 'mp4', '-i', 'pipe:0', '-map', '0', '-c', 'copy', ...toMatroska],
+  ];
+}
+
+function codecArgs({ kind, codec, how, nalLengthBytes }: MediaFile['tracks'][number], i: number): string[] {
+  if (how === 'copy') {
+    // Our NAL units have lengths of four bytes; others are taken apart and put together anew by the muxer.
+    const isOdd = codec === 'h264' && nalLengthBytes !== undefined && nalLengthBytes !== 4;
+    return [`-c:${i}`, 'copy', ...(isOdd ? [`-bsf:${i}`, 'h264_mp4toannexb'] : [])];
+  }
+  if (kind === 'audio') return [`-c:${i}`, 'aac', `-b:${i}`, '128k'];
+  const keys = [`-force_key_frames:${i}`, 'expr:gte(t,n_forced*2)'];
+  return [`-c:${i}`, 'libx264', '-preset', 'veryfast', '-crf', '21', `-pix_fmt:${i}`, 'yuv420p', ...keys];
+}
