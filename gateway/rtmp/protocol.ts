@@ -155,7 +155,8 @@ export class RtmpProtocol extends (NodeMediaRtmp as NodeMediaRtmpClass) {
           max: rtmpLimits.chunkStreamsMax,
         });
       }
-      if (fmt !== 0) throw appError('data_loss', 'chunk stream begins without a full head', { cid, fmt });
+      // Type 1 lacks the stream's id alone: librtmp begins its control messages so.
+      if (fmt > 1) throw appError('data_loss', 'chunk stream begins without a full head', { cid, fmt });
       packet = freshPacket(cid);
       this.inPackets.set(cid, packet);
     }
