@@ -19,6 +19,7 @@ import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
 import { parseImportHead } from '../import/index.ts';
 import { JournalPlaces, LedgerFile, ledgerEpoch } from '../record/index.ts';
+import { RtmpListener, type RtmpListenerOptions, RtmpSession } from '../rtmp/index.ts';
 import { RtspSession, readTurnMs, SharedReads, unwatchedTurnMs } from '../rtsp/index.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { IngestStream } from './ingest-stream.ts';
@@ -30,7 +31,7 @@ export type IngestDeps = {
   readonly registry: Registry;
   /** 0 <= value < 1 */
   readonly random: () => number;
-  /** How a source is reached; RTSP sessions when absent. */
+  /** How a source is reached; RTSP and RTMP sessions when absent. */
   readonly openSource?: (planned: PlannedSource) => SourceSession;
 };
 
@@ -41,9 +42,22 @@ export type IngestOptions = {
   readonly syncPeriodMs: number;
   /** Where connections to cameras may lead; anywhere when absent. */
   readonly addresses?: AddressPolicy;
+  /** Where publishers arrive; without it this process takes none. */
+  readonly rtmp?: RtmpListenerOptions | undefined;
 };
 
 const tickMs = 500;
+
+/** What a publisher's stream is told where no port is open for it. */
+const takesNone: SourceSession = {
+  run: () =>
+    Promise.resolve({
+      reason: 'no-publisher',
+      message: 'this server takes no RTMP publishers',
+      hint: 'set rtmp.enabled to true and restart Weir',
+      isRetryable: false,
+    }),
+};
 
 export class Ingest {
   readonly #deps: IngestDeps;
@@ -54,6 +68,7 @@ export class Ingest {
   readonly #streams = new Map<string, IngestStream>();
   readonly #server: LaneServer;
   readonly #metrics: IngestMetrics;
+  readonly #listener: RtmpListener | undefined;
   readonly #openSource: (planned: PlannedSource) => SourceSession;
   readonly #importsRunning = { count: 0 };
   #ledger: LedgerFile | undefined;
@@ -61,7 +76,7 @@ export class Ingest {
 
   constructor(deps: IngestDeps, options: IngestOptions) {
     const { clock, log, registry, random } = deps;
-    const { addresses = new AddressPolicy({ networks: [] }), paths, name, syncPeriodMs } = options;
+    const { addresses = new AddressPolicy({ networks: [] }), paths, name, rtmp, syncPeriodMs } = options;
     this.#deps = deps;
     this.#options = options;
     this.#places = new JournalPlaces(
@@ -102,12 +117,23 @@ export class Ingest {
         placeFaults: () => this.#places.faults.length,
       },
     );
-    const reads = new SharedReads({ clock }, { turnMs: () => (this.#server.stats.lanes > 0 ? readTurnMs : unwatchedTurnMs) });
-    const open = ({ source, streamId, cameraId }: PlannedSource) => {
-      if (source.kind === 'rtmp') throw appError('unimplemented', 'publishers are not taken yet', { streamId });
-      return new RtspSession({ clock, log: log.child({ streamId, cameraId }), random }, { source, reads, addresses });
+    const reads = new SharedReads(
+      { clock },
+      { turnMs: () => (this.#server.stats.lanes > 0 ? readTurnMs : unwatchedTurnMs) },
+    );
+    const listener = rtmp === undefined ? undefined : new RtmpListener({ clock, log, random, reads }, rtmp);
+    this.#listener = listener;
+    const open = ({ source, streamId, cameraId }: PlannedSource): SourceSession => {
+      const ofSource = { clock, log: log.child({ streamId, cameraId }), random };
+      if (source.kind === 'rtsp') return new RtspSession(ofSource, { source, reads, addresses });
+      return listener === undefined ? takesNone : new RtmpSession({ ...ofSource, listener }, { source });
     };
     this.#openSource = deps.openSource ?? open;
+  }
+
+  /** The port where publishers arrive; undefined where this process takes none. */
+  get rtmpPort(): number | undefined {
+    return this.#listener?.port;
   }
 
   /**
@@ -127,6 +153,7 @@ export class Ingest {
     this.#ledger = this.#lifetime.own(new LedgerFile({ clock, log }, { directory, epoch }));
     await this.#server.start();
     this.#lifetime.own(this.#server);
+    if (this.#listener !== undefined) await this.#lifetime.own(this.#listener).start();
     this.#lifetime.defer(() => this.#closeStreams([...this.#streams.keys()], 'shutdown'));
     this.#lifetime.defer(
       clock.every(tickMs, () => {
