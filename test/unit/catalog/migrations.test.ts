@@ -25,6 +25,16 @@ async function laterMigrations(): Promise<string> {
   return folder;
 }
 
+/** The first of the release's migrations, as an earlier release had them. */
+async function earlierMigrations(count: number): Promise<string> {
+  const folder = join(await temporaryDirectory(), 'migrations');
+  cpSync(releaseMigrations, folder, { recursive: true });
+  const journalPath = join(folder, 'meta', '_journal.json');
+  const journal = JSON.parse(readFileSync(journalPath, 'utf8'));
+  writeFileSync(journalPath, JSON.stringify({ ...journal, entries: journal.entries.slice(0, count) }));
+  return folder;
+}
+
 test('a file is made from nothing, with the schema version in it', async () => {
   const { path } = await openTestCatalog();
   const sqlite = new Database(path, { readonly: true });
@@ -79,4 +89,40 @@ test('the plan file is private, and is only written when something changed', asy
   expect(wrote).toEqual([true, false]);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ version: 2, sources: [], devices: [] });
+});
+
+test('cameras of a catalog without sources get a main one, and what was not recorded is live only', async () => {
+  const path = join(await temporaryDirectory(), 'catalog.sqlite');
+  const first = await openTestCatalog({ path, migrationsFolder: await earlierMigrations(2) });
+  await first.catalog.close();
+  const sqlite = new Database(path);
+  const insert = sqlite.prepare(
+    `INSERT INTO cameras VALUES (?, ?, 'rtsp', ?, 'udp', 'any', 'sealed-user', 'sealed-password', ?, ?, 5000, 1, 3, 10, 20)`,
+  );
+  insert.run('kept', 'Kept', 'rtsp://192.0.2.1/', 1, 48);
+  insert.run('off', 'Off', 'rtsp://192.0.2.2/', 0, 48);
+  insert.run('ring', 'Ring', 'rtsp://192.0.2.3/', 1, 0);
+  sqlite.close();
+
+  const { catalog } = await openTestCatalog({ path });
+
+  const cameras = catalog.tables.cameras.list();
+  expect(
+    cameras.map(({ id, sources }) => [id, sources.main.recording.mode, sources.main.recording.retentionHours]),
+  ).toEqual([
+    ['kept', 'continuous', 48],
+    ['off', 'live', 48],
+    ['ring', 'live', 168],
+  ]);
+  expect(cameras[0]).toMatchObject({
+    credentials: { username: 'sealed-user', password: 'sealed-password' },
+    sources: {
+      main: { source: { kind: 'rtsp', url: 'rtsp://192.0.2.1/', transport: 'udp', tls: 'any' } },
+      sub: undefined,
+    },
+    bytesMax: 5_000,
+    onvif: undefined,
+    revision: 3,
+  });
+  expect(existsSync(`${path}.v2`)).toBe(true);
 });
