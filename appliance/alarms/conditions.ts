@@ -238,8 +238,11 @@ function keeperSubject(code: string): Condition['subject'] {
       return { kind: 'clock', id: 'clock', name: 'clock of this machine' };
     case 'files-unreadable':
     case 'taking-in-fails':
+    case 'journal-away':
+    case 'making-room-fails':
       return { kind: 'disk', id: 'journal', name: 'journal' };
     case 'bytes-lost':
+    case 'footage-given-up':
       return { kind: 'store', id: 'footage', name: 'footage' };
     case 'holds-unreadable':
       return { kind: 'site', id: 'holds', name: 'list of holds' };

@@ -173,6 +173,17 @@ const keeperRules = {
     one: 'keeps what was removed',
     many: 'stores keep what was removed',
   },
+  'footage-given-up': {
+    ...{ ...keeper, holdMs: 0, family: 'footage-given-up', severity: 'critical' },
+    one: 'footage was removed before it was stored',
+    many: 'footage was removed before it was stored',
+  },
+  'journal-away': { ...keeper, family: 'journal', severity: 'critical', one: 'is away', many: 'journals are away' },
+  'making-room-fails': {
+    ...{ ...keeper, family: 'making-room', severity: 'error' },
+    one: 'old footage cannot be removed',
+    many: 'old footage cannot be removed',
+  },
   'taking-in-fails': {
     ...keeper,
     family: 'taking-in',

@@ -7,7 +7,7 @@
 import { unlink } from 'node:fs/promises';
 import { must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { errnoOf } from '../base/errors.ts';
+import { errnoOf, isAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Gap, IndexChange, IndexWriter, LedgerEntry, NewGap, Span, StoredSegment } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
@@ -61,34 +61,37 @@ export class GapLedger {
     });
   }
 
-  /** Reads new lines; `update` makes rows of them, when the files they speak of were taken in. */
+  /** Reads new lines; `apply` makes rows of them, when the files they speak of were taken in. */
   async read(): Promise<void> {
     const pages = await readLedgerPages(this.#stateDirectory, (file) => this.#index.ledger.cursorOf(file));
+    if (pages.length > 0) {
+      this.#index.transaction((change) => {
+        for (const page of pages) this.#takeIn(change, page);
+      });
+    }
     for (const page of pages) {
-      this.#takeIn(page);
       if (page.badLines > 0)
         this.#log.warn('ledger lines are not readable', { file: page.file, badLines: page.badLines });
       if (page.isFinished) await this.#forget(page);
     }
   }
 
-  /** Brings the rows of all streams with news up to date. */
-  update(): void {
-    if (this.#stale.size === 0) return;
-    const due = this.#index.ledger.streams().filter((stream) => this.#stale.has(stream.streamId));
-    for (const { streamKey, streamId, state, settledMs } of due) {
-      const ledger: StreamLedger = {
-        streamKey,
-        streamId,
-        state: parsed(state),
-        settledMs,
-        entries: this.#index.ledger.linesOf(streamKey),
-      };
-      if (state !== undefined || ledger.entries.length > 0)
-        this.#index.transaction((change) => this.#recompute(change, ledger));
-      this.#stale.delete(streamId);
+  /** Changes rows, and brings the gaps of all streams with news up to date, in one transaction. */
+  apply<T>(changes: (change: IndexChange) => T): T {
+    let result: T;
+    try {
+      result = this.#index.transaction((change) => {
+        const answer = changes(change);
+        this.#update(change);
+        return answer;
+      });
+    } catch (error) {
+      // Footage gets its rows although its gaps cannot be told: what has no row is not stored either.
+      if (!isDatabaseFailure(error)) this.#index.transaction(changes);
+      throw error;
     }
     this.#stale.clear();
+    return result;
   }
 
   /**
@@ -158,16 +161,24 @@ export class GapLedger {
     });
   }
 
-  #takeIn(page: LedgerPage): void {
-    this.#index.transaction((change) => {
-      for (const entry of page.entries) {
-        const { line } = entry;
-        this.#stale.add(line.streamId);
-        if (line.kind === 'loss') this.#addLoss(change, { ...line, detail: line.detail, origin: 'loss' });
-        else addUnlessRepeated(change, entry);
-      }
-      change.ledger.setCursor(page.file, page.cursor);
-    });
+  #takeIn(change: IndexChange, page: LedgerPage): void {
+    for (const entry of page.entries) {
+      const { line } = entry;
+      this.#stale.add(line.streamId);
+      if (line.kind === 'loss') this.#addLoss(change, { ...line, detail: line.detail, origin: 'loss' });
+      else addUnlessRepeated(change, entry);
+    }
+    change.ledger.setCursor(page.file, page.cursor);
+  }
+
+  #update(change: IndexChange): void {
+    if (this.#stale.size === 0) return;
+    for (const { streamKey, streamId, state, settledMs } of change.ledger.streams()) {
+      if (!this.#stale.has(streamId)) continue;
+      const entries = change.ledger.linesOf(streamKey);
+      if (state === undefined && entries.length === 0) continue;
+      this.#recompute(change, { streamKey, streamId, state: parsed(state), settledMs, entries });
+    }
   }
 
   #addLoss(change: IndexChange, loss: NewGap & { readonly streamId: string }): void {
@@ -223,6 +234,10 @@ export class GapLedger {
       endMs = Math.min(endMs, state.sinceMs);
     }
   }
+}
+
+function isDatabaseFailure(error: unknown): boolean {
+  return isAppError(error) && 'sqlite' in error.context;
 }
 
 function parsed(state: string | undefined): LedgerState {

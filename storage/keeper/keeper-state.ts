@@ -12,13 +12,17 @@ export type KeeperProblem = {
     | 'clock-doubt'
     | 'limit-short'
     | 'bytes-lost'
+    /** Removed before the store had it, since no place was left. */
+    | 'footage-given-up'
+    | 'journal-away'
     | 'holds-unreadable'
     /** Each for itself: everything else goes on. */
     | 'files-unreadable'
     | 'files-unstorable'
     | 'bytes-undeletable'
     | 'taking-in-fails'
-    | 'storing-fails';
+    | 'storing-fails'
+    | 'making-room-fails';
   /** Lower-case sentence with the facts. */
   readonly message: string;
   readonly hint: string | undefined;

@@ -14,8 +14,7 @@ export type KeeperFigures = {
   readonly clockDoubt: ClockDoubt | undefined;
   /** Bytes that limits still lack, by reason. */
   readonly shortBytes: Readonly<Record<string, number>>;
-  readonly lostSegments: number;
-  /** Of files and objects that fail for themselves alone. */
+  /** Of files and objects that fail for themselves alone, or that had to go. */
   readonly refused: readonly (KeeperProblem | undefined)[];
 };
 
@@ -55,14 +54,7 @@ export class Problems {
   }
 }
 
-function problemsOf({
-  store,
-  rebuildReason,
-  clockDoubt,
-  shortBytes,
-  lostSegments,
-  refused,
-}: KeeperFigures): KeeperProblem[] {
+function problemsOf({ store, rebuildReason, clockDoubt, shortBytes, refused }: KeeperFigures): KeeperProblem[] {
   const problems = refused.filter((problem) => problem !== undefined);
   const { state, message = 'the object store is away', hint, sinceMs } = store;
   if (state === 'away' || state === 'another') problems.push({ code: `store-${state}`, message, hint, sinceMs });
@@ -87,14 +79,6 @@ function problemsOf({
       code: 'limit-short',
       message: `${bytes} bytes over the limit: ${reason}`,
       hint: 'Release holds or give more room.',
-      sinceMs: undefined,
-    });
-  }
-  if (lostSegments > 0) {
-    problems.push({
-      code: 'bytes-lost',
-      message: `the bytes of ${lostSegments} segments are nowhere`,
-      hint: 'Run `weir check`.',
       sinceMs: undefined,
     });
   }

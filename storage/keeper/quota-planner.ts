@@ -34,6 +34,8 @@ export type QuotaPlace = {
   /** Room now plus what is already on its way out. */
   readonly freeBytes: number;
   readonly reserveBytes: number;
+  /** Footage that is nowhere else goes only when less than this is free: what recorders need until the next look. */
+  readonly unstoredReserveBytes: number;
 };
 
 export type QuotaInput = {
@@ -91,18 +93,27 @@ export function planRemovals<Segment extends Candidate>(
   }
   if (input.localBytesMax !== undefined) {
     const over = { bytes: input.localBytes, bytesMax: input.localBytesMax };
-    plan.removeOver('local-bytes', input.streams, over, (segment) => segment.location === 'local');
+    plan.removeOver('local-bytes', input.streams, over, { counts: isUnstored, mayGo: isUnstored });
   }
   for (const place of input.places) {
-    const over = { bytes: place.reserveBytes, bytesMax: place.freeBytes };
-    plan.removeOver(
-      'disk-full',
-      input.streams,
-      over,
-      (segment) => place.locations.includes(segment.location) && !(segment.location === 'local' && isInSpare(segment)),
-    );
+    const counts = (segment: Segment) =>
+      place.locations.includes(segment.location) && !(isUnstored(segment) && isInSpare(segment));
+    const { reserveBytes, unstoredReserveBytes, freeBytes: bytesMax } = place;
+    if (place.locations.includes('stored')) {
+      const mayGo = (segment: Segment) => counts(segment) && !isUnstored(segment);
+      plan.removeOver('disk-full', input.streams, { bytes: reserveBytes, bytesMax }, { counts, mayGo });
+    }
+    if (place.locations.includes('local')) {
+      plan.removeOver('disk-full', input.streams, { bytes: unstoredReserveBytes, bytesMax }, { counts, mayGo: counts });
+    }
   }
   return plan.result();
+}
+
+const everything = { counts: () => true, mayGo: () => true };
+
+function isUnstored(segment: Candidate): boolean {
+  return segment.location === 'local';
 }
 
 /** Room a disk should keep: every open file may still grow to its full size, and a part of the disk is never ours. */
@@ -161,20 +172,22 @@ class Plan<Segment extends Candidate> {
     reason: RemovalReason,
     streams: readonly QuotaStream[],
     over: { readonly bytes: number; readonly bytesMax: number },
-    isThere: (segment: Segment) => boolean = () => true,
+    /** What lies there, and what of it may be removed. */
+    { counts, mayGo }: { counts(segment: Segment): boolean; mayGo(segment: Segment): boolean } = everything,
   ): void {
     const streamIds = new Set(streams.map((stream) => stream.streamId));
-    const isOurs = (segment: Segment) => streamIds.has(segment.streamId) && isThere(segment);
     let excess = over.bytes - over.bytesMax;
-    for (const { segment } of this.#removals) if (isOurs(segment)) excess -= segment.byteLength;
+    for (const { segment } of this.#removals) {
+      if (streamIds.has(segment.streamId) && counts(segment)) excess -= segment.byteLength;
+    }
     if (excess <= 0) return;
     for (const segment of merged([...streamIds].map((streamId) => this.#walk(streamId)))) {
-      if (!isOurs(segment)) continue;
+      if (!mayGo(segment)) continue;
       if (!this.#remove(segment, reason)) return;
       excess -= segment.byteLength;
       if (excess <= 0) return;
     }
-    this.#shortBytes[reason] = (this.#shortBytes[reason] ?? 0) + excess;
+    this.#shortBytes[reason] = Math.max(this.#shortBytes[reason] ?? 0, excess);
   }
 
   /** False when the plan is as long as it may be. */

@@ -15,13 +15,14 @@ import {
 } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
 import { segmentFileName } from '../model/segment.ts';
-import { findFinished, removeFile, type Space } from './finished-files.ts';
+import type { Space } from './finished-files.ts';
+import type { KeeperProblem } from './keeper-state.ts';
+import type { LocalFiles } from './local-files.ts';
 import { planRemovals, type QuotaPlace, type QuotaPlan, type QuotaStream, reserveBytesOf } from './quota-planner.ts';
 import { Refusals } from './refusals.ts';
 import type { StoreGate } from './store-gate.ts';
 
 export type RetentionOptions = {
-  readonly finishedDirectories: readonly string[];
   /** All cameras together; undefined: as much as the disks take. */
   readonly bytesMax: number | undefined;
   /** Files that the store does not have yet. */
@@ -34,9 +35,12 @@ export type DiskState = {
   readonly isClockTrusted: boolean;
   /** False while rows are still missing: then only full disks are a reason to remove. */
   readonly isIndexWhole: boolean;
+  /** The store takes files, however slowly. */
+  readonly isStoreTaking: boolean;
   /** Files being written, by stream. */
   readonly openFiles: ReadonlyMap<string, number>;
-  readonly journal: Space;
+  /** Undefined: it is not there. */
+  readonly journal: Space | undefined;
   /** Undefined: the store has no bound, or is away. */
   readonly store: Space | undefined;
 };
@@ -45,6 +49,10 @@ export type DiskState = {
 const removalsAtOnce = 500;
 const pageRows = 200;
 const garbageAtOnce = 100;
+/** Of a disk's reserve, what is kept free even of footage that is nowhere else: 30 s of cameras at 4 Mb/s. */
+const unstoredReservePart = 0.25;
+/** People are told of footage that was given up for so long. */
+const givenUpToldMs = 3_600_000;
 
 export class Retention {
   readonly #clock: Clock;
@@ -52,14 +60,15 @@ export class Retention {
   readonly #index: IndexWriter;
   readonly #gate: StoreGate;
   readonly #options: RetentionOptions;
-  readonly #onLocalGone: (fileName: string) => void;
-  readonly #isInSpare: (fileName: string) => boolean;
+  readonly #files: LocalFiles;
   /** Garbage that cannot be deleted, by its row. */
   readonly refused: Refusals<number>;
   /** When each garbage row was first seen, on the monotonic clock: a step of the wall clock shortens no reader's time. */
   readonly #seenMs = new Map<number, number>();
   readonly #refusedBytes = new Map<number, number>();
   #lastPlan: Pick<QuotaPlan<StoredSegment>, 'shortBytes'> = { shortBytes: {} };
+  /** Footage that was stored nowhere and had to go. */
+  #givenUp: { readonly segments: number; readonly sinceMs: number; readonly lastMonotonicMs: number } | undefined;
 
   constructor(
     dependencies: {
@@ -67,9 +76,7 @@ export class Retention {
       readonly log: Log;
       readonly index: IndexWriter;
       readonly gate: StoreGate;
-      readonly onLocalGone: (fileName: string) => void;
-      /** True for files in spare journal directories: they lie on other disks. */
-      readonly isInSpare: (fileName: string) => boolean;
+      readonly files: LocalFiles;
     },
     options: RetentionOptions,
   ) {
@@ -77,8 +84,7 @@ export class Retention {
     this.#log = dependencies.log;
     this.#index = dependencies.index;
     this.#gate = dependencies.gate;
-    this.#onLocalGone = dependencies.onLocalGone;
-    this.#isInSpare = dependencies.isInSpare;
+    this.#files = dependencies.files;
     this.#options = options;
     this.refused = new Refusals<number>(dependencies, {
       code: 'bytes-undeletable',
@@ -98,10 +104,26 @@ export class Retention {
     this.#refusedBytes.clear();
   }
 
-  /** Bytes that the journal's disk lacks, counting what is on its way out. */
-  journalShortBytes(disk: DiskState): number {
-    const [journal] = this.#places(disk);
-    return journal === undefined ? 0 : Math.max(0, journal.reserveBytes - journal.freeBytes);
+  /** Bytes that the journal's disk lacks, counting what is on its way out: of its reserve, and of that for recorders alone. */
+  journalNeeds(disk: DiskState): { readonly shortBytes: number; readonly unstoredShortBytes: number } {
+    const journal = this.#places(disk).find(({ locations }) => locations.includes('local'));
+    const { reserveBytes = 0, unstoredReserveBytes = 0, freeBytes = 0 } = journal ?? {};
+    return {
+      shortBytes: Math.max(0, reserveBytes - freeBytes),
+      unstoredShortBytes: Math.max(0, unstoredReserveBytes - freeBytes),
+    };
+  }
+
+  /** Told for an hour after the last time. */
+  get givenUp(): KeeperProblem | undefined {
+    const givenUp = this.#givenUp;
+    if (givenUp === undefined || this.#clock.monotonicMs() - givenUp.lastMonotonicMs > givenUpToldMs) return undefined;
+    return {
+      code: 'footage-given-up',
+      message: `${givenUp.segments} segments were removed before they could be stored`,
+      hint: givenUpHint,
+      sinceMs: givenUp.sinceMs,
+    };
   }
 
   /** Plans and removes rows. Returns how many, and whether there is more to do at once. */
@@ -115,12 +137,13 @@ export class Retention {
         holds: this.#holds(undefined, disk),
         bytesMax: disk.isIndexWhole ? this.#options.bytesMax : undefined,
         localBytes: this.#index.queries.segments.backlog().bytes,
-        localBytesMax: this.#options.localBytesMax,
+        // What the store takes sooner or later is not removed for its place in a queue.
+        localBytesMax: disk.isStoreTaking ? undefined : this.#options.localBytesMax,
         places: this.#places(disk),
         removalsMax: removalsAtOnce,
       },
       (streamId, fromMs) => this.#index.queries.segments.oldestFrom(streamId, fromMs, pageRows),
-      (segment) => this.#isInSpare(segmentFileName(segment)),
+      (segment) => this.#files.isInSpare(segmentFileName(segment)),
     );
     this.#sayShort(plan.shortBytes);
     if (plan.removals.length === 0) return { removed: 0, isMore: false };
@@ -132,6 +155,7 @@ export class Retention {
       if (plan.removals.some(({ reason }) => isUrgent(reason))) change.segments.hurryGarbage();
     });
     this.#log.info('footage removed', { segments: plan.removals.length, reasons: countReasons(plan.removals) });
+    this.#sayGivenUp(plan.removals.filter(({ segment, reason }) => segment.location === 'local' && isUrgent(reason)));
     return { removed: plan.removals.length, isMore: plan.isCutOff };
   }
 
@@ -186,7 +210,7 @@ export class Retention {
       try {
         for (const garbage of due) if (await this.#isDeleted(garbage)) gone.push(garbage);
       } finally {
-        this.#forgetGarbage(gone);
+        await this.#forgetGarbage(gone);
       }
       deleted += gone.length;
       last = page.at(-1)?.garbageId ?? last;
@@ -233,7 +257,7 @@ export class Retention {
   /** False when only this one cannot be deleted. @throws AppError  the store is away */
   async #isDeleted(garbage: Garbage): Promise<boolean> {
     try {
-      await this.#gate.ask((store) => store.delete(garbage.objectKey));
+      await this.#gate.ask((store) => store.delete(garbage.objectKey, { isSyncedLater: true }));
       await this.#deleteLocal(garbage);
       return true;
     } catch (error) {
@@ -248,8 +272,10 @@ export class Retention {
     this.#refusedBytes.set(garbage.garbageId, garbage.byteLength);
   }
 
-  #forgetGarbage(gone: readonly Garbage[]): void {
+  /** What is forgotten must not come back with a power loss. */
+  async #forgetGarbage(gone: readonly Garbage[]): Promise<void> {
     if (gone.length === 0) return;
+    await this.#gate.ask(async (store) => store.sync?.());
     this.#index.transaction((change) => {
       for (const { garbageId } of gone) change.segments.forgetGarbage(garbageId);
     });
@@ -261,9 +287,8 @@ export class Retention {
   }
 
   async #deleteLocal(garbage: Garbage): Promise<void> {
-    const { streamId, fileName } = garbage;
-    await removeFile(await findFinished(this.#options.finishedDirectories, { streamId, name: fileName }));
-    this.#onLocalGone(fileName);
+    const { streamId, fileName: name } = garbage;
+    await this.#files.remove({ streamId, name });
   }
 
   /** A hold that lapsed by a clock that may be wrong protects its footage, whatever else asks for room. */
@@ -288,23 +313,36 @@ export class Retention {
     // What cannot be deleted gives no room.
     const stayingBytes = [...this.#refusedBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
     const leavingBytes = this.#index.garbage.garbageTotals().bytes - stayingBytes;
-    const isShared = store?.device === journal.device;
-    const reserveOf = (totalBytes: number, files: number) =>
-      this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes, openFiles: files });
-    const places: QuotaPlace[] = [
-      {
-        name: 'journal',
-        locations: isShared ? ['local', 'stored'] : ['local'],
-        freeBytes: journal.freeBytes + (isShared ? leavingBytes : 0),
-        reserveBytes: reserveOf(journal.totalBytes, open),
-      },
-    ];
-    if (store === undefined || isShared) return places;
-    const freeBytes = store.freeBytes + leavingBytes;
-    return [
-      ...places,
-      { name: 'store', locations: ['stored'], freeBytes, reserveBytes: reserveOf(store.totalBytes, 0) },
-    ];
+    const placeOf = (name: string, space: Space, files: number) => {
+      const reserveBytes =
+        this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes: space.totalBytes, openFiles: files });
+      const unstoredReserveBytes = Math.floor(reserveBytes * unstoredReservePart);
+      return { name, freeBytes: space.freeBytes, reserveBytes, unstoredReserveBytes };
+    };
+    const places: QuotaPlace[] = [];
+    const isShared = journal !== undefined && store?.device === journal.device;
+    if (journal !== undefined) {
+      const place = placeOf('journal', journal, open);
+      const freeBytes = place.freeBytes + (isShared ? leavingBytes : 0);
+      places.push({ ...place, freeBytes, locations: isShared ? ['local', 'stored'] : ['local'] });
+    }
+    if (store !== undefined && !isShared) {
+      const place = placeOf('store', store, 0);
+      places.push({ ...place, freeBytes: place.freeBytes + leavingBytes, locations: ['stored'] });
+    }
+    return places;
+  }
+
+  #sayGivenUp(removals: readonly { readonly segment: StoredSegment; readonly reason: RemovalReason }[]): void {
+    if (removals.length === 0) return;
+    const lastMonotonicMs = this.#clock.monotonicMs();
+    const { segments = 0, sinceMs = this.#clock.wallMs() } = this.givenUp === undefined ? {} : (this.#givenUp ?? {});
+    this.#givenUp = { segments: segments + removals.length, sinceMs, lastMonotonicMs };
+    this.#log.error('footage was removed that was stored nowhere else', {
+      segments: removals.length,
+      reasons: countReasons(removals),
+      hint: givenUpHint,
+    });
   }
 
   #sayShort(shortBytes: QuotaPlan<StoredSegment>['shortBytes']): void {
@@ -321,6 +359,9 @@ export class Retention {
     }
   }
 }
+
+const givenUpHint =
+  'The object store is away, or slower than the cameras, and no journal directory has room. Look at the store; give more room.';
 
 function countReasons(removals: readonly { readonly reason: RemovalReason }[]): Partial<Record<RemovalReason, number>> {
   const counts: Partial<Record<RemovalReason, number>> = {};

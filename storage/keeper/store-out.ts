@@ -1,15 +1,16 @@
 /**
- * Hands taken-in files to the object store, oldest first, and lets local copies go: object durable -> row says stored -> local
- * file removed -> row says so. While the store is away nothing is lost and nothing is tried twice in a row.
+ * Hands taken-in files to the object store, oldest first, and lets local copies go: objects durable -> rows say stored -> local
+ * files removed. What was put within a second or two shares one sync of the store and one transaction. While the store is away
+ * nothing is lost and nothing is tried twice in a row.
  */
 
 import { AssertionError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { IndexWriter, StoredSegment } from '../index/index.ts';
+import type { IndexChange, IndexWriter, StoredSegment } from '../index/index.ts';
 import { segmentFileName } from '../model/segment.ts';
-import { findFinished, removeFile } from './finished-files.ts';
+import type { LocalFiles } from './local-files.ts';
 import { Refusals } from './refusals.ts';
 import type { StoreGate } from './store-gate.ts';
 
@@ -17,54 +18,61 @@ import type { StoreGate } from './store-gate.ts';
 const putsAtOnce = 4;
 /** Rows of one transaction. */
 const batchRows = 64;
+/** A batch ends after so long, so that a slow store's work is on record soon. */
+const batchMs = 2_000;
+
+type Outcome =
+  | { readonly kind: 'stored' }
+  /** The file moved, or its row went: to be looked at again. */
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'lost' | 'unreachable' | 'failed'; readonly error: unknown };
 
 export class StoreOut {
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #index: IndexWriter;
   readonly #gate: StoreGate;
-  readonly #finishedDirectories: readonly string[];
-  readonly #onLocalGone: (fileName: string) => void;
-  /** Rows whose only copy is not where it should be: an alarm, looked at again after a restart and by `check`. */
-  readonly #lost = new Set<number>();
+  readonly #files: LocalFiles;
+  readonly #hotBytesMax: number;
+  /** Rows whose only copy is not where it should be: an alarm. Looked at again, since a disk may come back. */
+  readonly lost: Refusals<number>;
   /** Files that the store or the journal's disk refuses, by row. */
   readonly refused: Refusals<number>;
   #isStarted = false;
 
+  /** @param options.hotBytesMax  of local copies that are kept after the store has them */
   constructor(
     dependencies: {
       readonly clock: Clock;
       readonly log: Log;
       readonly index: IndexWriter;
       readonly gate: StoreGate;
-      readonly onLocalGone: (fileName: string) => void;
+      readonly files: LocalFiles;
     },
-    options: { readonly finishedDirectories: readonly string[] },
+    options: { readonly hotBytesMax: number },
   ) {
+    this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
     this.#gate = dependencies.gate;
-    this.#onLocalGone = dependencies.onLocalGone;
-    this.#finishedDirectories = options.finishedDirectories;
+    this.#files = dependencies.files;
+    this.#hotBytesMax = options.hotBytesMax;
     this.refused = new Refusals<number>(dependencies, {
       code: 'files-unstorable',
       what: 'finished files cannot be stored',
       hint: 'Look at the disk of the journal and at the rights of the file. It stays where it is and is tried again.',
     });
-  }
-
-  /** Rows whose bytes are nowhere. */
-  get lost(): number {
-    return this.#lost.size;
+    this.lost = new Refusals<number>(dependencies, {
+      code: 'bytes-lost',
+      what: 'segments have their bytes nowhere',
+      hint: 'Their files disappeared from the journal before they were stored. Run `weir check`.',
+    });
   }
 
   /** The index was replaced: row numbers mean nothing any more. */
   forgetAll(): void {
-    this.#lost.clear();
+    this.lost.clear();
     this.refused.clear();
-  }
-
-  #localPathOf(segment: StoredSegment): Promise<string> {
-    return findFinished(this.#finishedDirectories, { streamId: segment.streamId, name: segmentFileName(segment) });
   }
 
   /** True when the store is there and is the one that holds our objects; a new store is adopted by an index without one. */
@@ -105,31 +113,33 @@ export class StoreOut {
    */
   async storeSome(): Promise<number> {
     const due = this.#index.queries.segments
-      .notStored(batchRows + this.#lost.size + this.refused.size)
-      .filter(({ segmentId }) => !this.#lost.has(segmentId) && this.refused.isDue(segmentId));
+      .notStored(batchRows + this.lost.size + this.refused.size)
+      .filter(({ segmentId }) => this.lost.isDue(segmentId) && this.refused.isDue(segmentId));
+    const untilMs = this.#clock.monotonicMs() + batchMs;
+    const stored: StoredSegment[] = [];
     const failures: { readonly segment: StoredSegment; readonly error: unknown }[] = [];
-    let stored = 0;
-    for (let first = 0; first < due.length; first += putsAtOnce) {
-      const group = due.slice(first, first + putsAtOnce);
-      const outcomes = await Promise.allSettled(group.map((segment) => this.#store(segment)));
-      const done = group.filter((_, i) => isDurable(outcomes[i]));
-      if (done.length > 0) {
-        this.#index.transaction((change) => {
-          for (const { segmentId } of done) change.segments.markStored(segmentId);
-        });
+    try {
+      for (let first = 0; first < due.length && this.#clock.monotonicMs() < untilMs; first += putsAtOnce) {
+        const group = due.slice(first, first + putsAtOnce);
+        const outcomes = await Promise.all(group.map((segment) => this.#put(segment)));
+        for (const [i, segment] of group.entries()) {
+          const outcome = outcomes[i];
+          if (outcome?.kind === 'stored') stored.push(segment);
+          else if (outcome?.kind === 'lost') this.lost.add(segment.segmentId, segment.objectKey, outcome.error);
+          else if (outcome?.kind === 'unreachable')
+            this.refused.add(segment.segmentId, segment.objectKey, outcome.error);
+          else if (outcome?.kind === 'failed') {
+            await this.#throwIfStoreFails(outcome.error);
+            failures.push({ segment, error: outcome.error });
+          }
+        }
       }
-      for (const { segmentId } of done) this.refused.delete(segmentId);
-      stored += done.length;
-      for (const [i, outcome] of outcomes.entries()) {
-        const segment = group[i];
-        if (outcome.status === 'fulfilled' || segment === undefined) continue;
-        await this.#throwIfStoreFails(outcome.reason);
-        failures.push({ segment, error: outcome.reason });
-      }
+    } finally {
+      await this.#settle(stored);
     }
-    if (stored === 0 && failures.length > 1) throw toAppError(failures[0]?.error);
+    if (stored.length === 0 && failures.length > 1) throw toAppError(failures[0]?.error);
     for (const { segment, error } of failures) this.refused.add(segment.segmentId, segment.objectKey, error);
-    return stored;
+    return stored.length;
   }
 
   /** Bytes of local copies that the store has as well. */
@@ -138,29 +148,48 @@ export class StoreOut {
     return segments.localFiles().bytes - segments.backlog().bytes;
   }
 
-  /** Lets the oldest stored local copies go until the rest fits the hot budget. */
-  async releaseLocal(hotBytesMax: number): Promise<void> {
+  /** Lets the oldest stored local copies go until the rest fits. */
+  async releaseLocal(hotBytesMax = this.#hotBytesMax): Promise<void> {
     for (;;) {
-      const excess = this.hotBytes - hotBytesMax;
-      if (excess <= 0) return;
-      const due = this.#index.queries.segments.keptLocalAndStored(batchRows);
-      if (due.length === 0) return;
-      let left = excess;
-      const gone = due.filter((segment) => {
-        const isOver = left > 0;
-        left -= segment.byteLength;
-        return isOver;
+      const gone = this.#index.transaction((change) => this.#release(change, hotBytesMax));
+      if (gone.length === 0) return;
+      await this.#removeFiles(gone);
+    }
+  }
+
+  /** Objects become durable, rows say so, and local copies beyond the hot budget go: one sync, one transaction. */
+  async #settle(stored: readonly StoredSegment[]): Promise<void> {
+    if (stored.length === 0) return;
+    await this.#gate.ask(async (store) => store.sync?.());
+    const gone = this.#index.transaction((change) => {
+      for (const { segmentId } of stored) change.segments.markStored(segmentId);
+      return this.#release(change, this.#hotBytesMax);
+    });
+    for (const { segmentId } of stored) {
+      this.refused.delete(segmentId);
+      this.lost.delete(segmentId);
+    }
+    await this.#removeFiles(gone);
+  }
+
+  /** The row first: a file that stays behind is found by taking in, which removes it; a row without its file is a worry. */
+  #release(change: IndexChange, hotBytesMax: number): readonly StoredSegment[] {
+    let left = this.hotBytes - hotBytesMax;
+    if (left <= 0) return [];
+    const gone = change.queries.segments.keptLocalAndStored(batchRows).filter((segment) => {
+      const isOver = left > 0;
+      left -= segment.byteLength;
+      return isOver;
+    });
+    for (const { segmentId } of gone) change.segments.markNotLocal(segmentId);
+    return gone;
+  }
+
+  async #removeFiles(segments: readonly StoredSegment[]): Promise<void> {
+    for (const segment of segments) {
+      await this.#files.remove(fileOf(segment)).catch((error: unknown) => {
+        this.#log.warn('local copy cannot be removed', { objectKey: segment.objectKey, error: toAppError(error) });
       });
-      // One that cannot be removed is found again by taking in, which tries it once more.
-      for (const segment of gone) {
-        await removeFile(await this.#localPathOf(segment)).catch((error: unknown) => {
-          this.#log.warn('local copy cannot be removed', { objectKey: segment.objectKey, error: toAppError(error) });
-        });
-      }
-      this.#index.transaction((change) => {
-        for (const { segmentId } of gone) change.segments.markNotLocal(segmentId);
-      });
-      for (const segment of gone) this.#onLocalGone(segmentFileName(segment));
     }
   }
 
@@ -176,28 +205,33 @@ export class StoreOut {
       });
   }
 
-  /** True when the object is durable now; false when there is nothing to store. */
-  async #store(segment: StoredSegment): Promise<boolean> {
+  async #put(segment: StoredSegment): Promise<Outcome> {
     try {
-      const path = await this.#localPathOf(segment);
-      await this.#gate.ask((store) => store.putFile(segment.objectKey, path));
-      return true;
+      const path = await this.#files.find(fileOf(segment));
+      if (path === undefined) return await this.#withoutFile(segment);
+      await this.#gate.ask((store) => store.putFile(segment.objectKey, path, { isSyncedLater: true }));
+      return { kind: 'stored' };
     } catch (error) {
-      if (!isAppError(error, 'not_found')) throw error;
+      return isAppError(error, 'not_found') ? { kind: 'changed' } : { kind: 'failed', error };
     }
-    // A crash of an older release, or a person, took the file: the object may be there all the same.
+  }
+
+  /** A crash of an older release, or a person, took the file: the object may be there all the same. */
+  async #withoutFile(segment: StoredSegment): Promise<Outcome> {
     const object = await this.#gate.ask((store) => store.stat(segment.objectKey));
-    if (object?.byteLength === segment.byteLength) return true;
-    this.#lost.add(segment.segmentId);
-    this.#log.error('bytes of a segment are nowhere', {
-      streamId: segment.streamId,
-      objectKey: segment.objectKey,
-      hint: 'Its file disappeared from the journal before it was stored. Run `weir check`.',
-    });
-    return false;
+    if (object?.byteLength === segment.byteLength) return { kind: 'stored' };
+    const [missing] = await this.#files.missing();
+    const isThere = (await this.#files.find(fileOf(segment))) !== undefined;
+    if (isThere || this.#index.queries.segments.byId(segment.segmentId)?.location !== 'local') {
+      return { kind: 'changed' };
+    }
+    const { objectKey } = segment;
+    if (missing === undefined) return { kind: 'lost', error: appError('data_loss', 'no such file', { objectKey }) };
+    const error = appError('unavailable', 'journal directory is not there', { directory: missing, objectKey });
+    return { kind: 'unreachable', error };
   }
 }
 
-function isDurable(outcome: PromiseSettledResult<boolean> | undefined): boolean {
-  return outcome?.status === 'fulfilled' && outcome.value;
+function fileOf(segment: StoredSegment): { readonly streamId: string; readonly name: string } {
+  return { streamId: segment.streamId, name: segmentFileName(segment) };
 }

@@ -7,14 +7,15 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { type AppError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { IndexWriter, Span } from '../index/index.ts';
+import type { IndexChange, IndexWriter, Span } from '../index/index.ts';
 import { type RecoveredFile, readSegment, recoverOpenDirectory } from '../journal/index.ts';
 import { fragmentEndMs } from '../model/fragment.ts';
 import { limits } from '../model/limits.ts';
 import { isImported } from '../model/run.ts';
 import { objectKey, type Segment } from '../model/segment.ts';
-import { type FinishedFile, listFinished, moveFile, removeFile, statFile } from './finished-files.ts';
+import { type FinishedFile, moveFile, removeFile, statFile } from './finished-files.ts';
 import type { GapLedger } from './gap-ledger.ts';
+import type { LocalFiles } from './local-files.ts';
 import { Refusals } from './refusals.ts';
 
 export type TakeInResult = {
@@ -29,6 +30,16 @@ export type TakeInResult = {
 /** A span of a run. */
 export type RunPart = Span & { readonly runId: string };
 
+type ReadFile = { readonly file: FinishedFile; readonly segment: Segment };
+
+type Inserted = {
+  readonly taken: number;
+  /** Files that the index cannot hold. */
+  readonly refused: readonly { readonly file: FinishedFile; readonly failure: AppError }[];
+  /** Files whose rows say that they are gone. */
+  readonly leftovers: readonly FinishedFile[];
+};
+
 /** Files of one transaction: a minute of 60 cameras. Small enough that a request does not wait for it. */
 const batchFiles = 64;
 
@@ -38,33 +49,27 @@ export class TakeIn {
   readonly #index: IndexWriter;
   readonly #ledger: GapLedger;
   readonly #isRing: (streamId: string, part: RunPart) => boolean;
-  readonly #finishedDirectories: readonly string[];
+  readonly #files: LocalFiles;
   /** Files that cannot be read or moved, by path. */
   readonly refused: Refusals<string>;
-  /** Names of files that have a row; they stay as long as the hot budget lets them. */
-  readonly #known = new Set<string>();
-  /** Names of files in spare journal directories. */
-  #inSpares: ReadonlySet<string> = new Set();
   /** Files that are in a ring, as far as they are still there, by name. */
   #inRing = new Map<string, RunPart>();
 
-  constructor(
-    dependencies: {
-      readonly clock: Clock;
-      readonly log: Log;
-      readonly index: IndexWriter;
-      readonly ledger: GapLedger;
-      /** True when nobody wanted any moment of that part to be recorded. */
-      readonly isRing: (streamId: string, part: RunPart) => boolean;
-    },
-    options: { readonly finishedDirectories: readonly string[] },
-  ) {
+  constructor(dependencies: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly index: IndexWriter;
+    readonly ledger: GapLedger;
+    readonly files: LocalFiles;
+    /** True when nobody wanted any moment of that part to be recorded. */
+    readonly isRing: (streamId: string, part: RunPart) => boolean;
+  }) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
     this.#ledger = dependencies.ledger;
     this.#isRing = dependencies.isRing;
-    this.#finishedDirectories = options.finishedDirectories;
+    this.#files = dependencies.files;
     this.refused = new Refusals<string>(dependencies, {
       code: 'files-unreadable',
       what: 'finished files cannot be taken in',
@@ -72,34 +77,21 @@ export class TakeIn {
     });
   }
 
-  /** Forgets which files have rows: after the index was replaced. */
+  /** The index was replaced. */
   forgetAll(): void {
-    this.#known.clear();
     this.#inRing.clear();
-  }
-
-  /** True when the file lay in a spare journal directory at the last look. */
-  isInSpare(name: string): boolean {
-    return this.#inSpares.has(name);
-  }
-
-  /** To be called when a file was removed. */
-  forget(name: string): void {
-    this.#known.delete(name);
   }
 
   /** Takes in what is new, at most one batch, and trims the rings. */
   async tick(): Promise<TakeInResult> {
-    const outcomes = await Promise.allSettled(this.#finishedDirectories.map((directory) => listFinished(directory)));
-    const listings = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
-    this.#inSpares = new Set(listings.slice(1).flatMap((listing) => listing.map((file) => file.name)));
-    const files = listings.flat().filter((file) => !this.#known.has(file.name));
+    const { files: all, failures } = await this.#files.list();
+    const files = all.filter((file) => !this.#files.isTaken(file.name));
     const fresh = files.filter((file) => !this.#inRing.has(file.name));
     const paths = new Set(files.map((file) => file.path));
     this.refused.keepOnly((path) => paths.has(path));
     const due = fresh.filter((file) => this.refused.isDue(file.path));
     const batch = due.slice(0, batchFiles);
-    const segments: { readonly file: FinishedFile; readonly segment: Segment }[] = [];
+    const segments: ReadFile[] = [];
     for (const file of batch) {
       const segment = await this.#read(file);
       if (segment === undefined) continue;
@@ -111,11 +103,12 @@ export class TakeIn {
     const ring = files.filter((file) => this.#inRing.has(file.name));
     const names = new Set(ring.map((file) => file.name));
     for (const name of this.#inRing.keys()) if (!names.has(name)) this.#inRing.delete(name);
-    const taken = await this.#insert(segments);
+    const left = due.length - batch.length;
+    const taken = await this.#insert(segments, { isLast: left === 0 });
     const trimmed = await this.#trimRings(ring);
     // What the other directories have was taken in; the broken one is to be told.
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw toAppError(outcome.reason);
-    return { taken, left: due.length - batch.length, ...trimmed };
+    for (const failure of failures) throw toAppError(failure);
+    return { taken, left, ...trimmed };
   }
 
   async #read(file: FinishedFile): Promise<Segment | undefined> {
@@ -165,36 +158,14 @@ export class TakeIn {
     });
   }
 
-  async #insert(read: readonly { readonly file: FinishedFile; readonly segment: Segment }[]): Promise<number> {
-    if (read.length === 0) return 0;
-    const refused: { readonly file: FinishedFile; readonly failure: AppError }[] = [];
-    const leftovers: FinishedFile[] = [];
-    const taken = this.#index.transaction((change) => {
-      let inserted = 0;
-      for (const { file, segment } of read) {
-        if (change.segments.isGarbage(objectKey({ ...segment, beginServerMs: beginOf(segment) }))) continue;
-        try {
-          const { segmentId, isNew } = change.segments.insert(segment, {
-            location: 'local',
-            takenInMs: this.#clock.wallMs(),
-          });
-          const row = change.queries.segments.byId(segmentId);
-          if (row === undefined) continue;
-          // Its removal was not durable before a power loss: the object is, so the file may go again.
-          if (!isNew && row.location === 'stored' && !row.isLocal) leftovers.push(file);
-          if (isNew) this.#ledger.onTakenIn(change, row);
-          if (isNew) inserted++;
-        } catch (error) {
-          if (!isAppError(error, 'failed_precondition')) throw error;
-          refused.push({ file, failure: error });
-        }
-      }
-      return inserted;
-    });
-    for (const { file } of read) this.#known.add(file.name);
+  /** Gaps follow with the last batch: before it they would speak of files that are only not read yet. */
+  async #insert(read: readonly ReadFile[], { isLast }: { readonly isLast: boolean }): Promise<number> {
+    const insert = (change: IndexChange) => this.#insertAll(change, read);
+    const { taken, refused, leftovers } = isLast ? this.#ledger.apply(insert) : this.#index.transaction(insert);
+    for (const { file } of read) this.#files.setTaken(file.name);
     for (const file of leftovers) {
       await removeFile(file.path).then(
-        () => this.#known.delete(file.name),
+        () => this.#files.forget(file.name),
         (error: unknown) => this.refused.add(file.path, file.path, error),
       );
     }
@@ -204,10 +175,36 @@ export class TakeIn {
     return taken;
   }
 
+  #insertAll(change: IndexChange, read: readonly ReadFile[]): Inserted {
+    const refused: { readonly file: FinishedFile; readonly failure: AppError }[] = [];
+    const leftovers: FinishedFile[] = [];
+    let taken = 0;
+    for (const { file, segment } of read) {
+      if (change.segments.isGarbage(objectKey({ ...segment, beginServerMs: beginOf(segment) }))) continue;
+      try {
+        const { segmentId, isNew } = change.segments.insert(segment, {
+          location: 'local',
+          takenInMs: this.#clock.wallMs(),
+        });
+        const row = change.queries.segments.byId(segmentId);
+        if (row === undefined) continue;
+        // Its removal was interrupted, or was not durable before a power loss: the object is, so the file may go again.
+        if (!isNew && row.location === 'stored' && !row.isLocal) leftovers.push(file);
+        if (!isNew) continue;
+        this.#ledger.onTakenIn(change, row);
+        taken++;
+      } catch (error) {
+        if (!isAppError(error, 'failed_precondition')) throw error;
+        refused.push({ file, failure: error });
+      }
+    }
+    return { taken, refused, leftovers };
+  }
+
   async #putAside(file: FinishedFile, failure: AppError): Promise<void> {
     const target = join(file.directory, '..', 'damaged', file.streamId, file.name);
     await moveFile(file.path, target);
-    this.#known.delete(file.name);
+    this.#files.forget(file.name);
     this.#log.error('segment file cannot be taken into the index', {
       path: target,
       reason: failure.message,

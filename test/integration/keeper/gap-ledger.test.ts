@@ -39,7 +39,7 @@ async function createLedger() {
     async tell(...lines: LedgerLine[]) {
       await appendFile(join(directory, '1-0.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
       await ledger.read();
-      ledger.update();
+      ledger.apply(() => {});
     },
     /** A whole segment of the run is taken in. */
     takeIn(seed: string, sequence: number, atMs: number, fragments = 30) {
@@ -51,12 +51,11 @@ async function createLedger() {
         fragments,
       });
       counter += fragments;
-      index.transaction((change) => {
+      ledger.apply((change) => {
         const { segmentId } = change.segments.insert(segment, { location: 'stored', takenInMs: atMs });
         const row = change.queries.segments.byId(segmentId);
         if (row !== undefined) ledger.onTakenIn(change, row);
       });
-      ledger.update();
     },
     rows: () =>
       index.queries.gaps

@@ -181,7 +181,11 @@ test('local files over their limit go, stored ones do not', () => {
 
 test('a disk that gets full frees what lies on it', () => {
   const all = minutesOf('a', 20).map((each, i): Candidate => ({ ...each, location: i < 10 ? 'stored' : 'local' }));
-  const place = { name: 'store', locations: ['stored'] as const, freeBytes: 2 * megabyte, reserveBytes: 5 * megabyte };
+  const [freeBytes, reserveBytes] = [2 * megabyte, 5 * megabyte];
+  const place = {
+    ...{ name: 'store', freeBytes, reserveBytes, unstoredReserveBytes: reserveBytes },
+    locations: ['stored'] as const,
+  };
 
   expect(plan(all, { places: [place] }).removals.map(({ segment }) => segment)).toEqual(all.slice(0, 3));
   expect(plan(all, { places: [{ ...place, locations: ['local'] }] }).removals.map(({ segment }) => segment)).toEqual(
@@ -190,9 +194,32 @@ test('a disk that gets full frees what lies on it', () => {
   expect(plan(all, { places: [{ ...place, freeBytes: 9 * megabyte }] }).removals).toEqual([]);
 });
 
+test('footage that is nowhere else stays until recorders need its room, and goes oldest first then', () => {
+  const all = minutesOf('a', 20).map((each, i): Candidate => ({ ...each, location: i < 10 ? 'stored' : 'local' }));
+  const journal = {
+    ...{ name: 'journal', reserveBytes: 8 * megabyte, unstoredReserveBytes: 2 * megabyte },
+    locations: ['local'] as const,
+  };
+  const shared = { ...journal, locations: ['local', 'stored'] as const };
+
+  const roomy = plan(all, { places: [{ ...journal, freeBytes: 3 * megabyte }] });
+  const full = plan(all, { places: [{ ...journal, freeBytes: 0.5 * megabyte }] });
+  const sharedRoomy = plan(all, { places: [{ ...shared, freeBytes: 0 }] });
+  const sharedFull = plan(all, { places: [{ ...shared, freeBytes: -9 * megabyte }] });
+
+  expect([roomy.removals, roomy.shortBytes]).toEqual([[], {}]);
+  expect(full.removals.map(({ segment }) => segment)).toEqual(all.slice(10, 12));
+  expect(sharedRoomy.removals.map(({ segment }) => segment)).toEqual(all.slice(0, 8));
+  expect(sharedFull.removals.map(({ segment }) => segment)).toEqual(all.slice(0, 11));
+});
+
 test('an impossible limit removes everything it may, ends, and says what is lacking', () => {
   const all = minutesOf('a', 20);
-  const place = { name: 'journal', locations: ['stored'] as const, freeBytes: 0, reserveBytes: 10 ** 15 };
+  const [freeBytes, reserveBytes] = [0, 10 ** 15];
+  const place = {
+    ...{ name: 'journal', freeBytes, reserveBytes, unstoredReserveBytes: reserveBytes },
+    locations: ['stored'] as const,
+  };
 
   const { removals, shortBytes } = plan(all, { places: [place] });
 

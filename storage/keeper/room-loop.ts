@@ -1,0 +1,110 @@
+/**
+ * The room loop: what is too much goes, or moves. It waits for no store, since a recorder waits for no disk: copies of what is
+ * stored go first, then files move to spare directories, and only then rows are removed, oldest first.
+ */
+
+import { toAppError } from '../base/errors.ts';
+import type { ClockWatch } from './clock-watch.ts';
+import { type Space, spaceOf } from './finished-files.ts';
+import type { IndexLife } from './index-life.ts';
+import type { JournalRelief } from './journal-relief.ts';
+import type { Problems } from './problems.ts';
+import type { Recovery } from './recovery.ts';
+import type { DiskState, Retention } from './retention.ts';
+import type { StoreGate } from './store-gate.ts';
+import type { StoreOut } from './store-out.ts';
+
+type Dependencies = {
+  readonly life: IndexLife;
+  readonly clockWatch: ClockWatch;
+  readonly gate: StoreGate;
+  readonly recovery: Recovery;
+  readonly relief: JournalRelief;
+  /** Of the store, as it was last seen. */
+  readonly storeSpace: () => Space | undefined;
+  readonly storeOut: StoreOut;
+  readonly retention: Retention;
+  readonly problems: Problems;
+  /** Something was removed; with `isMore`, there is more to remove at once. */
+  readonly onRemoved: (outcome: { readonly isMore: boolean }) => void;
+};
+
+export class RoomLoop {
+  readonly #deps: Dependencies;
+  readonly #journal: string;
+  #space: Space | undefined;
+
+  /** @param options.journal  `finished` of the preferred journal directory */
+  constructor(dependencies: Dependencies, options: { readonly journal: string }) {
+    this.#deps = dependencies;
+    this.#journal = options.journal;
+  }
+
+  /** Room where the journal lies, at the last look; undefined while it is not there. */
+  get space(): Space | undefined {
+    return this.#space;
+  }
+
+  async tick(): Promise<void> {
+    const { life, problems, retention } = this.#deps;
+    if (!life.isOpen) return;
+    await this.#measure();
+    await this.#releaseHot();
+    await this.#relieve();
+    if (problems.has('holds-unreadable')) await life.restoreHolds();
+    if (!problems.has('holds-unreadable')) this.#removeDue();
+    await retention.deleteDueLocal();
+  }
+
+  /** A journal that is not there, an unmounted disk, stops nothing: what lies elsewhere is stored and removed as ever. */
+  async #measure(): Promise<void> {
+    const { problems } = this.#deps;
+    try {
+      this.#space = await spaceOf(this.#journal);
+      problems.end('journal-away');
+    } catch (error) {
+      this.#space = undefined;
+      problems.begin('journal-away', {
+        message: `the journal directory cannot be looked at: ${toAppError(error).message}`,
+        hint: 'Is its disk mounted? What was recorded there is stored when it is back; recording goes on where it can.',
+      });
+    }
+  }
+
+  /** Copies of what the store has go before anything that is nowhere else, even while the store is away. */
+  async #releaseHot(): Promise<void> {
+    const { retention, storeOut } = this.#deps;
+    const { shortBytes } = retention.journalNeeds(this.#disk());
+    const { hotBytes } = storeOut;
+    if (shortBytes === 0 || hotBytes === 0) return;
+    await storeOut.releaseLocal(Math.max(0, hotBytes - shortBytes));
+    await this.#measure();
+  }
+
+  async #relieve(): Promise<void> {
+    const { retention, relief } = this.#deps;
+    const { unstoredShortBytes } = retention.journalNeeds(this.#disk());
+    if (unstoredShortBytes === 0 || this.#space === undefined) return;
+    if ((await relief.move(unstoredShortBytes, this.#space)) > 0) await this.#measure();
+  }
+
+  #removeDue(): void {
+    const { retention, onRemoved } = this.#deps;
+    // More than one plan only when it was cut off: each frees what it can, and garbage is deleted in between.
+    const { removed, isMore } = retention.removeDue(this.#disk());
+    if (removed > 0) onRemoved({ isMore });
+  }
+
+  #disk(): DiskState {
+    const { clockWatch, life, recovery, storeSpace, gate } = this.#deps;
+    const { state } = gate.health;
+    return {
+      isClockTrusted: clockWatch.isTrusted(),
+      isIndexWhole: life.isWhole,
+      isStoreTaking: state === 'well' || state === 'unknown',
+      openFiles: recovery.openFiles,
+      journal: this.#space,
+      store: storeSpace(),
+    };
+  }
+}

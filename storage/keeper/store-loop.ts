@@ -1,0 +1,74 @@
+/** The store loop: rows not stored =put=> object store; garbage that is due =delete=> gone; a lost index =fill=> whole. */
+
+import type { Clock } from '../base/clock.ts';
+import type { IndexWriter } from '../index/index.ts';
+import type { ClockWatch } from './clock-watch.ts';
+import type { Space } from './finished-files.ts';
+import type { IndexLife } from './index-life.ts';
+import type { Retention } from './retention.ts';
+import type { StoreGate } from './store-gate.ts';
+import type { StoreOut } from './store-out.ts';
+
+/** Old gaps are forgotten, and the index's log is folded in, so often. */
+const housekeepingPeriodMs = 600_000;
+
+type Dependencies = {
+  readonly clock: Clock;
+  readonly index: IndexWriter;
+  readonly life: IndexLife;
+  readonly clockWatch: ClockWatch;
+  readonly gate: StoreGate;
+  readonly storeOut: StoreOut;
+  readonly retention: Retention;
+  /** Files that were there when the index was opened have rows. */
+  readonly isTakenIn: () => boolean;
+};
+
+export class StoreLoop {
+  readonly #deps: Dependencies;
+  #space: Space | undefined;
+  #dueHousekeepingMs = Number.NEGATIVE_INFINITY;
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** Room of the store at the last look; undefined while it is away, or where it has no bound. */
+  get space(): Space | undefined {
+    return this.#space;
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { life, gate, storeOut, isTakenIn, retention } = this.#deps;
+    if (!life.isOpen) return;
+    if (!(await storeOut.isReady())) {
+      this.#space = undefined;
+      return;
+    }
+    this.#space = await gate.ask((store) => store.space());
+    if (!life.isWhole && isTakenIn()) await life.fill({ signal, onBatch: () => this.#storeAll(signal) });
+    // First: a full store takes nothing before something was deleted.
+    await retention.deleteDue();
+    await this.#storeAll(signal);
+    gate.well();
+    this.#keepHouse();
+  }
+
+  /** Stores until nothing waits, which may take long where the store is slow: garbage has its turn in between. */
+  async #storeAll(signal: AbortSignal): Promise<void> {
+    const { gate, storeOut, retention } = this.#deps;
+    await storeOut.releaseLocal();
+    while (!signal.aborted && (await storeOut.storeSome()) > 0) {
+      gate.well();
+      await retention.deleteDue();
+    }
+  }
+
+  #keepHouse(): void {
+    const { clock, index, clockWatch, retention } = this.#deps;
+    if (clock.monotonicMs() < this.#dueHousekeepingMs) return;
+    this.#dueHousekeepingMs = clock.monotonicMs() + housekeepingPeriodMs;
+    if (clockWatch.isTrusted()) retention.forgetOldGaps();
+    index.checkpoint();
+  }
+}
