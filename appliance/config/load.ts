@@ -24,7 +24,7 @@ export type ConfigInput = {
 };
 
 /** Names in the environment that are ours but no key. */
-const otherVariables = ['WEIR_CONFIG'];
+const otherVariables = ['WEIR_CONFIG', 'WEIR_OBJECTS_S3_SECRET_KEY'];
 
 const pathKeys = new Set([
   'dataDirectory',
@@ -33,6 +33,8 @@ const pathKeys = new Set([
   'journal.directory',
   'journal.spareDirectories',
   'objects.directory',
+  'objects.s3.secretKeyFile',
+  'objects.s3.authorityFile',
   'siteKeyFile',
 ]);
 

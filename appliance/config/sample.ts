@@ -10,13 +10,16 @@ export function sampleFile(): string {
     '## Flags win over environment variables, those over this file, that over the defaults shown here.',
     '## A change takes effect at the next start unless the key says otherwise.',
   ];
-  let section = '';
+  let above: readonly string[] = [];
   for (const key of configKeys()) {
-    const [first = '', ...rest] = key.path;
-    const indent = rest.length > 0 ? '  ' : '';
+    const sections = key.path.slice(0, -1);
+    const indent = '  '.repeat(sections.length);
     lines.push('');
-    if (rest.length > 0 && first !== section) lines.push(`# ${first}:`);
-    section = rest.length > 0 ? first : '';
+    for (const [depth, name] of sections.entries()) {
+      const isOpen = above.slice(0, depth + 1).join('.') === sections.slice(0, depth + 1).join('.');
+      if (!isOpen) lines.push(`# ${'  '.repeat(depth)}${name}:`);
+    }
+    above = sections;
     lines.push(...wrap(key.facts.description, 112 - indent.length).map((line) => `##${indent} ${line}`));
     if (key.facts.changeNeeds === 'nothing') lines.push(`##${indent} Takes effect at once.`);
     lines.push(`##${indent} ${environmentName(key)}, --${flagName(key)}`);

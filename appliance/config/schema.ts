@@ -41,6 +41,10 @@ const publicUrl = z
     'must be an http:// or https:// URL',
   );
 
+const s3Endpoint = z
+  .string()
+  .refine(isEndpoint, 'must be an http:// or https:// URL without a path, as in https://minio.example.org:9000');
+
 /** A section of the file: unknown keys in it are refused, and it may be left out as a whole. */
 function section<T extends z.core.$ZodLooseShape>(shape: T) {
   return z.strictObject(shape).prefault({} as never);
@@ -49,6 +53,57 @@ function section<T extends z.core.$ZodLooseShape>(shape: T) {
 function key<T extends z.ZodType>(type: T, facts: KeyFacts): T {
   return type.meta(facts);
 }
+
+/** What it takes to reach a bucket. The secret key itself is no setting: it stands in a file or in one variable of the environment. */
+const s3Keys = {
+  endpoint: key(s3Endpoint.optional(), {
+    description: 'Where the S3 server answers.',
+    changeNeeds: 'restart',
+    example: 'https://minio.example.org:9000',
+  }),
+  bucket: key(z.string().min(3).max(63).optional(), {
+    description: 'Made at the first start where the access key may; without versions and object locks.',
+    changeNeeds: 'restart',
+    example: 'weir',
+  }),
+  region: key(z.string().min(1).max(64).default('us-east-1'), {
+    description: "The bucket's region; MinIO has us-east-1 unless it was told otherwise.",
+    changeNeeds: 'restart',
+  }),
+  prefix: key(
+    z
+      .string()
+      .regex(/^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*$/, 'must be empty or end with a slash, as in site-1/')
+      .max(256)
+      .default(''),
+    {
+      description: 'Before the name of each object, for a bucket that others use too.',
+      changeNeeds: 'restart',
+      example: 'site-1/',
+    },
+  ),
+  accessKey: key(z.string().min(1).max(256).optional(), {
+    description: 'May list the bucket and get, put and delete its objects.',
+    changeNeeds: 'restart',
+    example: 'weir',
+  }),
+  secretKeyFile: key(path.optional(), {
+    description:
+      'Holds the secret key, readable for Weir alone. Without it the environment variable WEIR_OBJECTS_S3_SECRET_KEY is used.',
+    changeNeeds: 'restart',
+    example: '/etc/weir/s3-secret',
+  }),
+  addressing: key(z.enum(['path', 'virtual-host']).default('path'), {
+    description:
+      'Where the name of the bucket stands: path host/bucket, virtual-host bucket.host. Hosts of Amazon always get the second.',
+    changeNeeds: 'restart',
+  }),
+  authorityFile: key(path.optional(), {
+    description: "PEM of the authority of the server's certificate, where that is not one that the system trusts.",
+    changeNeeds: 'restart',
+    example: '/etc/weir/minio-ca.pem',
+  }),
+};
 
 const configFields = z.strictObject({
   dataDirectory: key(path.default('./data'), {
@@ -116,12 +171,18 @@ const configFields = z.strictObject({
     }),
   }),
   objects: section({
+    kind: key(z.enum(['directory', 's3']).default('directory'), {
+      description:
+        'Where finished segments are kept. directory: files on this machine. s3: a bucket of MinIO or of any S3; recordings wait in the journal while it is away.',
+      changeNeeds: 'restart',
+    }),
     directory: key(path.optional(), {
       description:
-        'Where finished segments are kept. Default: objects under the data directory. On the file system of the journal no byte is written twice.',
+        'For kind directory. Default: objects under the data directory. On the file system of the journal no byte is written twice.',
       changeNeeds: 'restart',
       example: '/mnt/archive',
     }),
+    s3: section(s3Keys),
   }),
   storage: section({
     bytesMax: key(byteCount.optional(), {
@@ -179,6 +240,12 @@ export const configSchema = configFields.superRefine((config, context) => {
     if (config.tls.certificateFile === undefined) refuse(['tls', 'certificateFile'], 'is needed for tls.mode files');
     if (config.tls.keyFile === undefined) refuse(['tls', 'keyFile'], 'is needed for tls.mode files');
   }
+  if (config.objects.kind === 's3') {
+    const { endpoint, bucket, accessKey } = config.objects.s3;
+    if (endpoint === undefined) refuse(['objects', 's3', 'endpoint'], 'is needed for objects.kind s3');
+    if (bucket === undefined) refuse(['objects', 's3', 'bucket'], 'is needed for objects.kind s3');
+    if (accessKey === undefined) refuse(['objects', 's3', 'accessKey'], 'is needed for objects.kind s3');
+  }
   if (config.tls.mode === 'plain' && !isLoopback(config.listen.address) && !config.tls.allowPlainBeyondLoopback) {
     refuse(['tls', 'mode'], 'may be plain on a loopback address only (listen.address 127.0.0.1)');
   }
@@ -230,6 +297,12 @@ function parseByteCount(text: string): number | undefined {
   const [, number = '', unit = '', binary = ''] = match;
   const power = unit === '' ? 0 : 'KMGT'.indexOf(unit.toUpperCase()) + 1;
   return Math.round(Number(number) * (binary === '' ? 1000 : 1024) ** power);
+}
+
+function isEndpoint(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && pathname === '/' && `${search}${username}${password}` === '';
 }
 
 function isTimeZone(name: string): boolean {

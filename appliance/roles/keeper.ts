@@ -5,7 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { check, Keeper, keeperRequests, registerKeeperMetrics } from '../../storage/keeper/index.ts';
 import { LaneServer } from '../../storage/lane/index.ts';
-import { DirectoryStore } from '../../storage/objects/index.ts';
+import { objectStoreOf, storeTimeoutMsOf } from './object-store.ts';
 import type { RoleContext } from './role-context.ts';
 
 export async function startKeeper(context: RoleContext): Promise<Closable> {
@@ -14,12 +14,13 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
-  const store = lifetime.own(new DirectoryStore({ log }, { directory: paths.objects }));
-  // Without its directory the store is away: files then stay here until it is back.
-  await store.start().catch((error: unknown) => log.error('object store cannot be used yet', { error }));
+  const store = lifetime.own(await objectStoreOf({ clock, log }, { config, paths, environment: process.env }));
   const { bytesMax, hotBytesMax } = config.storage;
   const keeper = lifetime.own(
-    new Keeper({ clock, log, store }, { paths, hotBytesMax, ...(bytesMax === undefined ? {} : { bytesMax }) }),
+    new Keeper(
+      { clock, log, store },
+      { paths, hotBytesMax, storeTimeoutMs: storeTimeoutMsOf(config), ...(bytesMax === undefined ? {} : { bytesMax }) },
+    ),
   );
   keeper.setPlan(start.plan);
   registerKeeperMetrics({ keeper, registry }, { wallMs: () => clock.wallMs() });

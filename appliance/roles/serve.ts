@@ -9,12 +9,12 @@ import { type AppError, isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { IndexReader } from '../../storage/index/index.ts';
 import { LaneClient } from '../../storage/lane/index.ts';
-import { DirectoryStore } from '../../storage/objects/index.ts';
 import { type FragmentRef, StreamReader } from '../../storage/reader/index.ts';
 import { FaultPage, Serve, type TlsMaterial } from '../admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
+import { objectStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
 import type { RoleContext } from './role-context.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
@@ -73,7 +73,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   const keeper = lane(context, lifetime, 'keeper').client;
   const index = lifetime.own(new IndexReader({ clock, log }, { path: paths.index }));
   await index.start();
-  const store = lifetime.own(new DirectoryStore({ log }, { directory: paths.objects }));
+  const store = lifetime.own(await objectStoreOf({ clock, log }, { config, paths, environment: process.env }));
   const readers: StreamReader[] = [];
   for (const { client } of lanes) {
     const reader = lifetime.own(new StreamReader({ clock, log, paths, index, store, watcher: client }));

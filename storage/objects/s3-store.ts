@@ -6,7 +6,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Client } from 'minio';
+import type { Client } from 'minio';
 import type { Clock } from '../base/clock.ts';
 import { appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -23,7 +23,8 @@ export type S3Options = {
   /** Before every key, `weir/`; empty for a bucket of our own. */
   readonly prefix: string;
   readonly accessKey: string;
-  readonly secretKey: string;
+  /** Asked for at the first use, and again after the server refused the keys: a file that was put right is taken. */
+  readonly readSecretKey: () => Promise<string>;
   /** Where the bucket's name stands: `host/bucket/key` or `bucket.host/key`. Amazon's own hosts always get the second. */
   readonly addressing: 'path' | 'virtual-host';
   /** The only authority that is trusted, PEM; undefined: those of the system. */
@@ -43,30 +44,16 @@ export class S3Store implements ObjectStore {
   readonly #log: Log;
   readonly #options: S3Options;
   readonly #connection: S3Connection;
-  readonly #client: Client;
+  #client: Client | undefined;
   readonly #facts: Readonly<Record<string, unknown>>;
 
   constructor(dependencies: { readonly clock: Clock; readonly log: Log }, options: S3Options) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#options = options;
-    const { protocol, hostname, port, host } = new URL(options.endpoint);
-    const isTls = protocol === 'https:';
+    const { protocol, host } = new URL(options.endpoint);
     const { authorityPem, idleMs = limits.s3IdleMs } = options;
-    this.#connection = new S3Connection(dependencies, { isTls, authorityPem, idleMs });
-    this.#client = new Client({
-      endPoint: hostname.replace(/^\[|\]$/g, ''),
-      ...(port === '' ? {} : { port: Number(port) }),
-      useSSL: isTls,
-      region: options.region,
-      pathStyle: options.addressing === 'path',
-      accessKey: options.accessKey,
-      secretKey: options.secretKey,
-      transportAgent: this.#connection.agent,
-      transport: this.#connection.transport,
-      // The keeper tries again, with delays of its own.
-      retryOptions: { disableRetry: true },
-    });
+    this.#connection = new S3Connection(dependencies, { isTls: protocol === 'https:', authorityPem, idleMs });
     this.#facts = { endpoint: host, bucket: options.bucket };
   }
 
@@ -77,7 +64,7 @@ export class S3Store implements ObjectStore {
       if ((await this.#readMark()) !== undefined) return;
     } catch (error) {
       if (!isAppError(error, 'unavailable') || error.context.s3Code !== 'NoSuchBucket') throw error;
-      await this.#asked(() => this.#client.makeBucket(bucket, region));
+      await this.#asked((client) => client.makeBucket(bucket, region));
       this.#log.info('bucket created', this.#facts);
     }
     const identity = randomBytes(16).toString('hex');
@@ -131,8 +118,8 @@ export class S3Store implements ObjectStore {
     if (length === 0) return new Uint8Array(0);
     const range = `bytes=${offset}-${offset + length - 1}`;
     return this.#asked(
-      async () => {
-        const answer = await this.#send('GET', name, { headers: { range } });
+      async (client) => {
+        const answer = await this.#send(client, 'GET', name, { headers: { range } });
         if (answer.status === 416) {
           answer.message.destroy();
           return new Uint8Array(0);
@@ -151,13 +138,14 @@ export class S3Store implements ObjectStore {
 
   async delete(key: string): Promise<void> {
     const name = this.#nameOf(key);
-    await this.#asked(() => this.#client.removeObject(this.#options.bucket, name), { objectKey: key });
+    await this.#asked((client) => client.removeObject(this.#options.bucket, name), { objectKey: key });
   }
 
   async *list(prefix: string): AsyncGenerator<ObjectInfo> {
     const { bucket, prefix: before } = this.#options;
-    const found = this.#client.listObjectsV2(bucket, `${before}${prefix}`, true);
+    const client = await this.#asked(async (ready) => ready);
     try {
+      const found = client.listObjectsV2(bucket, `${before}${prefix}`, true);
       for await (const item of found as AsyncIterable<{ readonly name?: string; readonly size: number }>) {
         const key = item.name?.slice(before.length);
         if (key !== undefined && isKey(key)) yield { key, byteLength: item.size };
@@ -185,8 +173,8 @@ export class S3Store implements ObjectStore {
   }
 
   async #readMark(): Promise<string | undefined> {
-    return this.#asked(async () => {
-      const answer = await this.#send('GET', `${this.#options.prefix}${markName}`);
+    return this.#asked(async (client) => {
+      const answer = await this.#send(client, 'GET', `${this.#options.prefix}${markName}`);
       if (answer.status === 200) return (await readAnswer(answer, markBytesMax)).toString('utf8').trim();
       const refused = await refusalOf(answer, this.#facts);
       if (refused.code === 'not_found') return undefined;
@@ -196,7 +184,7 @@ export class S3Store implements ObjectStore {
 
   async #putMark(text: string): Promise<void> {
     const { bucket, prefix } = this.#options;
-    await this.#asked(() => this.#client.putObject(bucket, `${prefix}${markName}`, Buffer.from(text)));
+    await this.#asked((client) => client.putObject(bucket, `${prefix}${markName}`, Buffer.from(text)));
   }
 
   /** Returns the ETag that the server gave it. */
@@ -205,8 +193,8 @@ export class S3Store implements ObjectStore {
     body: { readonly file: FileHandle; readonly byteLength: number },
   ): Promise<string | undefined> {
     return this.#asked(
-      async () => {
-        const answer = await this.#send('PUT', name, { body });
+      async (client) => {
+        const answer = await this.#send(client, 'PUT', name, { body });
         if (answer.status !== 200) throw await refusalOf(answer, this.#facts);
         await readAnswer(answer, limits.s3AnswerBytesMax);
         return answer.message.headers.etag;
@@ -217,8 +205,8 @@ export class S3Store implements ObjectStore {
 
   async #head(name: string): Promise<{ readonly byteLength: number; readonly etag: string | undefined } | undefined> {
     return this.#asked(
-      async () => {
-        const answer = await this.#send('HEAD', name);
+      async (client) => {
+        const answer = await this.#send(client, 'HEAD', name);
         if (answer.status !== 200 && answer.status !== 404) throw await refusalOf(answer, this.#facts);
         answer.message.resume();
         if (answer.status === 404) return undefined;
@@ -236,6 +224,7 @@ export class S3Store implements ObjectStore {
   }
 
   async #send(
+    client: Client,
     method: 'GET' | 'HEAD' | 'PUT',
     name: string,
     extras: {
@@ -244,18 +233,41 @@ export class S3Store implements ObjectStore {
     } = {},
   ): Promise<S3Answer> {
     const now = new Date(this.#clock.wallMs());
-    const url = await this.#client.presignedUrl(method, this.#options.bucket, name, signatureSeconds, {}, now);
+    const url = await client.presignedUrl(method, this.#options.bucket, name, signatureSeconds, {}, now);
     const isTransfer = extras.body !== undefined || extras.headers?.range !== undefined;
     const deadlineMs = isTransfer ? limits.s3TransferMsMax : limits.s3CallMsMax;
     return this.#connection.send({ method, url: new URL(url), deadlineMs, ...extras });
   }
 
-  async #asked<T>(question: () => Promise<T>, facts: Readonly<Record<string, unknown>> = {}): Promise<T> {
+  async #asked<T>(question: (client: Client) => Promise<T>, facts: Readonly<Record<string, unknown>> = {}): Promise<T> {
     try {
-      return await question();
+      this.#client ??= await this.#makeClient();
+      return await question(this.#client);
     } catch (error) {
-      throw toS3Error(error, { ...this.#facts, ...facts });
+      const failure = toS3Error(error, { ...this.#facts, ...facts });
+      if (failure.code === 'permission_denied') this.#client = undefined;
+      throw failure;
     }
+  }
+
+  async #makeClient(): Promise<Client> {
+    // 34 packages: loaded by those who have such a store.
+    const { Client } = await import('minio');
+    const { endpoint, region, addressing, accessKey, readSecretKey } = this.#options;
+    const { protocol, hostname, port } = new URL(endpoint);
+    return new Client({
+      endPoint: hostname.replace(/^\[|\]$/g, ''),
+      ...(port === '' ? {} : { port: Number(port) }),
+      useSSL: protocol === 'https:',
+      region,
+      pathStyle: addressing === 'path',
+      accessKey,
+      secretKey: await readSecretKey(),
+      transportAgent: this.#connection.agent,
+      transport: this.#connection.transport,
+      // The keeper tries again, with delays of its own.
+      retryOptions: { disableRetry: true },
+    });
   }
 }
 

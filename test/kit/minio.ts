@@ -128,7 +128,8 @@ export class Minio {
   storeOptions(changes: Partial<S3Options> & { readonly port?: number } = {}): S3Options {
     const { port = this.port, ...others } = changes;
     const endpoint = `http://127.0.0.1:${port}`;
-    return { endpoint, bucket, region, prefix: '', accessKey, secretKey, addressing: 'path', ...others };
+    const readSecretKey = async () => secretKey;
+    return { endpoint, bucket, region, prefix: '', accessKey, readSecretKey, addressing: 'path', ...others };
   }
 
   /** The maker's client, past our store. */

@@ -5,8 +5,7 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { createLog } from '../../../storage/base/log.ts';
 import type { CheckLevel, CheckResult } from '../../../storage/keeper/index.ts';
-import { DirectoryStore } from '../../../storage/objects/index.ts';
-import { pathsOf } from '../../roles/index.ts';
+import { objectStoreOf, pathsOf } from '../../roles/index.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addConfigFlags, configOf } from '../config-flags.ts';
 
@@ -28,11 +27,13 @@ export function addCheckCommand(program: Command, context: CommandContext): void
         .default('size'),
     );
   addConfigFlags(command, 'all').action(async (flags: { level: CheckLevel }) => {
-    const paths = pathsOf(await configOf(command, context.surroundings));
+    const config = await configOf(command, context.surroundings);
+    const paths = pathsOf(config);
     // Loaded when needed: the supervisor, which this program also is, has no use for a database.
     const { check } = await import('../../../storage/keeper/index.ts');
     const log = createLog({ level: 'silent' });
-    const store = new DirectoryStore({ log }, { directory: paths.objects });
+    const { environment } = context.surroundings;
+    const store = await objectStoreOf({ clock: systemClock, log }, { config, paths, environment });
     const result = await context.output.progress('checking', (tell) =>
       check(
         { clock: systemClock, log, store },
@@ -43,7 +44,7 @@ export function addCheckCommand(program: Command, context: CommandContext): void
           onProgress: ({ done, total, findings }) =>
             tell(`${done} of about ${total} looked at, ${findings === 0 ? 'nothing found' : `${findings} found`}`),
         },
-      ),
+      ).finally(() => store.close()),
     );
     context.output.result(result, () => linesOf(result));
     const alarms = result.findings.filter((finding) => finding.severity === 'alarm').length;
