@@ -2,7 +2,7 @@
 
 import { onvifLimits } from '../limits.ts';
 import { childOf, childrenOf, elementAt, escapeXml, readXml, textAt } from '../xml.ts';
-import { factsOfScopes, type ScopeFacts } from './scopes.ts';
+import { factsOfScopes, type ScopeFacts, scopesIn } from './scopes.ts';
 
 export type FoundDevice = ScopeFacts & {
   /** The device's own name for itself, the same on all its addresses: mostly `urn:uuid:`. */
@@ -55,16 +55,17 @@ export function matchesOf(
   const relatesTo = elementAt(envelope, 'Header', 'RelatesTo')?.text;
   // Some devices answer with a RelatesTo of their own making; without any it is no answer to us.
   if (relatesTo === undefined || (/^(urn:)?uuid:/i.test(relatesTo) && !from.messageIds.has(relatesTo))) return [];
-  return childrenOf(elementAt(envelope, 'Body', 'ProbeMatches'), 'ProbeMatch')
+  const body = childOf(envelope, 'Body');
+  // Some leave the list's element out.
+  return childrenOf(childOf(body, 'ProbeMatches') ?? body, 'ProbeMatch')
     .slice(0, 16)
     .flatMap((match) => {
       const endpoint = textAt(match, 'EndpointReference', 'Address');
       const urls = addressesOf(childOf(match, 'XAddrs')?.text ?? '', from.address);
       if (endpoint === undefined || urls.length === 0) return [];
-      const scopes = (childOf(match, 'Scopes')?.text ?? '').slice(0, 8_192).split(/\s+/);
       return {
         endpoint,
-        ...factsOfScopes(scopes),
+        ...factsOfScopes(scopesIn(childOf(match, 'Scopes')?.text ?? '')),
         urls,
         address: from.address,
       };

@@ -17,6 +17,17 @@ export function factsOfScopes(scopes: readonly string[]): ScopeFacts {
   };
 }
 
+/** Scopes of a list that white space separates. Some devices write a name with blanks into one: those belong to it. */
+export function scopesIn(text: string): string[] {
+  const scopes: string[] = [];
+  for (const part of text.slice(0, 8_192).split(/\s+/)) {
+    const last = scopes.pop();
+    if (last === undefined || part.includes('://')) scopes.push(...(last === undefined ? [] : [last]), part);
+    else scopes.push(`${last} ${part}`);
+  }
+  return scopes;
+}
+
 function firstOf(scopes: readonly string[], what: keyof ScopeFacts): string | undefined {
   const prefix = `onvif://www.onvif.org/${what}/`;
   const scope = scopes.find((text) => text.toLowerCase().startsWith(prefix));
