@@ -5,5 +5,6 @@ export type { FragmentSource, PlayableFragment, PlayableSegment, TimeRange } fro
 export { Hls, type HlsAnswer, type HlsRequest } from './hls/hls.ts';
 export { Images, type Picture, type PictureAtOptions, type PictureOptions, pictureWidths } from './images/images.ts';
 export { PictureDecoders } from './images/picture-decoders.ts';
+export { keyAlignedFragments } from './key-aligned.ts';
 export type { LeftOutTrack } from './playable-tracks.ts';
 export { type ShownGap, type Timeline, type TimelineGap, type TimelineInput, timelineOf } from './timeline.ts';

@@ -1,0 +1,85 @@
+/** Bounds of this room, each with how it was derived. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const rtspServerLimits = {
+  /** File descriptors of `serve` are 1,024 on a bare host, of which the page may take 800. */
+  connectionsMax: 200,
+  /** Of one address: another recorder that pulls a hundred streams is one address. */
+  connectionsPerAddressMax: 128,
+  /** Connections that have not shown who they are; one address may have a quarter of them. */
+  strangersMax: 64,
+  strangersPerAddressMax: 16,
+  /** A stranger's connection ends after so long: what a person needs to type a password into a player. */
+  strangerMs: 60_000,
+  /** From the connection to its first request, TLS included: ten round trips of a bad mobile network. */
+  firstRequestMs: 10_000,
+  /** Nothing at all from a reader, neither request nor receiver report, nor room in its socket: it is gone. */
+  sessionTimeoutMs: 60_000,
+  /** Requests that wait for the one before them: players send one at a time. */
+  requestsWaitingMax: 16,
+  /** Requests within `requestsPeriodMs`: a person who drags a slider makes 20 a second. */
+  requestsPerPeriodMax: 300,
+  requestsPeriodMs: 10_000,
+  /** What a reader may leave unread of answers while it plays nothing. */
+  answersBytesMax: 256 * KiB,
+  /** Permissions are asked about again while a reader plays: a token that was removed shows nothing after that. */
+  reaskMs: 10_000,
+
+  /** A whole RTP packet: with UDP and IPv6 heads it passes tunnels of 1,460 bytes. */
+  packetBytesMax: 1_400,
+  /** AU-size of AAC-hbr has 13 bits. */
+  aacFrameBytesMax: 8_191,
+  /** Whole-frame payloads (Opus): what a UDP packet and the length of an interleaved frame hold. */
+  wholeFrameBytesMax: 60_000,
+
+  /** Streams that are watched at a time: each has a lane and one kept GOP. */
+  feedsMax: 128,
+  /** A feed nobody watches stays so long: DESCRIBE, SETUP and PLAY of a player come one after another. */
+  feedLingerMs: 5_000,
+  /** A DESCRIBE waits so long for a camera to say what it sends. */
+  describeWaitMs: 4_000,
+  /** Readers wait so long for a camera that went away before they are told that it is over. */
+  sourceAwayMs: 15_000,
+  /** The GOP that a new reader begins with: 16 s at 4 Mb/s. A longer one is not kept: readers wait for its end. */
+  keptBytesMax: 8 * MiB,
+  keptUnitsMax: 4_000,
+  /** The lane behind a feed: serve stalls for 10 s at 12 Mb/s. */
+  laneBytesMax: 16 * MiB,
+
+  /** Waiting for one live reader: beyond it everything up to the next key frame is dropped. As much as it may begin with. */
+  readerBytesMax: 8 * MiB,
+  /** Waiting for all readers together, where those of one camera count its bytes each: then the slowest ones go. */
+  readersBytesMax: 256 * MiB,
+  /** A reader that takes nothing for so long while something waits for it is closed. */
+  stuckMs: 20_000,
+  /** UDP leaves in bursts, so that a key frame does not overrun a receiver's buffer of 200 KiB: 65 Mb/s, more when more waits. */
+  udpBurstBytes: 32 * KiB,
+  udpBurstMs: 4,
+  udpDrainBursts: 32,
+  reportPeriodMs: 5_000,
+
+  /** Waiting for one reader of recorded media, which is pulled: nothing is dropped, reading waits. */
+  recordedQueueBytesMax: 1 * MiB,
+  /** Fragments of one question to the reader of the store. */
+  recordedPageFragments: 64,
+  /** Fragments in memory for all readers of recorded media; each holds one, and reads one ahead while there is room. */
+  recordedBytesMax: 256 * MiB,
+  recordedSessionsMax: 64,
+  /** Nothing recorded for longer is skipped: a player shows a still picture for so long instead. */
+  gapMsMax: 1_000,
+  /** Scale: all pictures up to here, key frames alone beyond. A decoder of 1080p25 does four times that everywhere. */
+  scaleAllMax: 4,
+  scaleMin: 0.25,
+  scaleMax: 32,
+  speedMin: 0.25,
+  speedMax: 16,
+  /** At the newest fragment a reader waits so long for the next one: twice the longest fragment. */
+  edgeWaitMs: 45_000,
+
+  /** Authorization of the longest kind is below 1 KiB. */
+  authorizationCharactersMax: 4_096,
+  targetCharactersMax: 2_048,
+  transportsMax: 8,
+} as const;

@@ -1,0 +1,108 @@
+/** An RTSP server over a real `Ingest` and what it stored, with a gate that knows a few readers. */
+
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { onTestFinished } from 'vitest';
+import type { FragmentSource } from '../../../gateway/playback/index.ts';
+import { digestSecret, type RtspGate, RtspServer, type RtspTls } from '../../../gateway/rtsp-server/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { appError } from '../../../storage/base/errors.ts';
+import { createLog } from '../../../storage/base/log.ts';
+import type { LaneClient } from '../../../storage/lane/index.ts';
+import type { Paths } from '../../../storage/model/paths.ts';
+import { StreamReader } from '../../../storage/reader/index.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+
+export const run = promisify(execFile);
+
+export const password = 'open-sesame';
+
+/** `reader` sees every stream, `other` none; both have the same password. */
+export function testGate(options: { readonly isBasicOffered?: boolean } = {}) {
+  const asked: { reader: string; name: string }[] = [];
+  const gone = new Set<string>();
+  const gate: RtspGate = {
+    realm: 'weir',
+    isBasicOffered: ({ isEncrypted }) => isEncrypted || options.isBasicOffered === true,
+    identify: async (credentials) => {
+      const { username } = credentials;
+      const isKnown = username === 'reader' || username === 'other';
+      const isRight =
+        credentials.kind === 'basic'
+          ? credentials.password === password
+          : credentials.isProvenBy(digestSecret(credentials.algorithm, { username, realm: 'weir', password }));
+      if (!isKnown || !isRight) throw appError('unauthenticated', 'wrong');
+      return {
+        name: username,
+        view: (name) => {
+          asked.push({ reader: username, name });
+          if (gone.has(username)) throw appError('unauthenticated', 'gone');
+          if (username === 'other') throw appError('permission_denied', 'not yours');
+          if (name === 'nowhere') throw appError('not_found', 'no such stream');
+          return { streamId: name, name };
+        },
+      };
+    },
+  };
+  return { gate, asked, gone };
+}
+
+export async function startRtspServer(options: {
+  readonly client: Pick<LaneClient, 'subscribe'>;
+  readonly source: FragmentSource;
+  readonly gate?: RtspGate;
+  readonly tls?: RtspTls;
+}) {
+  const lines: string[] = [];
+  const log = createLog({ level: 'debug', destination: { write: (line) => lines.push(line) } });
+  const server = new RtspServer(
+    {
+      ...{ clock: systemClock, log, random: randomBytes, gate: options.gate ?? testGate().gate },
+      laneOf: () => options.client,
+      source: options.source,
+      tls: options.tls,
+      groupOf: (address) => address,
+    },
+    { host: '127.0.0.1', port: 0, udpPort: undefined },
+  );
+  await server.start();
+  onTestFinished(() => server.close());
+  const host = `127.0.0.1:${server.port}`;
+  return {
+    server,
+    host,
+    lines,
+    url: (path: string, credentials = `reader:${password}@`) => `rtsp://${credentials}${host}/${path}`,
+  };
+}
+
+/** What an ingest stored, without any index. */
+export async function readerOf(paths: Paths, client: LaneClient): Promise<StreamReader> {
+  const log = createLog({ level: 'silent' });
+  const reader = new StreamReader({ clock: systemClock, log, paths, watcher: client });
+  await reader.start();
+  onTestFinished(() => reader.close());
+  return reader;
+}
+
+/** ffmpeg as a recorder: copies so many seconds of a URL into a Matroska file. */
+export async function recordWithFfmpeg(
+  url: string,
+  options: { readonly transport?: 'tcp' | 'udp'; readonly seconds?: number; readonly args?: readonly string[] } = {},
+): Promise<{ readonly path: string; readonly stderr: string }> {
+  const path = join(await temporaryDirectory(), 'out.mkv');
+  const { transport = 'tcp', seconds, args = [] } = options;
+  const length = seconds === undefined ? [] : ['-t', String(seconds)];
+  const input = ['-rtsp_transport', transport, ...args, '-i', url];
+  const { stderr } = await run('ffmpeg', ['-v', 'warning', '-y', ...input, ...length, '-c', 'copy', path], {
+    timeout: 50_000,
+  });
+  return { path, stderr };
+}
+
+/** True when each number follows the one before it. */
+export function areConsecutive(numbers: readonly number[]): boolean {
+  return numbers.every((number, at) => at === 0 || number === (numbers[at - 1] ?? 0) + 1);
+}
