@@ -26,6 +26,7 @@ import { callerDecoration, callerOf, setCaller } from './caller.ts';
 import { envelopeOf, requestError, sendError } from './http-errors.ts';
 import { type IdentifyDeps, identify, playbackPrefix } from './identify.ts';
 import { adminLimits } from './limits.ts';
+import { Uploads } from './uploads.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** Our Fastify: routes are typed by their zod schemas. */
@@ -57,6 +58,7 @@ export async function createHttpApp(deps: HttpAppDeps): Promise<{ readonly app: 
   server.timeout = adminLimits.idleTimeoutMs;
   // Node begins to watch for slow requests when its server listens. Ours gets its connections from the dispatcher.
   server.emit('listening');
+  const uploads = new Uploads();
   const app = fastify({
     serverFactory: (handler) => server.on('request', handler),
     // A proxy on this machine, and no other, may say who its client is.
@@ -64,13 +66,18 @@ export async function createHttpApp(deps: HttpAppDeps): Promise<{ readonly app: 
     bodyLimit: adminLimits.bodyBytesMax,
     routerOptions: { maxParamLength: 256 },
     genReqId: () => Buffer.from(deps.random(9)).toString('base64url'),
-    clientErrorHandler: refuseGarbage,
+    clientErrorHandler: (error, socket) => {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.has(socket)) return;
+      refuseGarbage(error, socket);
+    },
     frameworkErrors: (error, _request, reply) => void sendError(reply, requestError(error)),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser('text/plain');
   addAccessHooks(app, deps);
+  // After the caller was admitted: nobody else's connection gets time.
+  app.addHook('onRequest', async (request, reply) => uploads.note(request, reply));
   addErrorHandlers(app, deps);
   await app.register(fastifySwagger, {
     openapi: {

@@ -4,6 +4,7 @@
  */
 
 import type { Registry } from 'prom-client';
+import type { Imports } from '../../gateway/import/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IndexReader, Span } from '../../storage/index/index.ts';
@@ -79,6 +80,9 @@ export type Pictures = {
 
 type Picture = { readonly bytes: Uint8Array; readonly serverTimestampMs: number };
 
+/** Files that become footage: `Imports` of gateway/import is one. */
+export type FileImports = Pick<Imports, 'create' | 'list' | 'find' | 'cancel'>;
+
 /** Fragments that are not in the index yet: `StreamReader` is one. */
 export type NewestFragments = {
   fragmentsBetween(
@@ -133,6 +137,7 @@ export type ServeDeps = {
   readonly hls: HlsFiles;
   readonly clips: ClipFiles;
   readonly pictures: Pictures;
+  readonly imports: FileImports;
   readonly probe: Probe;
   readonly roles: Roles;
   /** Sockets of the `ingest` processes by name (`ingest-0`), and of the keeper. Started and closed by their owner. */

@@ -2,6 +2,7 @@
 
 import { request } from 'node:http';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { type AppError, appError, type ErrorCode, errnoOf, errorCodes } from '../../storage/base/errors.ts';
 
@@ -30,6 +31,49 @@ export class ApiClient {
     const answer = parseJson(text);
     if (status >= 400) throw errorOf(answer, { method, path, status });
     return answer;
+  }
+
+  /**
+   * Sends a file; resolves with the answer's JSON. An answer that comes before the end of the file ends the sending.
+   *
+   * @throws AppError  as `call`; `cancelled` when the signal aborts
+   */
+  upload(
+    path: string,
+    {
+      body,
+      byteLength,
+      signal,
+    }: { readonly body: Readable; readonly byteLength: number; readonly signal: AbortSignal },
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/octet-stream', 'content-length': byteLength };
+      let isAnswered = false;
+      const sent = request({ socketPath: this.#socketPath, method: 'POST', path, headers, signal }, (response) => {
+        isAnswered = true;
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('end', () => {
+          body.destroy();
+          sent.destroy();
+          const status = response.statusCode ?? 0;
+          const answer = parseJson(Buffer.concat(chunks).toString());
+          if (status < 400) resolve(answer);
+          else reject(errorOf(answer, { method: 'POST', path, status }));
+        });
+        response.once('error', reject);
+      });
+      sent.on('error', (error) => {
+        if (isAnswered) return;
+        body.destroy();
+        reject(signal.aborted ? appError('cancelled', 'the upload was given up') : this.#unreachable(error));
+      });
+      body.once('error', (error) => {
+        sent.destroy();
+        reject(appError('unavailable', `the file cannot be read: ${error.message}`, { cause: error }));
+      });
+      body.pipe(sent);
+    });
   }
 
   #send(method: string, path: string, body: string | undefined): Promise<{ status: number; text: string }> {

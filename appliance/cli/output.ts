@@ -49,6 +49,11 @@ export class Output {
     return exitCodes[error.code];
   }
 
+  /** Waits; ends early, by an error, when the person asks the command to end. */
+  pause(durationMs: number, signal: AbortSignal): Promise<void> {
+    return this.#clock.sleep(durationMs, signal);
+  }
+
   /**
    * Runs long work with a sign of life on standard error: the newest text it gave, rewritten on a terminal, otherwise a line
    * every ten seconds.

@@ -6,6 +6,7 @@ import type { CommandContext } from './command-context.ts';
 import { addCaCommands } from './commands/ca.ts';
 import { addCameraCommands } from './commands/cameras.ts';
 import { addCheckCommand } from './commands/check.ts';
+import { addImportCommand } from './commands/import.ts';
 import { addKeyCommands } from './commands/keys.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addUserCommands } from './commands/users.ts';
@@ -19,6 +20,7 @@ Examples:
   weir cameras list --json | jq '.cameras[] | select(.state.state != "live") | .name'
   weir users reset-password admin                      the way back in, on the machine itself
   weir ca export --out weir-ca.pem                     to be trusted by browsers
+  weir import morning.mp4 --camera gate --at 2026-01-31T06:00:00+01:00
   weir check --level hash                              are all recordings whole?
 
 Files:
@@ -51,6 +53,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addKeyCommands(program, context);
   addCaCommands(program, context);
   addCheckCommand(program, context);
+  addImportCommand(program, context);
   forAll(program, (command) => {
     command.exitOverride().copyInheritedSettings(program);
     if (command !== program && command.commands.length === 0) command.option('--json', 'print JSON');

@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { ffprobeBeside, Imports } from '../../gateway/import/index.ts';
 import { Clips, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { type AppError, isAppError } from '../../storage/base/errors.ts';
@@ -85,6 +86,21 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   const source = sourceOf(readers, owners);
   const decoders = lifetime.own(new PictureDecoders({ clock, log, ffmpeg: config.ffmpegPath }));
 
+  const imports = lifetime.own(
+    new Imports(
+      {
+        ...{ clock, log, footage: source },
+        ownerOf: (streamId) => must(lanes[partIndexOf(streamId, lanes.length)], 'every part has an owner').client,
+      },
+      {
+        directory: paths.imports,
+        ffmpegPath: config.ffmpegPath,
+        ffprobePath: ffprobeBeside(config.ffmpegPath),
+      },
+    ),
+  );
+  await imports.start();
+
   const tls = await certificates(context, lifetime);
   const serve = lifetime.own(
     new Serve(
@@ -100,6 +116,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         hls: new Hls({ clock, source }),
         clips: new Clips({ source, log }),
         pictures: new Images({ source, decoders }),
+        imports,
         probe: probeInChild(
           { clock },
           { entry: mainEntry, ffmpegPath: config.ffmpegPath, allowedNetworks: config.cameras.allowedNetworks },

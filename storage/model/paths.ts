@@ -29,6 +29,8 @@ export type Paths = {
   readonly catalog: string;
   readonly index: string;
   readonly objects: string;
+  /** Uploads while they are imported; emptied at each start. */
+  readonly imports: string;
   readonly run: string;
   readonly secrets: string;
   readonly tls: string;
@@ -70,6 +72,7 @@ export function pathsUnder(data: string, overrides: PathOverrides = {}): Paths {
     catalog: join(data, 'db', 'catalog.sqlite'),
     index: join(data, 'db', 'index.sqlite'),
     objects: overrides.objects ?? join(data, 'objects'),
+    imports: join(data, 'imports'),
     run: isTooLong ? join(tmpdir(), `weir-${createHash('sha256').update(data).digest('hex').slice(0, 16)}`) : run,
     secrets: overrides.secrets ?? join(data, 'secrets'),
     tls: join(data, 'tls'),

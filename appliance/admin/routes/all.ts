@@ -8,6 +8,7 @@ import { addCameraTestRoute } from './camera-test.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addEventRoute } from './events.ts';
 import { addHoldRoutes } from './holds.ts';
+import { addImportRoutes } from './imports.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPageRoutes } from './page.ts';
 import { addPlaybackRoutes } from './playback.ts';
@@ -27,6 +28,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addPlaybackRoutes(app, context);
   addRemovalRoute(app, context);
   addHoldRoutes(app, context);
+  addImportRoutes(app, context);
   addSystemRoutes(app, context);
   addUserRoutes(app, context);
   addTokenRoutes(app, context);

@@ -28,6 +28,7 @@ import type { Hint } from '../../../storage/model/hint.ts';
 import { pathsUnder } from '../../../storage/model/paths.ts';
 import { someSegment } from '../../kit/segments.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
+import { fakeImports } from './fake-imports.ts';
 import { HttpClient } from './http-client.ts';
 
 export type TestSite = Awaited<ReturnType<typeof startSite>>;
@@ -128,6 +129,7 @@ export async function startSite(options: SiteOptions = {}) {
       live: async () => ({ bytes: Buffer.from('live picture'), serverTimestampMs: 5 }),
       at: async (_streamId, timeMs) => ({ bytes: Buffer.from('old picture'), serverTimestampMs: timeMs - 1 }),
     },
+    imports: fakeImports(),
     probe: async (source) => {
       probes.sources.push(source);
       return probes.result;

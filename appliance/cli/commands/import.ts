@@ -1,0 +1,164 @@
+/** `weir import`: files become footage of a camera, at their time. */
+
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type Command, Option } from 'commander';
+import { z } from 'zod';
+import { appError, type ErrorCode, errnoOf, errorCodes } from '../../../storage/base/errors.ts';
+import type { ApiClient } from '../../api-client/index.ts';
+import { apiOf, type CommandContext } from '../command-context.ts';
+import { addConfigFlags } from '../config-flags.ts';
+
+const importShape = z.looseObject({
+  id: z.string(),
+  state: z.string(),
+  fileBytes: z.number(),
+  durationMs: z.number().nullable(),
+  mediaMs: z.number(),
+  beginMs: z.number().nullable(),
+  endMs: z.number().nullable(),
+  fragments: z.number(),
+  bytes: z.number(),
+  alreadyThere: z.number(),
+  skipped: z.number(),
+  dropped: z.record(z.string(), z.number()),
+  notes: z.array(z.string()),
+  fault: z.object({ code: z.enum(errorCodes), message: z.string(), hint: z.string().nullable() }).nullable(),
+  remainingMs: z.number().nullable(),
+});
+const camerasShape = z.looseObject({ cameras: z.array(z.looseObject({ id: z.string(), name: z.string() })) });
+
+type Import = z.infer<typeof importShape>;
+type Flags = {
+  readonly camera: string;
+  readonly at: string;
+  readonly skipExisting?: boolean;
+  readonly keep?: boolean;
+};
+
+/** How often a running import is asked how far it is. */
+const lookMs = 300;
+
+export function addImportCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('import <file...>')
+    .summary('bring video files in as footage')
+    .description(
+      'Brings MP4, MKV and MPEG-TS files into a camera, at the time when they were made. Several files follow one another. ' +
+        'Run again after an interruption: what is stored already is passed over, and nothing is doubled.',
+    )
+    .requiredOption('--camera <camera>', 'its name or id')
+    .addOption(
+      new Option(
+        '--at <time>',
+        'when the first picture was taken (2026-01-31T12:00:00+01:00), or "file" for what the file says',
+      ).makeOptionMandatory(),
+    )
+    .option(
+      '--skip-existing',
+      'import only what is missing; otherwise footage that lies there already is a reason to stop',
+    )
+    .option('--keep', 'protect the footage by a hold: for files that are older than the camera keeps its recordings');
+  addConfigFlags(command, 'finding').action(async (files: readonly string[], flags: Flags) => {
+    const api = await apiOf(command, context);
+    const cameraId = await cameraIdOf(api, flags.camera);
+    const done: (Import & { readonly file: string })[] = [];
+    let at = flags.at;
+    let fault: Import['fault'] = null;
+    for (const file of files) {
+      const result = await importFile(api, { file, cameraId, at, flags }, context);
+      done.push({ file, ...result });
+      fault ??= result.fault;
+      // Without an end nobody knows where the next file goes on; after a part of one, there would be a gap.
+      if (result.state !== 'done') break;
+      if (flags.at !== 'file') at = String(result.endMs ?? at);
+    }
+    context.output.result({ imports: done }, () => done.flatMap(linesOf));
+    if (fault === null) return;
+    const left = files.length - done.length;
+    const hint = [fault.hint ?? undefined, left > 0 ? `${left} more files were not begun` : undefined];
+    throw failure(fault.code, fault.message, hint.filter((text) => text !== undefined).join('; '));
+  });
+}
+
+async function importFile(
+  api: ApiClient,
+  request: { readonly file: string; readonly cameraId: string; readonly at: string; readonly flags: Flags },
+  { output, signal }: CommandContext,
+): Promise<Import> {
+  const { file, cameraId, at, flags } = request;
+  const { size } = await statOf(file);
+  const query = new URLSearchParams({ at, name: basename(file).slice(0, 255) });
+  if (flags.skipExisting === true) query.set('skipExisting', 'true');
+  if (flags.keep === true) query.set('keep', 'true');
+  return output.progress(`importing ${basename(file)}`, async (tell) => {
+    let sent = 0;
+    const body = createReadStream(file, { highWaterMark: 256 * 1024 });
+    body.on('data', (chunk) => {
+      sent += chunk.length;
+      tell(`${megabytes(sent)} of ${megabytes(size)} sent`);
+    });
+    const path = `/api/cameras/${cameraId}/imports`;
+    let status = importShape.parse(await api.upload(`${path}?${query}`, { body, byteLength: size, signal }));
+    while (status.state === 'waiting' || status.state === 'running') {
+      tell(progressText(status));
+      await output.pause(lookMs, signal);
+      status = importShape.parse(await api.call('GET', `${path}/${status.id}`));
+    }
+    return status;
+  });
+}
+
+async function cameraIdOf(api: ApiClient, wanted: string): Promise<string> {
+  const { cameras } = camerasShape.parse(await api.call('GET', '/api/cameras'));
+  const found = cameras.find(({ id, name }) => id === wanted || name === wanted);
+  if (found !== undefined) return found.id;
+  throw appError('not_found', `no camera is called "${wanted}"`, {
+    hint: cameras.length === 0 ? 'there are no cameras yet' : `there are ${cameras.map(({ name }) => name).join(', ')}`,
+  });
+}
+
+async function statOf(file: string): Promise<{ size: number }> {
+  try {
+    return await stat(file);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw appError('not_found', `there is no file ${file}`);
+    throw error;
+  }
+}
+
+function progressText({ state, mediaMs, durationMs, bytes, remainingMs }: Import): string {
+  if (state === 'waiting') return 'waits for its turn';
+  const left = remainingMs === null ? '' : `, ${seconds(remainingMs)} left`;
+  return `${seconds(mediaMs)} of ${durationMs === null ? 'unknown' : seconds(durationMs)} read, ${megabytes(bytes)} stored${left}`;
+}
+
+function linesOf(result: Import & { readonly file: string }): string[] {
+  const { file, state, beginMs, endMs, fragments, bytes, alreadyThere, skipped, dropped, notes } = result;
+  const span = beginMs === null || endMs === null ? '' : ` ${iso(beginMs)} to ${iso(endMs)}`;
+  const there = alreadyThere === 0 ? '' : `, ${alreadyThere} were there already`;
+  const passed = skipped === 0 ? '' : `, ${skipped} passed over where footage lies`;
+  const lost = Object.entries(dropped).map(([reason, count]) => `  ${count} frames are in no fragment (${reason})`);
+  return [
+    `${file}: ${state}${span}, ${fragments} fragments, ${megabytes(bytes)}${there}${passed}`,
+    ...notes.map((note) => `  ${note}`),
+    ...lost,
+  ];
+}
+
+function failure(code: ErrorCode, message: string, hint: string) {
+  return appError(code, message, hint === '' ? {} : { hint });
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1_000)} s`;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
