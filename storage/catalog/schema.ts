@@ -170,6 +170,8 @@ export const tokens = sqliteTable(
     name: text('name').notNull(),
     /** SHA-256 of the secret's text: the secret itself is stored nowhere. */
     tokenHash: blob('token_hash', { mode: 'buffer' }).notNull(),
+    /** Digest verifiers (RFC 7616) under the site key, for RTSP; null for tokens of releases before it, which digests cannot use. */
+    sealedDigests: text('sealed_digests'),
     /** As `users.role`. */
     role: text('role'),
     /** As `users.policies`. */

@@ -1,6 +1,6 @@
 /** API tokens of programs. Only hashes of their secrets are kept. */
 
-import { eq, sql } from '../base/drizzle.ts';
+import { eq, or, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';
@@ -33,20 +33,44 @@ export class TokenTable {
   }
 
   list(): Token[] {
-    return this.#db.select().from(tokens).orderBy(sql`${tokens.name} collate nocase`).all().map(withoutHash);
+    return this.#db.select().from(tokens).orderBy(sql`${tokens.name} collate nocase`).all().map(withoutSecrets);
   }
 
   find(tokenId: string): Token | undefined {
     const row = this.#db.select().from(tokens).where(eq(tokens.id, tokenId)).get();
-    return row === undefined ? undefined : withoutHash(row);
+    return row === undefined ? undefined : withoutSecrets(row);
+  }
+
+  /** The token of an id or name that has not expired, with what its digests are verified by. */
+  findForDigest(idOrName: string, nowMs: number): (Token & { readonly sealedDigests: string | null }) | undefined {
+    const row = this.#db
+      .select()
+      .from(tokens)
+      .where(or(eq(tokens.id, idOrName), eq(tokens.name, idOrName)))
+      .get();
+    if (row === undefined || (row.expiresMs !== null && row.expiresMs <= nowMs)) return undefined;
+    return { ...withoutSecrets(row), sealedDigests: row.sealedDigests };
+  }
+
+  /** Notes that a token was used. */
+  touch(token: Pick<Token, 'id' | 'lastUsedMs'>, nowMs: number): void {
+    if (token.lastUsedMs !== null && Math.abs(nowMs - token.lastUsedMs) < touchPeriodMs) return;
+    this.#db.update(tokens).set({ lastUsedMs: nowMs }).where(eq(tokens.id, token.id)).run();
   }
 
   /**
+   * @param token.sealDigests  given the id, returns what digests are verified by, sealed
    * @throws AppError already_exists      another token has the name
    * @throws AppError resource_exhausted  there are `tokensMax`
    */
   create(
-    token: Pick<Token, 'name' | 'role' | 'policies' | 'createdBy' | 'expiresMs'> & { readonly tokenHash: Uint8Array },
+    {
+      sealDigests,
+      ...token
+    }: Pick<Token, 'name' | 'role' | 'policies' | 'createdBy' | 'expiresMs'> & {
+      readonly tokenHash: Uint8Array;
+      readonly sealDigests?: (tokenId: string) => string;
+    },
     nowMs: number,
   ): Token {
     const taken = this.#db
@@ -58,15 +82,17 @@ export class TokenTable {
     if (countRows(this.#db, tokens) >= tokensMax) {
       throw appError('resource_exhausted', `there are ${tokensMax} tokens, which is the most`, {});
     }
+    const id = newId(this.#random);
     const row = {
       ...token,
+      id,
       tokenHash: Buffer.from(token.tokenHash),
-      id: newId(this.#random),
+      sealedDigests: sealDigests?.(id) ?? null,
       createdMs: nowMs,
       lastUsedMs: null,
     };
     this.#db.insert(tokens).values(row).run();
-    return withoutHash(row);
+    return withoutSecrets(row);
   }
 
   /** The token of a secret's hash, unless it has expired; notes that it was used. */
@@ -77,10 +103,8 @@ export class TokenTable {
       .where(eq(tokens.tokenHash, Buffer.from(tokenHash)))
       .get();
     if (row === undefined || (row.expiresMs !== null && row.expiresMs <= nowMs)) return undefined;
-    if (row.lastUsedMs === null || Math.abs(nowMs - row.lastUsedMs) >= touchPeriodMs) {
-      this.#db.update(tokens).set({ lastUsedMs: nowMs }).where(eq(tokens.id, row.id)).run();
-    }
-    return withoutHash(row);
+    this.touch(row, nowMs);
+    return withoutSecrets(row);
   }
 
   /** @throws AppError not_found  no such token */
@@ -92,6 +116,6 @@ export class TokenTable {
   }
 }
 
-function withoutHash({ tokenHash: _, ...token }: typeof tokens.$inferSelect): Token {
+function withoutSecrets({ tokenHash: _, sealedDigests: __, ...token }: typeof tokens.$inferSelect): Token {
   return token;
 }
