@@ -13,7 +13,7 @@ for (const transport of ['tcp', 'udp'] as const) {
     await until('it records', async () => (await storedFiles(paths)).length > 0);
     const { url, lines } = await startRtspServer({ client, source: await readerOf(paths, client) });
 
-    const { path, stderr } = await recordWithFfmpeg(url(streamId), { transport, seconds: 4 });
+    const { path } = await recordWithFfmpeg(url(streamId), { transport, seconds: 4 });
 
     const numbers = await readFrameNumbers(path);
     expect(areConsecutive(numbers)).toBe(true);
