@@ -152,6 +152,33 @@ const configFields = z.strictObject({
       changeNeeds: 'restart',
     }),
   }),
+  rtsp: section({
+    enabled: key(z.boolean().default(true), {
+      description:
+        'Players and other recorders may pull streams by RTSP, live and recorded: rtsp://host:8554/<camera>.',
+      changeNeeds: 'restart',
+    }),
+    address: key(z.union([z.ipv4(), z.ipv6()]).optional(), {
+      description: 'Address that RTSP listens on. Default: listen.address.',
+      changeNeeds: 'restart',
+      example: '127.0.0.1',
+    }),
+    port: key(z.number().int().min(0).max(65_535).default(8554), {
+      description:
+        'Port of RTSP and, unless tls.mode is plain, of RTSPS: the first byte tells them apart. 0 takes a free one.',
+      changeNeeds: 'restart',
+    }),
+    udpPort: key(z.number().int().min(1_024).max(65_534).multipleOf(2).optional(), {
+      description: 'RTP by UDP leaves from this even port, RTCP from the next: for firewalls. Default: any free pair.',
+      changeNeeds: 'restart',
+      example: '8556',
+    }),
+    allowPlainPasswords: key(z.boolean().default(false), {
+      description:
+        'Takes passwords of people without TLS too: they then cross the network readable for all. API tokens need it not, they log in by digest.',
+      changeNeeds: 'restart',
+    }),
+  }),
   journal: section({
     directory: key(path.optional(), {
       description:
