@@ -2,7 +2,7 @@
  * Each life of an `ingest` process is an epoch with a directory of its own for the files it writes, so that nobody needs a
  * lock to know which open files belong to the dead: those of older epochs, and those whose owner is certainly gone.
  *
- *   state/<ingest>/epoch.json                   { version, epoch, owner }
+ *   state/<ingest>/epoch.json                   { version, epoch, owner, succeeded: places of earlier owners }
  *   journal/open/<ingest>.<epoch>/owner.json    { version, owner }
  */
 
@@ -11,7 +11,17 @@ import { join } from 'node:path';
 import { appError, errnoOf } from '../base/errors.ts';
 import { syncDirectory, writeFileAtomic } from '../base/files.ts';
 import { namesIn } from './journal-listing.ts';
-import { isSameProcess, ownIdentity, type ProcessIdentity, parseIdentity, processState } from './process-identity.ts';
+import {
+  isSamePlace,
+  isSameProcess,
+  ownIdentity,
+  type ProcessIdentity,
+  type ProcessPlace,
+  parseIdentity,
+  parsePlace,
+  placeOf,
+  processState,
+} from './process-identity.ts';
 
 export type Epoch = {
   readonly epoch: number;
@@ -25,7 +35,17 @@ export type OpenDirectory = Epoch & {
   readonly isDead: boolean;
 };
 
+/** The newest epoch of an ingest process. */
+type EpochState = {
+  readonly epoch: number;
+  readonly owner: ProcessIdentity | undefined;
+  /** Where it ran before, newest first: another place took over from each. */
+  readonly succeeded: readonly ProcessPlace[];
+};
+
 const ownerFile = 'owner.json';
+/** A directory outlives so many recreations of its container unrecovered, if no keeper runs in between. */
+const succeededMax = 16;
 
 /**
  * Begins a new epoch of an ingest process.
@@ -54,7 +74,12 @@ export async function openEpoch(options: {
   // The state directory may have been lost, the journal not: an epoch is never used twice.
   const used = (await epochDirectories(journalOpen)).filter((d) => d.ingestName === ingestName).map((d) => d.epoch);
   const epoch = Math.max(last.epoch, 0, ...used) + 1;
-  await writeFileAtomic(join(stateDirectory, 'epoch.json'), `${JSON.stringify({ version: 1, epoch, owner: own })}\n`);
+  const before = last.owner === undefined ? last.succeeded : [placeOf(last.owner), ...last.succeeded];
+  const others = before.filter(
+    (place, i) => !isSamePlace(place, own) && before.findIndex((p) => isSamePlace(p, place)) === i,
+  );
+  const state = { version: 1, epoch, owner: own, succeeded: others.slice(0, succeededMax) };
+  await writeFileAtomic(join(stateDirectory, 'epoch.json'), `${JSON.stringify(state)}\n`);
   const directory = join(journalOpen, `${ingestName}.${epoch}`);
   await mkdir(directory, { recursive: true });
   await writeFileAtomic(join(directory, ownerFile), `${JSON.stringify({ version: 1, owner: own })}\n`);
@@ -73,15 +98,15 @@ export async function openDirectories(options: {
   readonly journalOpen: string;
 }): Promise<OpenDirectory[]> {
   const found = await epochDirectories(options.journalOpen);
-  const newest = new Map<string, { epoch: number; owner: ProcessIdentity | undefined }>();
-  for (const { ingestName } of found) {
-    if (newest.has(ingestName)) continue;
-    newest.set(ingestName, await readEpoch(join(options.state, ingestName)));
+  const states = new Map<string, EpochState>();
+  for (const name of new Set([...(await namesIn(options.state)), ...found.map(({ ingestName }) => ingestName)])) {
+    states.set(name, await readEpoch(join(options.state, name)));
   }
+  const succeeded = [...states.values()].flatMap((state) => state.succeeded);
   const result: OpenDirectory[] = [];
   for (const directory of found) {
-    const current = newest.get(directory.ingestName) ?? { epoch: 0, owner: undefined };
-    result.push({ ...directory, isDead: await isDead(directory, current) });
+    const current = states.get(directory.ingestName) ?? { epoch: 0, owner: undefined };
+    result.push({ ...directory, isDead: await isDead(directory, { ...current, succeeded }) });
   }
   return result;
 }
@@ -101,11 +126,16 @@ export function isOwnerFile(name: string): boolean {
 
 async function isDead(
   directory: Epoch,
-  current: { epoch: number; owner: ProcessIdentity | undefined },
+  current: Pick<EpochState, 'epoch' | 'owner'> & {
+    /** Of all ingest processes: all processes of a place begin and end together. */
+    readonly succeeded: readonly ProcessPlace[];
+  },
 ): Promise<boolean> {
   const owner = parseOwner(await readJson(join(directory.directory, ownerFile)));
   const state = owner === undefined ? 'unknown' : await processState(owner);
-  if (directory.epoch >= current.epoch) return state === 'gone';
+  // Its container was made anew with fewer recording processes: nobody begins a newer epoch of this one.
+  const isPlaceGone = owner !== undefined && current.succeeded.some((place) => isSamePlace(place, owner));
+  if (directory.epoch >= current.epoch) return state === 'gone' || (state === 'unknown' && isPlaceGone);
   // A process has one epoch at a time: when it opened a newer one, this one is over although the process lives.
   const isSucceeded = owner !== undefined && current.owner !== undefined && isSameProcess(owner, current.owner);
   return state !== 'alive' || isSucceeded;
@@ -121,10 +151,14 @@ async function epochDirectories(journalOpen: string): Promise<(Epoch & { ingestN
   return found.sort((a, b) => a.epoch - b.epoch);
 }
 
-async function readEpoch(stateDirectory: string): Promise<{ epoch: number; owner: ProcessIdentity | undefined }> {
+async function readEpoch(stateDirectory: string): Promise<EpochState> {
   const value = await readJson(join(stateDirectory, 'epoch.json'));
-  const epoch = typeof value === 'object' && value !== null && 'epoch' in value ? value.epoch : 0;
-  return { epoch: typeof epoch === 'number' && Number.isSafeInteger(epoch) ? epoch : 0, owner: parseOwner(value) };
+  const { epoch, succeeded } = (value ?? {}) as { readonly epoch?: unknown; readonly succeeded?: unknown };
+  return {
+    epoch: typeof epoch === 'number' && Number.isSafeInteger(epoch) ? epoch : 0,
+    owner: parseOwner(value),
+    succeeded: Array.isArray(succeeded) ? succeeded.flatMap((place) => parsePlace(place) ?? []) : [],
+  };
 }
 
 function parseOwner(value: unknown): ProcessIdentity | undefined {
@@ -136,7 +170,7 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR' || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -7,14 +7,20 @@ import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { errnoOf } from '../base/errors.ts';
 
-export type ProcessIdentity = {
+export type ProcessIdentity = ProcessPlace & {
   readonly pid: number;
   /** Clock ticks after boot, from /proc/<pid>/stat. */
   readonly startTicks: string;
+};
+
+/** Where a process runs: one life of a container, or one boot of a machine. All processes of a place end with it. */
+export type ProcessPlace = {
   readonly bootId: string;
   /** Process id name space (`pid:[4026531836]`): a container's process 7 is not the host's. */
   readonly nameSpace: string;
   readonly hostName: string;
+  /** When its first process began: numbers of name spaces are used again. Empty where that cannot be seen. */
+  readonly initTicks: string;
 };
 
 export async function ownIdentity(): Promise<ProcessIdentity> {
@@ -25,6 +31,7 @@ export async function ownIdentity(): Promise<ProcessIdentity> {
     bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
     nameSpace: await readlink('/proc/self/ns/pid'),
     hostName: hostname(),
+    initTicks: (await processStat(1))?.startTicks ?? '',
   };
 }
 
@@ -50,13 +57,31 @@ export function isSameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
   );
 }
 
+export function placeOf({ bootId, nameSpace, hostName, initTicks }: ProcessPlace): ProcessPlace {
+  return { bootId, nameSpace, hostName, initTicks };
+}
+
+export function isSamePlace(a: ProcessPlace, b: ProcessPlace): boolean {
+  return (
+    a.bootId === b.bootId && a.nameSpace === b.nameSpace && a.hostName === b.hostName && a.initTicks === b.initTicks
+  );
+}
+
 /** Reads an identity from a file's JSON; undefined when it is none. */
 export function parseIdentity(value: unknown): ProcessIdentity | undefined {
+  const place = parsePlace(value);
+  if (place === undefined) return undefined;
+  const { pid, startTicks } = value as Partial<Record<keyof ProcessIdentity, unknown>>;
+  if (typeof pid !== 'number' || typeof startTicks !== 'string') return undefined;
+  return { pid, startTicks, ...place };
+}
+
+/** As `parseIdentity`, of a place. */
+export function parsePlace(value: unknown): ProcessPlace | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { pid, startTicks, bootId, nameSpace, hostName } = value as Partial<Record<keyof ProcessIdentity, unknown>>;
-  if (typeof pid !== 'number' || typeof startTicks !== 'string' || typeof bootId !== 'string') return undefined;
-  if (typeof nameSpace !== 'string' || typeof hostName !== 'string') return undefined;
-  return { pid, startTicks, bootId, nameSpace, hostName };
+  const { bootId, nameSpace, hostName, initTicks } = value as Partial<Record<keyof ProcessPlace, unknown>>;
+  if (typeof bootId !== 'string' || typeof nameSpace !== 'string' || typeof hostName !== 'string') return undefined;
+  return { bootId, nameSpace, hostName, initTicks: typeof initTicks === 'string' ? initTicks : '' };
 }
 
 async function processStat(pid: number): Promise<{ state: string; startTicks: string } | undefined> {

@@ -63,6 +63,31 @@ test('a process of another container or machine may be alive', async () => {
   expect([otherContainer, await dead()]).toEqual([[], []]);
 });
 
+test('a process of a container that was made anew without it is dead, one of a container that nobody followed is not', async () => {
+  const { state, journalOpen, open, rewriteOwner } = await setUp();
+  const openNamed = (ingestName: string) =>
+    openEpoch({ stateDirectory: join(state, ingestName), journalOpen, ingestName });
+  const deadNames = async () =>
+    (await deadOpenDirectories({ state, journalOpen })).map(({ ingestName, epoch }) => `${ingestName}.${epoch}`);
+  const old = { hostName: 'a1b2c3', nameSpace: 'pid:[1]', initTicks: '100' };
+  for (const [ingestName, owner] of [
+    ['ingest-0', old],
+    ['ingest-1', old],
+    ['ingest-2', { ...old, initTicks: '200' }],
+  ] as const) {
+    const { directory } = await openNamed(ingestName);
+    await rewriteOwner([join(directory, 'owner.json'), join(state, ingestName, 'epoch.json')], owner);
+  }
+  const before = await deadNames();
+
+  await open();
+  const after = await deadNames();
+  await open();
+
+  expect([before, after]).toEqual([[], ['ingest-0.1', 'ingest-1.1']]);
+  expect(await deadNames()).toEqual(['ingest-0.1', 'ingest-1.1', 'ingest-0.2']);
+});
+
 test('a directory without an owner is dead only when a newer epoch exists', async () => {
   const { open, dead } = await setUp();
   const { directory } = await open();
