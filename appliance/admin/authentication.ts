@@ -139,6 +139,46 @@ export class Authentication {
     return this.#subject({ kind: 'token', ...token, mustChangePassword: false });
   }
 
+  /**
+   * Whom a user name and password belong to: a person, or an API token by its id or name with its secret. No session is opened.
+   *
+   * @throws AppError unauthenticated     wrong, or a disabled account: the same for all
+   * @throws AppError resource_exhausted  too many wrong attempts for this account or from this address
+   */
+  async byPassword(name: string, password: string, origin: LoginOrigin): Promise<Subject> {
+    if (!password.startsWith(tokenPrefix)) {
+      const user = await this.#checkPassword(name, password, origin);
+      return this.#subject({ kind: 'user', ...user });
+    }
+    const keys = this.#keysOf(name, origin);
+    this.#requirePatience(keys.account, keys.address);
+    const subject = this.byToken(password);
+    if (subject === undefined || (subject.id !== name && subject.name !== name)) throw this.#wrong(name, keys, origin);
+    this.#attempts.right(keys.account);
+    return subject;
+  }
+
+  /**
+   * The program behind a digest.
+   *
+   * @param idOrName  of its token
+   * @param isProven  whether what is kept of the token under the site key verifies the digest
+   * @throws AppError  as `byPassword`
+   */
+  byDigest(idOrName: string, isProven: (sealedDigests: string) => boolean, origin: LoginOrigin): Subject {
+    const { catalog, clock } = this.#deps;
+    const keys = this.#keysOf(idOrName, origin);
+    this.#requirePatience(keys.account, keys.address);
+    const token = catalog.tables.tokens.findForDigest(idOrName, clock.wallMs());
+    if (token === undefined || token.sealedDigests === null || !isProven(token.sealedDigests)) {
+      throw this.#wrong(idOrName, keys, origin);
+    }
+    this.#attempts.right(keys.account);
+    catalog.tables.tokens.touch(token, clock.wallMs());
+    const { sealedDigests: _, ...known } = token;
+    return this.#subject({ kind: 'token', ...known, mustChangePassword: false });
+  }
+
   /** The person as they are now; undefined when removed or disabled. */
   userSubject(userId: string): Subject | undefined {
     const user = this.#deps.catalog.tables.users.find(userId);
@@ -181,8 +221,7 @@ export class Authentication {
 
   async #checkPassword(name: string, password: string, origin: LoginOrigin): Promise<User> {
     const { catalog, passwords } = this.#deps;
-    const account = `account ${name.normalize('NFKC').toLowerCase()}`;
-    const address = `address ${addressKey(origin.address)}`;
+    const { account, address } = this.#keysOf(name, origin);
     let user: User | undefined;
     this.#requirePatience(account, address);
     const isRight = await passwords.check(password, () => {
@@ -194,6 +233,11 @@ export class Authentication {
     if (user === undefined || !isRight || user.isDisabled) throw this.#wrong(name, { account, address }, origin);
     this.#attempts.right(account);
     return user;
+  }
+
+  #keysOf(name: string, origin: LoginOrigin): { readonly account: string; readonly address: string } {
+    const account = `account ${name.normalize('NFKC').toLowerCase()}`;
+    return { account, address: `address ${addressKey(origin.address)}` };
   }
 
   #requirePatience(...keys: readonly string[]): void {

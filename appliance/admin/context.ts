@@ -17,6 +17,8 @@ export type Context = Omit<ServeDeps, 'keeper' | 'secrets'> & {
   readonly passwords: Passwords;
   readonly playbackTokens: PlaybackTokens;
   readonly cameraSecrets: SecretBox;
+  /** For digest verifiers of tokens. */
+  readonly digests: SecretBox;
   readonly board: StateBoard;
   readonly plan: PlanWriter;
   readonly feed: EventFeed;

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { RtspGate } from '../../gateway/rtsp-server/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import { Catalog } from '../../storage/catalog/index.ts';
@@ -24,7 +25,9 @@ import { PlanWriter } from './plan-writer.ts';
 import { PlaybackTokens } from './playback-token.ts';
 import { streamResource } from './resources.ts';
 import { addRoutes } from './routes/all.ts';
+import { rtspGate } from './rtsp-gate.ts';
 import { StateBoard } from './state-board.ts';
+import { digestPurpose } from './token-digests.ts';
 
 export type ServeOptions = {
   readonly paths: Paths;
@@ -41,6 +44,8 @@ export type ServeOptions = {
   readonly timeZone: string;
   /** Where the built page lies. */
   readonly pageDirectory: string;
+  /** Takes passwords of RTSP readers also where they cross a network without TLS. */
+  readonly arePlainRtspPasswordsAllowed?: boolean;
   /** Connections that no HTTP server is to parse. */
   readonly rawRoutes?: readonly RawRoute[];
 };
@@ -59,6 +64,7 @@ export class Serve {
   readonly #lifetime = new Lifetime();
   readonly #routes: ServedRoute[] = [];
   #dispatcher: Dispatcher | undefined;
+  #rtspGate: RtspGate | undefined;
 
   constructor(deps: ServeDeps, options: ServeOptions) {
     this.#deps = deps;
@@ -68,6 +74,11 @@ export class Serve {
   /** The port that clients reach. */
   get port(): number {
     return must(this.#dispatcher, 'serve was started').port;
+  }
+
+  /** What RTSP readers are asked about: for the server of that protocol, which listens elsewhere. */
+  get rtspGate(): RtspGate {
+    return must(this.#rtspGate, 'serve was started');
   }
 
   /** Every route there is: what the test of the one authoriser walks. */
@@ -121,6 +132,11 @@ export class Serve {
       resourceOf: (streamId) => streamResource(catalog, streamId),
     });
 
+    const digests = secrets.box(digestPurpose);
+    const { arePlainRtspPasswordsAllowed = false } = this.#options;
+    const gateOptions = { arePlainPasswordsAllowed: arePlainRtspPasswordsAllowed };
+    this.#rtspGate = rtspGate({ catalog, authentication, digests }, gateOptions);
+
     const playbackTokens = new PlaybackTokens({ clock }, { key: this.#playbackKey(catalog) });
     let localDoor: LocalDoor | undefined;
     const { app, server } = await createHttpApp({
@@ -146,6 +162,7 @@ export class Serve {
       passwords,
       playbackTokens,
       cameraSecrets: secrets.box(cameraPurpose),
+      digests,
       board,
       plan,
       feed,

@@ -18,6 +18,7 @@ import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/inde
 import { objectStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
 import type { RoleContext } from './role-context.ts';
+import { startRtspOut } from './rtsp-out.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
 import { startNotice } from './start-notice.ts';
 
@@ -136,6 +137,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         host: config.listen.address,
         port: config.listen.port,
         isPlainAllowed: config.tls.allowPlainBeyondLoopback,
+        arePlainRtspPasswordsAllowed: config.rtsp.allowPlainPasswords,
         publicUrl: config.publicUrl,
         timeZone: config.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone,
         pageDirectory: join(import.meta.dirname, '..', 'page', 'dist'),
@@ -143,6 +145,11 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
     ),
   );
   const firstAdmin = await serve.start();
+  await startRtspOut(context, lifetime, {
+    ...{ gate: serve.rtspGate, source, tls, registry },
+    laneOf: (streamId) =>
+      must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner').client,
+  });
   const authorityPem = tls?.authorityPem();
   link.show(
     startNotice({

@@ -9,6 +9,7 @@ import type { App } from '../http-app.ts';
 import { pathPart } from '../resources.ts';
 import { displayName, idParam } from '../shapes.ts';
 import { time } from '../times.ts';
+import { sealDigests } from '../token-digests.ts';
 import { grantFields } from './users.ts';
 
 const tokenShape = z.object({
@@ -63,8 +64,9 @@ export function addTokenRoutes(app: App, context: Context): void {
       const token = catalog.change(caller.actor, ({ nowMs, note }) => {
         catalog.tables.policies.requireAll([...(role === null ? [] : [role]), ...policies]);
         const createdBy = caller.subject.name;
+        const sealed = (id: string) => sealDigests(context.digests, { id, name, secret });
         const made = catalog.tables.tokens.create(
-          { name, role, policies, createdBy, expiresMs: expires, tokenHash },
+          { name, role, policies, createdBy, expiresMs: expires, tokenHash, sealDigests: sealed },
           nowMs,
         );
         note({ action: 'tokens:create', resource: `token/${made.id}`, detail: { name, role, policies } });

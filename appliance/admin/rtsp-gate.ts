@@ -1,0 +1,81 @@
+/** What RTSP readers may watch: people by password, programs by token, all of them asked about at the one authoriser. */
+
+import type { RtspGate, RtspOrigin, RtspReader } from '../../gateway/rtsp-server/index.ts';
+import { appError } from '../../storage/base/errors.ts';
+import type { Catalog, CatalogStream } from '../../storage/catalog/index.ts';
+import type { SecretBox } from '../secrets/index.ts';
+import type { Authentication, LoginOrigin } from './authentication.ts';
+import { decide, type Subject } from './authoriser.ts';
+import { streamResource } from './resources.ts';
+import { openDigest, rtspRealm } from './token-digests.ts';
+
+export type RtspGateDeps = {
+  readonly catalog: Catalog;
+  readonly authentication: Authentication;
+  readonly digests: SecretBox;
+};
+
+/** @param options.arePlainPasswordsAllowed  also where they cross a network without TLS */
+export function rtspGate(deps: RtspGateDeps, options: { readonly arePlainPasswordsAllowed: boolean }): RtspGate {
+  const { authentication, digests } = deps;
+  return {
+    realm: rtspRealm,
+    isBasicOffered: ({ isEncrypted, address }) =>
+      isEncrypted || options.arePlainPasswordsAllowed || isLoopback(address),
+    async identify(credentials, origin) {
+      const { username } = credentials;
+      if (credentials.kind === 'basic') {
+        return readerOf(deps, await authentication.byPassword(username, credentials.password, loginOrigin(origin)));
+      }
+      const { algorithm, isProvenBy } = credentials;
+      const isProven = (sealed: string) => {
+        const secret = openDigest(digests, sealed, { username, algorithm });
+        return secret !== undefined && isProvenBy(secret);
+      };
+      return readerOf(deps, authentication.byDigest(username, isProven, loginOrigin(origin)));
+    },
+  };
+}
+
+function readerOf({ catalog, authentication }: RtspGateDeps, subject: Subject): RtspReader {
+  /** A reader is asked about again and again while it plays. */
+  const idsOfNames = new Map<string, string>();
+  return {
+    name: subject.name,
+    view(name) {
+      const now = authentication.refreshed(subject);
+      if (now.kind === 'anonymous') throw appError('unauthenticated', 'the account or token is gone');
+      const known = idsOfNames.get(name);
+      const stream = known === undefined ? findStream(catalog, name) : catalog.tables.cameras.findStream(known);
+      if (!decide(now, 'streams:view', streamResource(catalog, stream?.id ?? '-'))) {
+        throw appError('permission_denied', 'your role does not allow "streams:view" here');
+      }
+      if (stream === undefined) throw appError('not_found', 'no stream or camera has this name');
+      idsOfNames.set(name, stream.id);
+      return { streamId: stream.id, name: stream.name };
+    },
+  };
+}
+
+/** By the stream's name; else by the camera's, without regard to case: its main stream, or `<camera>/sub`. */
+function findStream(catalog: Catalog, name: string): CatalogStream | undefined {
+  const { cameras } = catalog.tables;
+  const byName = cameras.streams().find((stream) => stream.name === name);
+  if (byName !== undefined) return byName;
+  const wanted = name.toLowerCase();
+  for (const camera of cameras.list()) {
+    const cameraName = camera.name.toLowerCase();
+    const role = wanted === cameraName ? 'main' : wanted === `${cameraName}/sub` ? 'sub' : undefined;
+    const found = camera.streams.find((stream) => stream.role === role);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function loginOrigin({ address, requestId }: RtspOrigin): LoginOrigin {
+  return { address, requestId, userAgent: 'rtsp' };
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
