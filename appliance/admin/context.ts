@@ -2,6 +2,7 @@
 
 import type { Catalog } from '../../storage/catalog/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
+import type { AlarmParts } from './alarm-parts.ts';
 import type { Authentication } from './authentication.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { KeeperPort } from './keeper-port.ts';
@@ -11,7 +12,7 @@ import type { PlanWriter } from './plan-writer.ts';
 import type { PlaybackTokens } from './playback-token.ts';
 import type { StateBoard } from './state-board.ts';
 
-export type Context = Omit<ServeDeps, 'keeper' | 'secrets'> & {
+export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly catalog: Catalog;
   readonly authentication: Authentication;
   readonly passwords: Passwords;

@@ -46,6 +46,11 @@ export class KeeperPort {
     await this.#request('confirm-clock', {}, z.unknown());
   }
 
+  /** A person says that the store that is there now is ours from now on. @throws AppError unavailable  it does not answer */
+  async adoptStore(): Promise<void> {
+    await this.#request('adopt-store', {}, z.unknown());
+  }
+
   /** Returns the hold's id; it is durable then. @throws AppError resource_exhausted  there are too many */
   async hold(hold: NewHold): Promise<string> {
     return (await this.#request('hold-add', hold, holdAnswer)).holdId;

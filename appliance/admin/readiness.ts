@@ -1,12 +1,23 @@
 /** Which parts work, told to anyone who asks: names and plain reasons, nothing of the site. */
 
 import { isAppError } from '../../storage/base/errors.ts';
-import type { Context } from './context.ts';
+import type { KeeperPort } from './keeper-port.ts';
+import type { RecordingsIndex } from './parts.ts';
+import type { PlanWriter } from './plan-writer.ts';
+import type { StateBoard } from './state-board.ts';
 
 export type PartState = { readonly part: string; readonly isReady: boolean; readonly reason?: string };
 
+/** What can be away while `serve` runs. */
+type Parts = {
+  readonly board: StateBoard;
+  readonly index: RecordingsIndex;
+  readonly keeper: KeeperPort;
+  readonly plan: PlanWriter;
+};
+
 /** Parts in the order in which they matter to recordings. */
-export function readiness({ board, index, keeper, plan }: Context): PartState[] {
+export function readiness({ board, index, keeper, plan }: Parts): PartState[] {
   const ingests = board.connections();
   return [
     part('catalog', undefined),
@@ -21,7 +32,7 @@ function part(name: string, reason: string | undefined): PartState {
   return { part: name, isReady: reason === undefined, ...(reason === undefined ? {} : { reason }) };
 }
 
-function indexFault(index: Context['index']): string | undefined {
+function indexFault(index: RecordingsIndex): string | undefined {
   try {
     index.totalsOf('');
     return undefined;

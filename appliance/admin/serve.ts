@@ -9,6 +9,7 @@ import { Catalog } from '../../storage/catalog/index.ts';
 import type { Paths } from '../../storage/model/paths.ts';
 import { cameraPurpose } from '../secrets/index.ts';
 import type { Access } from './access.ts';
+import { startAlarmParts } from './alarm-parts.ts';
 import { Authentication } from './authentication.ts';
 import { Caller } from './caller.ts';
 import type { Context } from './context.ts';
@@ -137,6 +138,15 @@ export class Serve {
     const gateOptions = { arePlainPasswordsAllowed: arePlainRtspPasswordsAllowed };
     this.#rtspGate = rtspGate({ catalog, authentication, digests }, gateOptions);
 
+    const keeperPort = new KeeperPort({ lane: keeper });
+    const alarmParts = startAlarmParts(
+      {
+        ...{ clock, log, random, catalog, board, roles, plan, feed, tls },
+        ...{ index: deps.index, keeper: keeperPort, webhookSecrets: secrets.box('webhook') },
+      },
+      { lifetime: this.#lifetime, paths, publicUrl },
+    );
+
     const playbackTokens = new PlaybackTokens({ clock }, { key: this.#playbackKey(catalog) });
     let localDoor: LocalDoor | undefined;
     const { app, server } = await createHttpApp({
@@ -166,7 +176,8 @@ export class Serve {
       board,
       plan,
       feed,
-      keeper: new KeeperPort({ lane: keeper }),
+      keeper: keeperPort,
+      ...alarmParts,
       facts: {
         version: this.#options.version,
         startedMs: clock.wallMs(),

@@ -21,7 +21,7 @@ export type CameraFacts = {
 export type RoleFacts = {
   readonly role: string;
   readonly state: 'starting' | 'running' | 'waiting' | 'stopped';
-  readonly reason: string | undefined;
+  readonly reason?: string | undefined;
 };
 
 export type SpaceFacts = { readonly freeBytes: number; readonly totalBytes: number; readonly device: number };

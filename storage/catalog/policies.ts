@@ -29,7 +29,17 @@ const builtInPolicies: readonly Omit<Policy, 'isBuiltIn' | 'updatedMs'>[] = [
     statements: [
       {
         effect: 'allow',
-        actions: ['cameras:*', 'streams:*', 'holds:*', 'events:read', 'metrics:read', 'system:read', 'audit:read'],
+        actions: [
+          'cameras:*',
+          'streams:*',
+          'holds:*',
+          'events:read',
+          'metrics:read',
+          'system:read',
+          'audit:read',
+          'alarms:read',
+          'alarms:acknowledge',
+        ],
         resources: ['*'],
       },
     ],
@@ -40,7 +50,7 @@ const builtInPolicies: readonly Omit<Policy, 'isBuiltIn' | 'updatedMs'>[] = [
     statements: [
       {
         effect: 'allow',
-        actions: ['cameras:read', 'streams:read', 'streams:view', 'events:read'],
+        actions: ['cameras:read', 'streams:read', 'streams:view', 'events:read', 'alarms:read'],
         resources: ['camera/*', 'events'],
       },
     ],

@@ -3,10 +3,13 @@
 import { asking } from '../access.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
+import { addAlarmRoutes } from './alarms.ts';
 import { addAuditRoutes } from './audit.ts';
 import { addCameraTestRoute } from './camera-test.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addEventRoute } from './events.ts';
+import { addHeartbeatRoutes } from './heartbeat.ts';
+import { addHelpRoutes } from './help.ts';
 import { addHoldRoutes } from './holds.ts';
 import { addImportRoutes } from './imports.ts';
 import { addMetricsRoute } from './metrics.ts';
@@ -19,6 +22,7 @@ import { addStreamRoutes } from './streams.ts';
 import { addSystemRoutes } from './system.ts';
 import { addTokenRoutes } from './tokens.ts';
 import { addUserRoutes } from './users.ts';
+import { addWebhookRoutes } from './webhooks.ts';
 
 export async function addRoutes(app: App, context: Context): Promise<void> {
   addSessionRoutes(app, context);
@@ -33,6 +37,10 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addUserRoutes(app, context);
   addTokenRoutes(app, context);
   addPolicyRoutes(app, context);
+  addAlarmRoutes(app, context);
+  addWebhookRoutes(app, context);
+  addHeartbeatRoutes(app, context);
+  addHelpRoutes(app);
   addAuditRoutes(app, context);
   addMetricsRoute(app, context);
   addEventRoute(app, context);

@@ -110,6 +110,23 @@ export function addSystemRoutes(app: App, context: Context): void {
     },
   );
 
+  app.post(
+    '/api/system/store/adopt',
+    {
+      config: asking('system:adopt-store', 'system'),
+      schema: {
+        summary: 'Say that the object store that is there now holds our recordings from now on',
+        response: { 204: z.null() },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      await keeper.adoptStore();
+      catalog.change(caller.actor, ({ note }) => note({ action: 'system:adopt-store', resource: 'system' }));
+      return reply.code(204).send(null);
+    },
+  );
+
   app.get(
     '/healthz',
     {
