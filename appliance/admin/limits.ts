@@ -75,6 +75,13 @@ export const adminLimits = {
   /** Each holds a camera's session and maybe a decoder. */
   probesMax: 4,
 
+  /** All that is asked of one device over ONVIF (25 s), the start of the role included. */
+  onvifRequestMs: 32 * seconds,
+  /** A thousand silent addresses, 32 at a time, 2 s each; below `idleTimeoutMs`. */
+  onvifSearchMs: 90 * seconds,
+  /** Questions about devices under way at a time, and as many waiting: each holds one connection to one device. */
+  onvifQuestionsMax: 8,
+
   /** Rows in one answer. */
   pageRowsMax: 1_000,
   pageRowsDefault: 200,

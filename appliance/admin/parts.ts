@@ -14,6 +14,7 @@ import type { Fragment } from '../../storage/model/fragment.ts';
 import type { GapReason } from '../../storage/model/run.ts';
 import type { Track } from '../../storage/model/track.ts';
 import type { SecretBox } from '../secrets/index.ts';
+import type { OnvifPort } from './onvif-port.ts';
 import type { PasswordHasher } from './passwords.ts';
 
 /** Seals texts of one purpose under the site key, and opens them: `SiteKey` is one. */
@@ -143,6 +144,8 @@ export type ServeDeps = {
   /** Sockets of the `ingest` processes by name (`ingest-0`), and of the keeper. Started and closed by their owner. */
   readonly ingests: ReadonlyMap<string, LaneClient>;
   readonly keeper: LaneClient;
+  /** Asks cameras over ONVIF, through the role of that name. */
+  readonly onvif: OnvifPort;
   /** Metrics of this process. */
   readonly registry: Registry;
   /** What recording is to do from now on; told at the start and with every change, before it is written. */

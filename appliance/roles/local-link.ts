@@ -57,6 +57,9 @@ export class LocalLink implements RoleLink {
 
   readonly planChanged = (): void => {};
 
+  /** Whoever runs roles alone runs this one too, or does without. */
+  readonly wantOnvif = (): void => {};
+
   readonly show = (lines: readonly string[]): void => this.#options.show(lines);
 
   #read(): Promise<Plan> {

@@ -18,6 +18,8 @@ export type RoleLink = {
     readonly onChange: (callback: () => void) => () => void;
   };
   readonly planChanged: () => void;
+  /** Has the role `onvif` started if it does not run. */
+  readonly wantOnvif: () => void;
   /** Shown once at the supervisor's terminal, never logged. */
   readonly show: (lines: readonly string[]) => void;
 };
@@ -82,6 +84,8 @@ export class SupervisorLink implements RoleLink {
   };
 
   readonly planChanged = (): void => this.say({ type: 'plan-changed' });
+
+  readonly wantOnvif = (): void => this.say({ type: 'onvif-wanted' });
 
   readonly show = (lines: readonly string[]): void => this.say({ type: 'notice', lines });
 

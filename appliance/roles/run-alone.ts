@@ -31,7 +31,7 @@ export async function runRoleAlone(options: {
   const link = lifetime.own(new LocalLink({ clock: systemClock, log, box }, { planPath: paths.plan, show }));
   const plan = await link.start();
   const index = Number(/-(\d+)$/.exec(name)?.[1] ?? '0');
-  const part = partOfPlan(plan, { index, processes: config.ingest.processes });
+  const part = name === 'onvif' ? plan : partOfPlan(plan, { index, processes: config.ingest.processes });
   const start = { type: 'start', config, isDemo: false, plan: part } as const;
   try {
     lifetime.own(await startRole(makeContext({ name, log, link, start })));

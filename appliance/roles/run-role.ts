@@ -16,7 +16,7 @@ import { pathsOf } from './setting-paths.ts';
 /** After its close a role has nothing to do; what still keeps the event loop alive is not waited for. */
 const closeMs = 12_000;
 
-/** Runs `ingest-0`, `keeper`, `serve`, `demo` or `probe` as the child process of a parent that is one of ours. */
+/** Runs `ingest-0`, `keeper`, `serve`, `onvif`, `demo` or `probe` as the child process of a parent that is one of ours. */
 export async function runRoleProcess(name: string): Promise<void> {
   if (name === 'probe') {
     (await import('./probe-process.ts')).runProbeProcess();
@@ -71,6 +71,8 @@ export async function startRole(context: RoleContext): Promise<Closable> {
       return (await import('./keeper.ts')).startKeeper(context);
     case 'serve':
       return (await import('./serve.ts')).startServe(context);
+    case 'onvif':
+      return (await import('./onvif.ts')).startOnvif(context);
     case 'demo':
       return (await import('./demo.ts')).startDemo(context);
     default:

@@ -11,7 +11,7 @@ import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { IndexReader } from '../../storage/index/index.ts';
 import { LaneClient } from '../../storage/lane/index.ts';
 import { type FragmentRef, StreamReader } from '../../storage/reader/index.ts';
-import { FaultPage, Serve, type TlsMaterial } from '../admin/index.ts';
+import { FaultPage, OnvifPort, Serve, type TlsMaterial } from '../admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
@@ -125,6 +125,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         roles: link.roles,
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
+        onvif: new OnvifPort({ lane: lane(context, lifetime, 'onvif').client, onWanted: link.wantOnvif }),
         registry,
         onPlan: (plan) => {
           owners.of = partIndexes(plan, readers.length);

@@ -3,8 +3,8 @@
 import type { Plan } from '../../storage/model/camera.ts';
 import type { Config } from '../config/index.ts';
 
-/** Roles as processes. Of `ingest` there may be several; `demo` is the demo camera's own server. */
-export type RoleKind = 'ingest' | 'keeper' | 'serve' | 'demo';
+/** Roles as processes. Of `ingest` there may be several; `demo` is the demo camera's own server, `onvif` runs when it is wanted. */
+export type RoleKind = 'ingest' | 'keeper' | 'serve' | 'demo' | 'onvif';
 
 /** What a role says of itself when it is asked for a sign of life. */
 export type RoleFigures = {
@@ -16,7 +16,7 @@ export type RoleFigures = {
 
 /** A process of the appliance as people see it. */
 export type RoleState = {
-  /** `ingest-0`, `keeper`, `serve`, `demo`. */
+  /** `ingest-0`, `keeper`, `serve`, `demo`, `onvif`. */
   readonly role: string;
   readonly state: 'starting' | 'running' | 'waiting' | 'stopped';
   readonly sinceMs: number;
@@ -29,7 +29,7 @@ export type RoleState = {
 export type SupervisorMessage =
   /** The first message: a role does nothing before it. */
   | { readonly type: 'start'; readonly config: Config; readonly isDemo: boolean; readonly plan: Plan }
-  /** To `ingest`: everything it has to do from now on. To the keeper: whose recordings are kept for how long. */
+  /** To `ingest`: everything it has to do from now on. To the keeper: whose recordings are kept for how long. To `onvif`: its devices. */
   | { readonly type: 'plan'; readonly plan: Plan }
   /** To `serve`. */
   | { readonly type: 'roles'; readonly roles: readonly RoleState[] }
@@ -44,6 +44,8 @@ export type RoleMessage =
   | { readonly type: 'pong'; readonly id: number; readonly figures?: RoleFigures | undefined }
   /** From `serve`: `state/plan.json` was replaced. */
   | { readonly type: 'plan-changed' }
+  /** From `serve`: it is about to ask the role `onvif`, which need not run yet. */
+  | { readonly type: 'onvif-wanted' }
   /** Something to be shown once at the terminal, and never logged: the first password. */
   | { readonly type: 'notice'; readonly lines: readonly string[] }
   /** Last words: why the process is about to end. */

@@ -21,6 +21,7 @@ const patience: Readonly<Record<RoleKind, RolePatience>> = {
   keeper: { firstDelayMs: 500, delayMsMax: 30_000, stopMs: 10_000, silenceMs: 300_000 },
   serve: { firstDelayMs: 250, delayMsMax: 30_000, stopMs: 5_000, silenceMs: 60_000 },
   demo: { firstDelayMs: 500, delayMsMax: 30_000, stopMs: 3_000, silenceMs: 60_000 },
+  onvif: { firstDelayMs: 500, delayMsMax: 30_000, stopMs: 5_000, silenceMs: 60_000 },
 };
 
 const noPlan: Plan = { version: 2, sources: [], devices: [] };
@@ -64,7 +65,7 @@ export class Supervisor {
     const { clock } = this.#deps;
     const { config, paths, isDemo } = this.#options;
     const ingestNames = Array.from({ length: config.ingest.processes }, (_, index) => `ingest-${index}`);
-    const roles = [...ingestNames, 'keeper', 'serve'];
+    const roles = [...ingestNames, 'keeper', 'serve', 'onvif'];
     const lock = new InstanceLock({ clock }, { dataDirectory: paths.data, runDirectory: paths.run, roles });
     this.#lifetime.own(lock);
     await lock.start();
@@ -84,11 +85,18 @@ export class Supervisor {
     await Promise.race([allStarted, clock.sleep(ingestHeadStartMs, this.#lifetime.signal)]);
     this.#startRole('keeper', 'keeper', () => withoutCredentials(this.#plan));
     this.#startRole('serve', 'serve', () => noPlan);
+    if (this.#plan.devices.length > 0) this.#startOnvif();
   }
 
   /** Stops all roles: each gets its time, then it is killed. */
   close(): Promise<void> {
     return this.#lifetime.close();
+  }
+
+  /** Once wanted it stays: who looked for cameras looks again, and an idle one costs memory alone. */
+  #startOnvif(): void {
+    if (this.#roles.has('onvif') || this.#lifetime.signal.aborted) return;
+    this.#startRole('onvif', 'onvif', () => devicesOf(this.#plan));
   }
 
   #startRole(kind: RoleKind, name: string, plan: () => Plan): void {
@@ -129,6 +137,7 @@ export class Supervisor {
 
   #hear(message: RoleMessage): void {
     if (message.type === 'plan-changed') this.#reading = this.#reading.then(() => this.#takePlan());
+    else if (message.type === 'onvif-wanted') this.#startOnvif();
     else if (message.type === 'notice') {
       this.#hasServed = true;
       this.#show(message.lines);
@@ -160,6 +169,8 @@ export class Supervisor {
       this.#send(`ingest-${index}`, { type: 'plan', plan: this.#partOf(index) });
     }
     this.#send('keeper', { type: 'plan', plan: withoutCredentials(this.#plan) });
+    if (this.#plan.devices.length > 0) this.#startOnvif();
+    this.#send('onvif', { type: 'plan', plan: devicesOf(this.#plan) });
   }
 
   async #readPlan(): Promise<void> {
@@ -177,4 +188,9 @@ export class Supervisor {
   #send(name: string, message: SupervisorMessage): void {
     this.#roles.get(name)?.send(message);
   }
+}
+
+/** What ONVIF is asked by; addresses of streams are for the process that connects. */
+function devicesOf(plan: Plan): Plan {
+  return { version: 2, sources: [], devices: plan.devices };
 }

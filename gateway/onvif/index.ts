@@ -1,8 +1,7 @@
 /** The door of ONVIF: cameras of the plan, searches, and what other processes may ask. See README.md. */
 
-export type { CameraFacts } from './camera.ts';
 export type { FoundDevice } from './discovery/probe-messages.ts';
 export type { EventKind, EventRange, EventSink } from './events/event-sink.ts';
-export type { Inspection } from './inspect.ts';
+export { countedSink, registerOnvifMetrics } from './metrics.ts';
 export { Onvif, type Search } from './onvif.ts';
 export { type OnvifRequests, onvifRequests } from './requests.ts';

@@ -9,7 +9,7 @@ import { adminLimits } from '../limits.ts';
 import { mergeMetrics, type RoleMetrics } from '../merge-metrics.ts';
 
 export function addMetricsRoute(app: App, context: Context): void {
-  const { ingests, keeper, log, registry } = context;
+  const { ingests, keeper, log, onvif, registry } = context;
   addOwnMetrics(context);
 
   app.get(
@@ -21,6 +21,7 @@ export function addMetricsRoute(app: App, context: Context): void {
           metricsOf(role, () => lane.request('metrics', {}, { timeoutMs: adminLimits.metricsRequestMs }), log),
         ),
         metricsOf('keeper', () => keeper.metrics(), log),
+        ...(onvif.isConnected ? [metricsOf('onvif', () => onvif.metrics(), log)] : []),
       ];
       const others = (await Promise.all(asked)).flatMap((metrics) => metrics ?? []);
       const own = { role: 'serve', text: await registry.metrics() };

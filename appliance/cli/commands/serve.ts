@@ -12,7 +12,7 @@ import type { CommandContext } from '../command-context.ts';
 import { addConfigFlags, configOf } from '../config-flags.ts';
 import { makeDataDirectory } from '../data-directory.ts';
 
-const rolesAlone = /^(ingest(-\d{1,2})?|keeper|serve)$/;
+const rolesAlone = /^(ingest(-\d{1,2})?|keeper|serve|onvif)$/;
 
 export function addServeCommand(program: Command, context: CommandContext): void {
   const command = program
@@ -22,14 +22,19 @@ export function addServeCommand(program: Command, context: CommandContext): void
       'Runs the appliance: records the cameras, keeps the recordings, serves page and API. Ends on SIGTERM or Ctrl-C after what was recorded is safe.',
     )
     .option('--demo', 'add a demo camera with a test picture, a clock and a tone')
-    .option('--role <name>', 'run one role alone: ingest, keeper or serve (a container of its own, or for developers)');
+    .option(
+      '--role <name>',
+      'run one role alone: ingest, keeper, serve or onvif (a container of its own, or for developers)',
+    );
   addConfigFlags(command, 'all').action(async (options: { demo?: boolean; role?: string }) => {
     const config = await configOf(command, context.surroundings);
     const show = (lines: readonly string[]) => context.output.note(lines.join('\n'));
     await makeDataDirectory(config.dataDirectory);
     if (options.role !== undefined) {
       if (!rolesAlone.test(options.role)) {
-        throw appError('invalid_argument', `there is no role ${options.role}`, { hint: 'use ingest, keeper or serve' });
+        throw appError('invalid_argument', `there is no role ${options.role}`, {
+          hint: 'use ingest, keeper, serve or onvif',
+        });
       }
       const name = options.role === 'ingest' ? 'ingest-0' : options.role;
       await runRoleAlone({ name, config, show, signal: context.signal });

@@ -1,7 +1,7 @@
 /** Looks for devices at given addresses, for networks that carry no multicast: each is asked for its clock, which needs no login. */
 
 import { isIPv4 } from 'node:net';
-import { appError } from '../../../storage/base/errors.ts';
+import { appError, errnoOf, isAppError } from '../../../storage/base/errors.ts';
 import { type DeviceDeps, OnvifDevice } from '../device.ts';
 import { onvifLimits } from '../limits.ts';
 import { unheard } from '../soap-words.ts';
@@ -28,7 +28,9 @@ export function addressesIn(texts: readonly string[]): string[] {
 }
 
 /**
- * Asks every address on every port.
+ * Asks every address on one port after another, until one answers. A host that is silent on one port is not asked on the others:
+ * it is most likely not there, and waiting for each would take minutes.
+ *
  * @returns the devices that answered as ONVIF devices do, in the order of the addresses
  */
 export async function searchAddresses(
@@ -36,39 +38,55 @@ export async function searchAddresses(
   options: { readonly addresses: readonly string[]; readonly ports: readonly number[]; readonly signal: AbortSignal },
 ): Promise<FoundDevice[]> {
   const { addresses, ports, signal } = options;
-  const questions = addresses.flatMap((address) => ports.map((port) => ({ address, port })));
-  const found: (FoundDevice | undefined)[] = [];
+  const found: FoundDevice[][] = [];
   let next = 0;
   const worker = async () => {
-    for (let at = next++; at < questions.length && !signal.aborted; at = next++) {
-      const question = questions[at];
-      if (question !== undefined) found[at] = await askAddress(deps, question, signal);
+    for (let index = next++; index < addresses.length && !signal.aborted; index = next++) {
+      found[index] = await askHost(deps, { address: addresses[index] ?? '', ports, signal });
     }
   };
-  await Promise.all(Array.from({ length: Math.min(onvifLimits.addressesAtOnce, questions.length) }, worker));
-  return found.filter((device) => device !== undefined).slice(0, onvifLimits.devicesMax);
+  await Promise.all(Array.from({ length: Math.min(onvifLimits.addressesAtOnce, addresses.length) }, worker));
+  return found.flat().slice(0, onvifLimits.devicesMax);
 }
 
-async function askAddress(
+async function askHost(
   deps: DeviceDeps,
-  { address, port }: { readonly address: string; readonly port: number },
-  signal: AbortSignal,
+  host: { readonly address: string; readonly ports: readonly number[]; readonly signal: AbortSignal },
+): Promise<FoundDevice[]> {
+  const { address, ports, signal } = host;
+  const found: FoundDevice[] = [];
+  for (const port of ports) {
+    try {
+      const device = await askPort(deps, { address, port, signal });
+      if (device !== undefined) found.push(device);
+    } catch (error) {
+      // What refuses, or answers in another language, may have its ONVIF elsewhere.
+      if (signal.aborted || isAppError(error, 'deadline_exceeded') || isUnroutable(error)) break;
+    }
+  }
+  return found;
+}
+
+/** @throws AppError  nobody is there, or it does not speak ONVIF */
+async function askPort(
+  deps: DeviceDeps,
+  { address, port, signal }: { readonly address: string; readonly port: number; readonly signal: AbortSignal },
 ): Promise<FoundDevice | undefined> {
   const scheme = port === 443 || port === 8443 ? 'https' : 'http';
   const url = new URL(`${scheme}://${address}:${port}${devicePath}`).href;
   const device = new OnvifDevice(deps, { url, tls: 'any' });
   const options = { signal, isPublic: true, timeoutMs: onvifLimits.addressMs };
-  try {
-    const answer = await device.ask((client) => client.getSystemDateAndTime(unheard), options);
-    if (answer.name !== 'GetSystemDateAndTimeResponse') return undefined;
-  } catch {
-    return undefined;
-  }
+  const answer = await device.ask((client) => client.getSystemDateAndTime(unheard), options);
+  if (answer.name !== 'GetSystemDateAndTimeResponse') return undefined;
   const scopes = await device
     .ask((client) => client.getScopes(unheard), options)
-    .then((answer) => childrenOf(answer, 'Scopes').flatMap((scope) => textAt(scope, 'ScopeItem') ?? []))
+    .then((told) => childrenOf(told, 'Scopes').flatMap((scope) => textAt(scope, 'ScopeItem') ?? []))
     .catch((): string[] => []);
   return { endpoint: url, ...factsOfScopes(scopes), urls: [url], address };
+}
+
+function isUnroutable(error: unknown): boolean {
+  return isAppError(error) && ['EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'].includes(errnoOf(error.cause) ?? '');
 }
 
 function* addressesOf(text: string): Generator<string> {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
 import {
+  OnvifPort,
   type ProbeResult,
   type RawRoute,
   type RoleState,
@@ -17,6 +18,7 @@ import {
 } from '../../../appliance/admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
+import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { createLog } from '../../../storage/base/log.ts';
@@ -143,6 +145,7 @@ export async function startSite(options: SiteOptions = {}) {
     },
     ingests: new Map([['ingest-0', lanes.ingest]]),
     keeper: lanes.keeper,
+    onvif: new OnvifPort({ lane: lanes.onvif, onWanted: lanes.startOnvif }),
     registry: new Registry(),
     onPlanChanged: () => {
       planChanges.count++;
@@ -175,6 +178,8 @@ export async function startSite(options: SiteOptions = {}) {
     planChanges,
     probes,
     keeperCalls,
+    /** What the role `onvif` has, which is started by the first question. */
+    devices: lanes.devices,
     writer,
     /** Tells a state as `ingest` would. */
     tellState: (state: SourceState) => {
@@ -256,7 +261,21 @@ async function startLanes(given: {
   const keeper = own(new LaneClient({ clock: systemClock, log }, { path: join(run, 'keeper.sock'), name: 'serve' }));
   ingest.start();
   keeper.start();
-  return { ingestServer, ingest, keeper };
+  const devices = own(
+    new Onvif({ ...{ clock: systemClock, log, random: randomBytes }, sink: { began() {}, ended() {} } }),
+  );
+  const { signal } = new AbortController();
+  const requests = onvifRequests({ clock: systemClock, onvif: devices, metrics: async () => '' }, { signal });
+  const onvifServer = own(
+    new LaneServer({ log, handlers: { requests } }, { path: join(run, 'onvif.sock'), role: 'onvif' }),
+  );
+  const onvif = own(new LaneClient({ clock: systemClock, log }, { path: join(run, 'onvif.sock'), name: 'serve' }));
+  onvif.start();
+  let onvifStarts = 0;
+  const startOnvif = () => {
+    if (onvifStarts++ === 0) void onvifServer.start();
+  };
+  return { ingestServer, ingest, keeper, onvif, devices, startOnvif };
 }
 
 export function sourceState(streamId: string, change: Partial<SourceState> = {}): SourceState {
