@@ -13,6 +13,7 @@ import { addHelpRoutes } from './help.ts';
 import { addHoldRoutes } from './holds.ts';
 import { addImportRoutes } from './imports.ts';
 import { addMetricsRoute } from './metrics.ts';
+import { addOnvifRoutes } from './onvif.ts';
 import { addPageRoutes } from './page.ts';
 import { addPlaybackRoutes } from './playback.ts';
 import { addPolicyRoutes } from './policies.ts';
@@ -28,6 +29,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addSessionRoutes(app, context);
   addCameraRoutes(app, context);
   addCameraTestRoute(app, context);
+  addOnvifRoutes(app, context);
   addStreamRoutes(app, context);
   addPlaybackRoutes(app, context);
   addRemovalRoute(app, context);
