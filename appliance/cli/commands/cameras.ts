@@ -8,6 +8,7 @@ import { nearest } from '../../config/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
 import { addConfigFlags } from '../config-flags.ts';
 import { table } from '../output.ts';
+import { addOnvifCommands } from './onvif.ts';
 
 const cameraShape = z.looseObject({
   id: z.string(),
@@ -44,7 +45,7 @@ type AddFlags = SourceFlags & {
 };
 
 export function addCameraCommands(program: Command, context: CommandContext): void {
-  const cameras = program.command('cameras').summary('list, add, test and remove cameras');
+  const cameras = program.command('cameras').summary('find, list, add, test and remove cameras');
   const { output } = context;
 
   const list = cameras.command('list').description('Lists cameras with their state and why they are not live.');
@@ -124,6 +125,8 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     await api.call('DELETE', `/api/cameras/${camera.id}`);
     output.result({ removed: camera.id }, () => [`removed ${camera.name}`]);
   });
+
+  addOnvifCommands(cameras, context);
 }
 
 function addSourceFlags(command: Command): Command {
