@@ -2,6 +2,7 @@
 
 import type { FastifyReply } from 'fastify';
 import { AppError, appError, type ErrorCode } from '../../storage/base/errors.ts';
+import { helpPath } from '../runbook/index.ts';
 
 const statuses: Readonly<Record<ErrorCode, number>> = {
   invalid_argument: 400,
@@ -28,6 +29,8 @@ export type ErrorEnvelope = {
     readonly hint?: string;
     /** Which field of the request is meant. */
     readonly field?: string;
+    /** Page of the code in the runbook. */
+    readonly help: string;
     readonly requestId: string;
   };
 };
@@ -42,6 +45,7 @@ export function envelopeOf(error: AppError, requestId: string): ErrorEnvelope {
       message: isOurs ? 'something went wrong inside' : error.message,
       ...(error.hint === undefined && !isOurs ? {} : { hint: error.hint ?? 'the log says more under this request id' }),
       ...(typeof field === 'string' ? { field } : {}),
+      help: helpPath(error.code),
       requestId,
     },
   };

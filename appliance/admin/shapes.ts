@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Camera, CatalogRecording, CatalogSource } from '../../storage/catalog/index.ts';
 import type { SourceRole, SourceState } from '../../storage/model/camera.ts';
 import { recordingModeShape, scheduleShape } from '../../storage/model/recording-shape.ts';
+import { helpPath } from '../runbook/index.ts';
 import { shownUrl } from './source-url.ts';
 import type { StateBoard } from './state-board.ts';
 
@@ -29,6 +30,7 @@ export const sourceStateShape = z.object({
   reason: z.string().nullable(),
   message: z.string().nullable(),
   hint: z.string().nullable(),
+  help: z.string().nullable().describe('page of the reason in the runbook'),
   sinceMs: z.number(),
   attempts: z.number(),
   nextAttemptMs: z.number().nullable(),
@@ -38,6 +40,10 @@ export const sourceStateShape = z.object({
   clockDriftPpm: z.number().nullable(),
   runsLastHour: z.number(),
   warnings: z.array(z.string()),
+  recordingFault: z
+    .object({ reason: z.string(), message: z.string(), help: z.string() })
+    .nullable()
+    .describe('why what arrives is not recorded'),
 });
 
 export const sourceRoleShape = z.enum(['main', 'sub']);
@@ -87,16 +93,19 @@ export const cameraShape = z.object({
 
 /** A state as JSON has it: what is not known is null. */
 export function sourceStateAnswer(state: SourceState): z.infer<typeof sourceStateShape> {
+  const { recordingFault: fault } = state;
   return {
     ...state,
     reason: state.reason ?? null,
     message: state.message ?? null,
     hint: state.hint ?? null,
+    help: state.reason === undefined ? null : helpPath(state.reason),
     nextAttemptMs: state.nextAttemptMs ?? null,
     clockOffsetMs: state.clockOffsetMs ?? null,
     clockDriftPpm: state.clockDriftPpm ?? null,
     tracks: [...state.tracks],
     warnings: [...state.warnings],
+    recordingFault: fault === undefined ? null : { ...fault, help: helpPath(fault.reason) },
   };
 }
 

@@ -9,6 +9,7 @@ import type { Span, StreamTotals } from '../../../storage/index/index.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { gapReasons } from '../../../storage/model/run.ts';
+import { helpPath } from '../../runbook/index.ts';
 import { asking, askingEach } from '../access.ts';
 import { callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
@@ -49,6 +50,7 @@ const timelineShape = z.object({
       reason: z.string(),
       text: z.string(),
       detail: z.string().nullable(),
+      help: z.string().describe('page of the reason in the runbook'),
       reasons: z.array(z.string()),
       missingMs: z.number(),
     }),
@@ -164,6 +166,7 @@ export function addStreamRoutes(app: App, context: Context): void {
           ...gap,
           text: gapReasons[gap.reason],
           detail: gap.detail ?? null,
+          help: helpPath(gap.reason),
           reasons: [...gap.reasons],
         })),
         latestMs: board.latestMs(streamId) ?? timeline.spans.at(-1)?.endMs ?? null,

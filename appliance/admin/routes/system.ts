@@ -2,11 +2,14 @@
 
 import { z } from 'zod';
 import { appError, toAppError } from '../../../storage/base/errors.ts';
+import { isAlarmCode } from '../../alarms/index.ts';
+import { helpPath } from '../../runbook/index.ts';
 import { asking, publicly } from '../access.ts';
 import { callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
 import { diskSpace } from '../disk-space.ts';
 import type { App } from '../http-app.ts';
+import type { KeeperStatus } from '../keeper-port.ts';
 import type { RoleState } from '../parts.ts';
 import { readiness } from '../readiness.ts';
 
@@ -57,7 +60,7 @@ export function addSystemRoutes(app: App, context: Context): void {
       const [disks, status] = await Promise.all([
         diskSpace(facts.places),
         keeper.status().then(
-          (value) => ({ keeper: value, keeperFault: null }),
+          (value) => ({ keeper: withHelp(value), keeperFault: null }),
           (error: unknown) => ({ keeper: null, keeperFault: toAppError(error).message }),
         ),
       ]);
@@ -149,6 +152,18 @@ export function addSystemRoutes(app: App, context: Context): void {
     },
   );
 }
+
+/** Each problem with its page in the runbook, where there is one: a newer keeper may know more. */
+function withHelp(status: KeeperStatus): KeeperStatus {
+  const problems = problemList.safeParse(status.problems);
+  if (!problems.success) return status;
+  const helped = problems.data.map((problem) =>
+    isAlarmCode(problem.code) ? { ...problem, help: helpPath(problem.code) } : problem,
+  );
+  return { ...status, problems: helped };
+}
+
+const problemList = z.array(z.looseObject({ code: z.string() }));
 
 /** Figures of a process that is gone say nothing. */
 function roleAnswer({ role, state, sinceMs, restarts, pid, reason, figures }: RoleState): z.infer<typeof roleShape> {
