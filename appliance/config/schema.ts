@@ -179,6 +179,22 @@ const configFields = z.strictObject({
       changeNeeds: 'restart',
     }),
   }),
+  rtmp: section({
+    enabled: key(z.boolean().default(true), {
+      description:
+        'Encoders may publish by RTMP: rtmp://host:1935/live/<stream key>. The port is open only while a camera waits for its publisher.',
+      changeNeeds: 'restart',
+    }),
+    address: key(z.union([z.ipv4(), z.ipv6()]).optional(), {
+      description: 'Address that RTMP listens on. Default: listen.address.',
+      changeNeeds: 'restart',
+      example: '192.168.1.10',
+    }),
+    port: key(z.number().int().min(0).max(65_535).default(1935), {
+      description: 'Port of RTMP; 0 takes a free one. It is not encrypted: let it cross networks of your own only.',
+      changeNeeds: 'restart',
+    }),
+  }),
   journal: section({
     directory: key(path.optional(), {
       description:

@@ -27,6 +27,11 @@ export async function startIngest(context: RoleContext): Promise<Closable> {
   return lifetime;
 }
 
+/** The plan gives all publishers to the first recording process: one port has one listener. */
+function takesPublishers({ name, config }: RoleContext): boolean {
+  return config.rtmp.enabled && name === 'ingest-0';
+}
+
 /**
  * Two processes must never record one camera, and no camera may wait for a process that hangs: within its time the former one
  * may end by itself, then it is killed. What it had not finished, the keeper recovers.
@@ -40,6 +45,9 @@ async function startAfterPredecessor(context: RoleContext): Promise<Ingest> {
       {
         ...{ paths, name, syncPeriodMs: config.journal.syncPeriodMs },
         addresses: new AddressPolicy({ networks: config.cameras.allowedNetworks }),
+        ...(takesPublishers(context)
+          ? { rtmp: { address: config.rtmp.address ?? config.listen.address, port: config.rtmp.port } }
+          : {}),
       },
     );
     try {

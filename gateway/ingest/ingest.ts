@@ -42,7 +42,7 @@ export type IngestOptions = {
   readonly syncPeriodMs: number;
   /** Where connections to cameras may lead; anywhere when absent. */
   readonly addresses?: AddressPolicy;
-  /** Where publishers arrive; without it this process takes none. */
+  /** Where publishers arrive, opened while a camera waits for one; without it this process takes none. */
   readonly rtmp?: RtmpListenerOptions | undefined;
 };
 
@@ -68,7 +68,9 @@ export class Ingest {
   readonly #streams = new Map<string, IngestStream>();
   readonly #server: LaneServer;
   readonly #metrics: IngestMetrics;
-  readonly #listener: RtmpListener | undefined;
+  readonly #reads: SharedReads;
+  /** Open while a camera waits for a publisher. */
+  #listener: RtmpListener | undefined;
   readonly #openSource: (planned: PlannedSource) => SourceSession;
   readonly #importsRunning = { count: 0 };
   #ledger: LedgerFile | undefined;
@@ -76,7 +78,7 @@ export class Ingest {
 
   constructor(deps: IngestDeps, options: IngestOptions) {
     const { clock, log, registry, random } = deps;
-    const { addresses = new AddressPolicy({ networks: [] }), paths, name, rtmp, syncPeriodMs } = options;
+    const { addresses = new AddressPolicy({ networks: [] }), paths, name, syncPeriodMs } = options;
     this.#deps = deps;
     this.#options = options;
     this.#places = new JournalPlaces(
@@ -121,17 +123,17 @@ export class Ingest {
       { clock },
       { turnMs: () => (this.#server.stats.lanes > 0 ? readTurnMs : unwatchedTurnMs) },
     );
-    const listener = rtmp === undefined ? undefined : new RtmpListener({ clock, log, random, reads }, rtmp);
-    this.#listener = listener;
+    this.#reads = reads;
     const open = ({ source, streamId, cameraId }: PlannedSource): SourceSession => {
       const ofSource = { clock, log: log.child({ streamId, cameraId }), random };
       if (source.kind === 'rtsp') return new RtspSession(ofSource, { source, reads, addresses });
+      const listener = this.#listener;
       return listener === undefined ? takesNone : new RtmpSession({ ...ofSource, listener }, { source });
     };
     this.#openSource = deps.openSource ?? open;
   }
 
-  /** The port where publishers arrive; undefined where this process takes none. */
+  /** The port where publishers arrive; undefined where none is waited for. */
   get rtmpPort(): number | undefined {
     return this.#listener?.port;
   }
@@ -153,7 +155,7 @@ export class Ingest {
     this.#ledger = this.#lifetime.own(new LedgerFile({ clock, log }, { directory, epoch }));
     await this.#server.start();
     this.#lifetime.own(this.#server);
-    if (this.#listener !== undefined) await this.#lifetime.own(this.#listener).start();
+    this.#lifetime.defer(() => this.#listener?.close());
     this.#lifetime.defer(() => this.#closeStreams([...this.#streams.keys()], 'shutdown'));
     this.#lifetime.defer(
       clock.every(tickMs, () => {
@@ -192,6 +194,7 @@ export class Ingest {
         'camera-changed',
       ),
     ]);
+    await this.#tendListener(plan);
     const added = [...wanted.values()].filter((planned) => !this.#streams.has(planned.streamId));
     for (const [streamId, stream] of this.#streams) {
       const planned = wanted.get(streamId);
@@ -204,6 +207,21 @@ export class Ingest {
       changed: changed.length,
       removed: removed.length,
     });
+  }
+
+  /** The port for publishers is open when a camera needs it, and not a moment longer. */
+  async #tendListener(plan: Plan): Promise<void> {
+    const { clock, log, random } = this.#deps;
+    const { rtmp } = this.#options;
+    const isWanted = rtmp !== undefined && plan.sources.some(({ source }) => source.kind === 'rtmp');
+    if (isWanted && this.#listener === undefined) {
+      this.#listener = new RtmpListener({ clock, log, random, reads: this.#reads }, rtmp);
+      await this.#listener.start();
+    } else if (!isWanted && this.#listener !== undefined) {
+      const listener = this.#listener;
+      this.#listener = undefined;
+      await listener.close();
+    }
   }
 
   /** True when the source itself is another: a policy alone does not interrupt it. */

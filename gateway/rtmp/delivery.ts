@@ -171,7 +171,7 @@ export class RtmpDelivery {
     if (announced === undefined || !isSamePicture(announced, picture)) return;
     this.#hasPicture = true;
     this.#lastLeadMs = nowMs;
-    const place = this.#lead(timestampMs, nowMs);
+    const place = this.#lead(timestampMs, nowMs, isKey);
     this.#sink.unit({
       trackNumber: videoNumber,
       presentationTimeUs: place.decodeTimeUs + tag.compositionMs * 1_000,
@@ -218,7 +218,7 @@ export class RtmpDelivery {
     if (this.#announced === undefined || this.#announced.audio !== this.#audio) return;
     const isLead = this.#announced.picture === undefined;
     if (isLead) this.#lastLeadMs = nowMs;
-    const place = isLead ? this.#lead(timestampMs, nowMs) : this.#timeline.placeOther(timestampMs);
+    const place = isLead ? this.#lead(timestampMs, nowMs, true) : this.#timeline.placeOther(timestampMs);
     if (Number.isNaN(place.decodeTimeUs)) {
       this.#warn('sound that is far from the picture in time is left out');
       return;
@@ -234,8 +234,8 @@ export class RtmpDelivery {
     });
   }
 
-  #lead(timestampMs: number, nowMs: number): Place {
-    const place = this.#timeline.placeLead(timestampMs, nowMs);
+  #lead(timestampMs: number, nowMs: number, canBegin: boolean): Place {
+    const place = this.#timeline.placeLead(timestampMs, nowMs, { canBegin });
     if (place.isJump) this.#tell('time-jump');
     return place;
   }

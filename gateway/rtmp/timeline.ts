@@ -27,9 +27,10 @@ export class RtmpTimeline {
   /**
    * Where a unit of the lead lies. The first one is at 0.
    *
-   * @param rtmpMs  decode time as sent, 32 bits
+   * @param rtmpMs               decode time as sent, 32 bits
+   * @param options.canBegin     it is decodable alone: a clock that fell behind is left here, and no picture with it
    */
-  placeLead(rtmpMs: number, arrivalMs: number): Place {
+  placeLead(rtmpMs: number, arrivalMs: number, options: { readonly canBegin: boolean }): Place {
     if (Number.isNaN(this.#leadAtMs)) {
       this.#begin(rtmpMs, arrivalMs);
       return { decodeTimeUs: 0, isJump: false };
@@ -37,7 +38,8 @@ export class RtmpTimeline {
     const stepMs = (rtmpMs - this.#leadMs) | 0;
     const elapsedMs = arrivalMs - this.#arrivalMs;
     const atMs = this.#leadAtMs + stepMs;
-    if (isJump(stepMs, elapsedMs) || this.#isLeftBehind(atMs, arrivalMs, elapsedMs)) {
+    const isLeftBehind = this.#isLeftBehind(atMs, arrivalMs, elapsedMs);
+    if (isJump(stepMs, elapsedMs) || (isLeftBehind && options.canBegin)) {
       this.#begin(rtmpMs, arrivalMs);
       return { decodeTimeUs: 0, isJump: true };
     }

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { createLog } from '../../../storage/base/log.ts';
 import { readSegment, readSegmentHead, scanSegment } from '../../../storage/journal/index.ts';
 import { LaneClient } from '../../../storage/lane/index.ts';
-import type { Plan, PlannedSource, RtspSource, SourceState } from '../../../storage/model/camera.ts';
+import type { Plan, PlannedSource, RtspSource, Source, SourceState } from '../../../storage/model/camera.ts';
 import type { Fragment } from '../../../storage/model/fragment.ts';
 import type { LedgerLine } from '../../../storage/model/ledger.ts';
 import { type Paths, pathsUnder } from '../../../storage/model/paths.ts';
@@ -25,7 +25,7 @@ const run = promisify(execFile);
 
 export const streamId = 'front-door';
 
-export function plannedOf(source: RtspSource, facts: Partial<PlannedSource> = {}): PlannedSource {
+export function plannedOf(source: Source, facts: Partial<PlannedSource> = {}): PlannedSource {
   return {
     streamId,
     cameraId: 'camera-1',
@@ -65,7 +65,7 @@ export async function startIngest(
       ...{ clock, log, registry: new Registry(), random: Math.random },
       ...(options.openSource === undefined ? {} : { openSource: options.openSource }),
     },
-    { paths, name: 'ingest-0', syncPeriodMs: 500 },
+    { paths, name: 'ingest-0', syncPeriodMs: 500, rtmp: options.rtmp },
   );
   await ingest.start();
   onTestFinished(() => ingest.close());

@@ -95,7 +95,8 @@ export class RtmpPublisher {
 
   /** Resolves when the server closed the connection. */
   async closed(): Promise<void> {
-    if (!this.#isGone) await once(this.socket, 'close');
+    // A reset is as good an end as any: `once` would reject on it.
+    if (!this.#isGone) await new Promise<void>((resolve) => this.socket.once('close', () => resolve()));
   }
 
   async #status(): Promise<PublishAnswer> {

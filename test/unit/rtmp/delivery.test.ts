@@ -71,6 +71,24 @@ test('a clock that jumps begins another session', async () => {
   expect(units.map((unit) => unit.presentationTimeUs)).toEqual([0, 0, 20_000_000, 0]);
 });
 
+test('a clock that falls behind is left at a key frame', async () => {
+  const { clock, delivery, sessions, units } = notedDelivery();
+  delivery.media(video, 0, tags.avcConfiguration(avcC));
+  delivery.media(video, 0, key);
+
+  // Four times slower than time.
+  for (let i = 1; i <= 30; i++) {
+    await clock.advance(1_000);
+    delivery.media(video, i * 250, i === 29 ? key : inter);
+  }
+
+  expect(sessions.map((session) => [session.reason, session.at])).toEqual([
+    ['started', 0],
+    ['time-jump', 29],
+  ]);
+  expect(units.map((unit) => unit.presentationTimeUs).slice(28)).toEqual([7_000_000, 0, 250_000]);
+});
+
 test('sound that is described late joins at the next key frame', () => {
   const { delivery, sessions, units } = notedDelivery();
   delivery.media(video, 0, tags.avcConfiguration(avcC));

@@ -172,7 +172,7 @@ test('a steady clock gives steady times, wherever it begins', () => {
     fc.property(fc.nat(2 ** 32 - 1), fc.integer({ min: 1, max: 5_000 }), (beginMs, stepMs) => {
       const timeline = new RtmpTimeline();
       for (let i = 0; i < 20; i++) {
-        const place = timeline.placeLead((beginMs + i * stepMs) % 2 ** 32, i * stepMs);
+        const place = timeline.placeLead((beginMs + i * stepMs) % 2 ** 32, i * stepMs, { canBegin: true });
         expect(place).toEqual({ decodeTimeUs: i * stepMs * 1_000, isJump: false });
         expect(timeline.placeOther((beginMs + i * stepMs + 7) % 2 ** 32).decodeTimeUs).toBe((i * stepMs + 7) * 1_000);
       }
