@@ -1,0 +1,76 @@
+/** Bytes of a put are from outside: whatever they are, the recording process lives, and the next import is well. */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { importIdOf } from '../../../gateway/import/index.ts';
+import { isAppError } from '../../../storage/base/errors.ts';
+import { streamId } from '../ingest/ingest-kit.ts';
+import { atMs, h264, makeFile, picture, setUpImports, tone } from './import-kit.ts';
+
+const dayMs = 86_400_000;
+
+function headOf(run: number) {
+  const at = atMs - run * dayMs;
+  return {
+    kind: 'import',
+    ...{ streamId, atMs: at, endMsMax: at + dayMs, done: [], taken: [], onTaken: 'refuse' },
+    importId: importIdOf({ streamId, sha256: 'x', atMs: at }),
+  };
+}
+
+test('a damaged stream ends its own import and nothing else', { timeout: 120_000 }, async () => {
+  const kit = await setUpImports();
+  const args = [...picture, ...tone, ...h264, '-c:a', 'aac', '-t', '3'];
+  const stream = await readFile(await makeFile(join(kit.directory, 'a.mkv'), args));
+  let run = 0;
+  const send = async (bytes: Uint8Array): Promise<unknown> => {
+    const put = await kit.owner.put({ head: headOf(++run), signal: new AbortController().signal });
+    try {
+      await put.write(bytes);
+      return await put.end({ isCut: false });
+    } catch (error) {
+      put.close();
+      if (isAppError(error) && error.code !== 'internal' && error.code !== 'unavailable') return error.code;
+      throw error;
+    }
+  };
+  const damage = fc.array(
+    fc.record({
+      at: fc.integer({ min: 0, max: stream.length - 1 }),
+      byte: fc.integer({ min: 0, max: 255 }),
+      isNearHead: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 8 },
+  );
+
+  await fc.assert(
+    fc.asyncProperty(damage, fc.integer({ min: 0, max: stream.length }), async (changes, length) => {
+      const bytes = Uint8Array.from(stream.subarray(0, length));
+      for (const { at, byte, isNearHead } of changes) bytes[isNearHead ? at % 600 : at] = byte;
+      await send(bytes);
+    }),
+    { numRuns: 150 },
+  );
+
+  expect(await send(stream)).toMatchObject({ fragments: 3, fault: null });
+  expect(kit.log.filter((line) => line.includes('import failed'))).toEqual([]);
+});
+
+test('a head that is none is refused, and a second import waits for the first', { timeout: 60_000 }, async () => {
+  const kit = await setUpImports();
+  const signal = new AbortController().signal;
+  const head = headOf(1);
+
+  const bad = await kit.owner.put({ head: { ...head, importId: '../../etc' }, signal });
+  const none = await kit.owner.put({ head: { ...head, streamId: 'nobody' }, signal });
+  const first = await kit.owner.put({ head, signal });
+  await first.write(new Uint8Array(0));
+  const second = await kit.owner.put({ head: headOf(2), signal });
+
+  await expect(bad.end({ isCut: false })).rejects.toMatchObject({ code: 'invalid_argument' });
+  await expect(none.end({ isCut: false })).rejects.toMatchObject({ code: 'not_found' });
+  await expect(second.end({ isCut: false })).rejects.toMatchObject({ code: 'resource_exhausted' });
+  first.close();
+});
