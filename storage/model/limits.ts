@@ -105,6 +105,8 @@ export const limits = {
   /** Ledger lines that wait for their file: an hour of 100 cameras that reconnect every half minute. */
   ledgerLinesMax: 50_000,
   ledgerFileBytes: 1 * MiB,
+  /** A ledger line that is older than one before it by more was written after the clock was set back: runs' own time may differ by seconds. */
+  ledgerStepMs: 60_000,
 
   /** One coded picture: the largest seen is an 8K intra frame of 6 MB. */
   accessUnitBytesMax: 16 * MiB,
@@ -204,7 +206,7 @@ export const limits = {
   keeperAlivePeriodMs: 60_000,
   /** An object store that answers nothing for so long counts as away. */
   storeTimeoutMs: 60_000,
-  /** An S3 store on whose connection no byte moves for so long has gone, whatever TCP says: a busy disk answers within 10 s. */
+  /** An S3 store on whose connection no byte moves for so long has gone, whatever TCP says: a busy disk answers within 10 s. After an object twice that. */
   s3IdleMs: 30_000,
   /** One small question to an S3 store, from the wait for a free connection to the last byte of the answer. */
   s3CallMsMax: 60_000,

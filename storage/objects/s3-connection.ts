@@ -91,6 +91,8 @@ export class S3Connection {
     if (body === undefined) outgoing.end();
     else {
       await Promise.race([this.#continued(outgoing), answered]);
+      // What the kernel and proxies between have taken is on its way while we see nothing move, and is then made durable.
+      outgoing.once('finish', () => outgoing.setTimeout(2 * this.#idleMs));
       await Promise.race([writeBody(outgoing, body, () => isAnswered), answered]).catch((error: unknown) => {
         outgoing.destroy();
         throw error;

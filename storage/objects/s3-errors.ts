@@ -11,7 +11,8 @@ const hints = {
   clock: 'The clocks of this machine and of the object store differ: set both by NTP.',
   bucket: 'Is objects.s3.bucket right? Weir makes it at its first start where the key may.',
   region: "Set objects.s3.region to the bucket's region.",
-  full: 'Give the object store more room, or lower the retention of cameras. Recordings wait on this machine meanwhile.',
+  full: 'Give the server more room, or lower the retention of cameras. Recordings wait on this machine meanwhile.',
+  fault: 'The server failed: look at its log and at the room of its disks. Recordings wait on this machine meanwhile.',
   reach: 'Look at objects.s3.endpoint, at the network and at the server. Recordings wait on this machine meanwhile.',
   certificate: 'The server is not who it says, or objects.s3.authorityFile is not the authority of its certificate.',
 } as const;
@@ -82,6 +83,9 @@ function refusal(code: string, status: number, context: Readonly<Record<string, 
     case 'XMinioStorageFull':
     case 'XMinioAdminBucketQuotaExceeded':
       return appError('resource_exhausted', 'the object store is full', { ...facts, hint: hints.full });
+    // MinIO with a single disk that is full says no more than this.
+    case 'InternalError':
+      return appError('unavailable', 'the object store failed', { ...facts, hint: hints.fault });
     default:
       return refusalByStatus(status, facts);
   }
