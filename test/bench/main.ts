@@ -10,6 +10,7 @@ import { benchIndex } from './index-range.ts';
 import { benchPlayback } from './playback.ts';
 import { benchRecording } from './recording.ts';
 import { benchRestart } from './restart.ts';
+import { benchS3 } from './s3.ts';
 import { printTable, type Row } from './table.ts';
 
 const { values: flags } = parseArgs({
@@ -38,6 +39,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
         }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
   index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),
+  s3: () => benchS3({ isQuick: flags.quick }),
   restart: () => benchRestart({ segments: flags.quick ? 100_000 : 1_000_000 }),
 };
 
