@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchIndex } from './index-range.ts';
 import { benchPlayback } from './playback.ts';
+import { benchPublishers } from './publishers.ts';
 import { benchRecording } from './recording.ts';
 import { benchRestart } from './restart.ts';
 import { benchS3 } from './s3.ts';
@@ -37,6 +38,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
           windowMs: 120 * seconds,
           withFfmpeg: false,
         }),
+  publishers: () => benchPublishers({ cameras: 20, ...window }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
   index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),
   s3: () => benchS3({ isQuick: flags.quick }),

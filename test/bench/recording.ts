@@ -128,6 +128,11 @@ export async function addCameras(
       source: { kind: 'rtsp', url: simulator.url(camera) },
     });
   }
+  await untilAllLive(appliance, count);
+}
+
+/** Waits until so many cameras are there and all of them are live. */
+export async function untilAllLive(appliance: RunningAppliance, count: number): Promise<void> {
   await until(
     'all cameras are live',
     async () => {
@@ -140,7 +145,8 @@ export async function addCameras(
   );
 }
 
-async function measure(windowMs: number, pids: () => readonly number[]): Promise<Measured> {
+/** CPU over a while, and memory at its end, of processes with their children. */
+export async function measure(windowMs: number, pids: () => readonly number[]): Promise<Measured> {
   const beginMs = performance.now();
   const before = pids().reduce((sum, pid) => sum + costOfTree(pid).cpuMs, 0);
   await sleep(windowMs);
@@ -155,14 +161,14 @@ async function measure(windowMs: number, pids: () => readonly number[]): Promise
 }
 
 /** The worst of the roles that handle media. */
-async function eventLoopP99Ms(appliance: RunningAppliance): Promise<number> {
+export async function eventLoopP99Ms(appliance: RunningAppliance): Promise<number> {
   const text = String(await appliance.call('GET', '/metrics'));
   const values = [...text.matchAll(/^weir_event_loop_delay_seconds\{[^}]*quantile="0\.99"[^}]*\} (\S+)$/gm)];
   return Math.max(0, ...values.map((match) => Number(match[1]) * 1000));
 }
 
 /** Counts frames by the numbers inside all segment files below a directory. */
-async function judgeDirectory(directory: string): Promise<{ stored: number; missing: number }> {
+export async function judgeDirectory(directory: string): Promise<{ stored: number; missing: number }> {
   const numbers = new Map<number, Set<number>>();
   for (const name of await readdir(directory, { recursive: true })) {
     if (!name.endsWith('.mkv')) continue;

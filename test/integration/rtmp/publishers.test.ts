@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { RtmpSource } from '../../../storage/model/camera.ts';
 import { streamKeySha256 } from '../../../storage/model/stream-key.ts';
 import { judgeFrames } from '../../kit/camera-simulator/index.ts';
@@ -19,6 +19,8 @@ import {
   storedFiles,
   streamId,
 } from '../ingest/ingest-kit.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const run = promisify(execFile);
 const key = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -52,7 +54,7 @@ test('ffmpeg with B-frames and AAC is recorded frame by frame, killed, and recor
   const waiting = running.states.get(streamId);
 
   const first = startFfmpegPublisher({ url: running.url, bFrames: 2 });
-  await until('8 s are committed', async () => (await committedSeconds(running)) >= 8);
+  await until('8 s are committed', async () => (await committedSeconds(running)) >= 8, 60_000);
   expect(running.states.get(streamId)).toMatchObject({ state: 'live', isRecording: true });
   await first.kill();
   await until('the state says why', () => running.states.get(streamId)?.state === 'retrying');
@@ -116,7 +118,7 @@ test.each(['h264', 'h265'] as const)(
 
     const beginMs = 2 ** 32 - 3_000;
     const publisher = await publishNumbered({ port: running.port, key, clip: { ...smallClip, codec }, beginMs });
-    await until('8 s are committed', async () => (await committedSeconds(running)) >= 8);
+    await until('8 s are committed', async () => (await committedSeconds(running)) >= 8, 60_000);
     publisher.end();
     await until('its end is known', () => running.states.get(streamId)?.reason === 'source-closed');
     await running.ingest.close();
