@@ -30,7 +30,7 @@ export const exitCodeMeanings: readonly (readonly [code: number, meaning: string
   [7, 'a limit is reached, or a disk is full'],
   [8, 'Weir or a camera cannot be reached'],
   [9, 'it took too long'],
-  [10, 'stored recordings are damaged or missing (check)'],
+  [10, 'stored recordings are damaged or missing (check), or a file could not be read to its end (import)'],
   [11, 'not available in this release'],
   [130, 'stopped by a person'],
 ];
