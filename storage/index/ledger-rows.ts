@@ -45,6 +45,9 @@ export function ledgerRows(database: Database) {
   const streams = database.prepare(
     'SELECT stream_key, stream_id, ledger_state, ledger_settled_ms FROM streams ORDER BY stream_key',
   );
+  const newest = database.prepare(
+    'SELECT coalesce((SELECT max(gap_id) FROM gaps), 0) gapId, coalesce((SELECT max(pause_id) FROM pauses), 0) pauseId',
+  );
   const settle = database.prepare('UPDATE streams SET ledger_state = ?, ledger_settled_ms = ? WHERE stream_key = ?');
   return {
     /** Bytes of a ledger file that were read; 0 for a new one. */
@@ -70,6 +73,8 @@ export function ledgerRows(database: Database) {
       const row = lastLineOf.get(streamKey) as { process: string; line: string } | undefined;
       return row === undefined ? undefined : { process: row.process, line: JSON.parse(row.line) as LedgerEvent };
     },
+    /** The highest ids that rows have: those of later rows are higher, as far as these are still there. */
+    newestIds: (): { gapId: number; pauseId: number } => newest.get() as { gapId: number; pauseId: number },
     /** Everything before a moment is final: its lines go, their outcome stays as a state. */
     settle(
       streamKey: number,

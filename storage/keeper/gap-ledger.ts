@@ -9,12 +9,29 @@ import { must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { errnoOf, isAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Gap, IndexChange, IndexWriter, LedgerEntry, NewGap, Span, StoredSegment } from '../index/index.ts';
+import type {
+  Gap,
+  IndexChange,
+  IndexWriter,
+  LedgerEntry,
+  LedgerStream,
+  NewGap,
+  Span,
+  StoredSegment,
+} from '../index/index.ts';
 import { limits } from '../model/limits.ts';
 import { isImported } from '../model/run.ts';
 import { gapsOf, without } from './gaps-of.ts';
 import { type LedgerPage, readLedgerPages } from './ledger-files.ts';
-import { type LedgerState, type Stretch, silentState, statesOf, timelineOf } from './ledger-timeline.ts';
+import {
+  isStepBack,
+  type LedgerState,
+  restartedAt,
+  type Stretch,
+  silentState,
+  statesOf,
+  timelineOf,
+} from './ledger-timeline.ts';
 
 type StreamLedger = {
   readonly streamKey: number;
@@ -166,19 +183,47 @@ export class GapLedger {
       const { line } = entry;
       this.#stale.add(line.streamId);
       if (line.kind === 'loss') this.#addLoss(change, { ...line, detail: line.detail, origin: 'loss' });
-      else addUnlessRepeated(change, entry);
+      else {
+        this.#restartIfSetBack(change, entry);
+        addUnlessRepeated(change, entry);
+      }
     }
     change.ledger.setCursor(page.file, page.cursor);
   }
 
   #update(change: IndexChange): void {
     if (this.#stale.size === 0) return;
-    for (const { streamKey, streamId, state, settledMs } of change.ledger.streams()) {
-      if (!this.#stale.has(streamId)) continue;
-      const entries = change.ledger.linesOf(streamKey);
-      if (state === undefined && entries.length === 0) continue;
-      this.#recompute(change, { streamKey, streamId, state: parsed(state), settledMs, entries });
+    for (const stream of change.ledger.streams()) {
+      if (!this.#stale.has(stream.streamId)) continue;
+      const ledger = ledgerOf(change, stream);
+      if (stream.state !== undefined || ledger.entries.length > 0) this.#recompute(change, ledger);
     }
+  }
+
+  /**
+   * The clock ran ahead and was set back. Lines of then would hide everything up to their date and never settle: what they say is
+   * written down, and the timeline begins anew with this line. Where the time that was heard has passed by now it was right, and
+   * this line is of a clock that was behind: as ever, it counts from there.
+   */
+  #restartIfSetBack(change: IndexChange, entry: LedgerEntry): void {
+    const { line } = entry;
+    const stream = change.ledger.streams().find((each) => each.streamId === line.streamId);
+    if (stream === undefined || line.kind === 'loss' || line.kind === 'off') return;
+    const ledger = ledgerOf(change, stream);
+    const { state } = timelineOf(ledger.state, ledger.entries);
+    const isAhead = state.heardMs > this.#clock.wallMs() + limits.ledgerStepMs;
+    if (!isAhead || !isStepBack(state, entry)) return;
+    this.#log.warn('ledger begins anew: the clock was set back', {
+      streamId: line.streamId,
+      heardMs: state.heardMs,
+      atMs: line.atMs,
+    });
+    this.#recompute(change, ledger, state.heardMs);
+    const moments = { atMs: Math.floor(line.atMs), nowMs: this.#clock.wallMs(), heardMs: state.heardMs };
+    endAt(change, ledger.streamId, moments);
+    const restarted = restartedAt(state, line.atMs, change.ledger.newestIds());
+    const lineId = ledger.entries.at(-1)?.lineId ?? 0;
+    change.ledger.settle(ledger.streamKey, { state: JSON.stringify(restarted), settledMs: line.atMs, lineId });
   }
 
   #addLoss(change: IndexChange, loss: NewGap & { readonly streamId: string }): void {
@@ -203,17 +248,20 @@ export class GapLedger {
     this.#index.transaction((change) => change.ledger.dropCursor(page.file));
   }
 
-  #recompute(change: IndexChange, ledger: StreamLedger): void {
+  /** @param nowMs  footage and rows that are dated later are of a clock that ran ahead, and say nothing of today */
+  #recompute(change: IndexChange, ledger: StreamLedger, nowMs = this.#clock.wallMs()): void {
     const { streamId, settledMs } = ledger;
     const window = { beginMs: settledMs, endMs: endOfTimeMs };
     const { stretches } = timelineOf(ledger.state, ledger.entries);
-    const footage = coverageOf(change, streamId, window);
+    const isOfToday = ({ beginMs }: { readonly beginMs: number }) => beginMs <= nowMs + limits.ledgerStepMs;
+    const footage = coverageOf(change, streamId, window).filter(isOfToday);
     const rows = change.queries.gaps.between(streamId, window, limits.indexRowsMax);
-    const losses = rows
-      .filter((gap) => gap.origin === 'loss')
-      .map(({ beginMs, endMs = endOfTimeMs }) => ({ beginMs, endMs }));
+    const historyId = ledger.state.history?.gapId ?? 0;
+    const isGiven = (gap: Gap) => gap.origin === 'loss' || gap.gapId <= historyId;
+    const given = rows.filter((gap) => isGiven(gap) && isOfToday(gap));
+    const losses = given.map(({ beginMs, endMs = endOfTimeMs }) => ({ beginMs, endMs }));
     const wanted = gapsOf({ stretches, footage, losses, fromMs: settledMs });
-    writeGaps(change, ledger, { known: rows.filter((gap) => gap.origin !== 'loss'), wanted });
+    writeGaps(change, ledger, { known: rows.filter((gap) => !isGiven(gap)), wanted });
     writePauses(change, ledger, stretches);
     this.#settle(change, ledger, footage);
   }
@@ -238,6 +286,37 @@ export class GapLedger {
 
 function isDatabaseFailure(error: unknown): boolean {
   return isAppError(error) && 'sqlite' in error.context;
+}
+
+function ledgerOf(change: IndexChange, stream: LedgerStream): StreamLedger {
+  const { streamKey, streamId, state, settledMs } = stream;
+  return { streamKey, streamId, state: parsed(state), settledMs, entries: change.ledger.linesOf(streamKey) };
+}
+
+/**
+ * Ends what goes on at a moment, for a clock that was set back to it. What is dated later than now stays as it is, and what is
+ * open there ends with the last that was heard.
+ */
+function endAt(
+  change: IndexChange,
+  streamId: string,
+  { atMs, nowMs, heardMs }: { readonly atMs: number; readonly nowMs: number; readonly heardMs: number },
+): void {
+  const window = { beginMs: atMs, endMs: endOfTimeMs };
+  for (const gap of change.queries.gaps.between(streamId, window, limits.indexRowsMax)) {
+    const { gapId, beginMs, endMs } = gap;
+    if (gap.origin === 'loss') continue;
+    if (beginMs < atMs) change.gaps.change({ gapId, beginMs, endMs: atMs });
+    else if (beginMs <= nowMs) change.gaps.remove(gapId);
+    else if (endMs === undefined && beginMs < heardMs) change.gaps.change({ gapId, beginMs, endMs: heardMs });
+    else if (endMs === undefined) change.gaps.remove(gapId);
+  }
+  for (const { pauseId, beginMs, endMs } of change.queries.gaps.pausesBetween(streamId, window, limits.indexRowsMax)) {
+    if (beginMs < atMs) change.gaps.endPause(pauseId, atMs);
+    else if (beginMs <= nowMs) change.gaps.removePause(pauseId);
+    else if (endMs === undefined && beginMs < heardMs) change.gaps.endPause(pauseId, heardMs);
+    else if (endMs === undefined) change.gaps.removePause(pauseId);
+  }
 }
 
 function parsed(state: string | undefined): LedgerState {
@@ -305,7 +384,9 @@ function writeGaps(
 function writePauses(change: IndexChange, ledger: StreamLedger, stretches: readonly Stretch[]): void {
   const wanted = stretches.filter((stretch) => stretch.kind === 'unwanted' && stretch.beginMs > 0);
   const window = { beginMs: ledger.settledMs, endMs: endOfTimeMs };
-  const left = new Set(change.queries.gaps.pausesBetween(ledger.streamId, window, limits.indexRowsMax));
+  const historyId = ledger.state.history?.pauseId ?? 0;
+  const rows = change.queries.gaps.pausesBetween(ledger.streamId, window, limits.indexRowsMax);
+  const left = new Set(rows.filter(({ pauseId }) => pauseId > historyId));
   for (const pause of wanted) {
     const same = [...left].find((row) => row.beginMs === Math.floor(pause.beginMs));
     if (same === undefined) change.gaps.addPause(ledger.streamKey, pause);

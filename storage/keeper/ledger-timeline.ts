@@ -43,6 +43,11 @@ export type LedgerState = {
   readonly heardMs: number;
   /** Of the newest runs: by the order of lines, not by their time. */
   readonly unwantedParts?: readonly UnwantedPart[];
+  /**
+   * The clock was set back from times that rows had spoken of. Rows up to these ids are of then: they stay as they are, until
+   * footage says otherwise.
+   */
+  readonly history?: { readonly gapId: number; readonly pauseId: number };
 };
 
 /** Of a stream that no line spoke of. */
@@ -77,6 +82,17 @@ export function statesOf(state: LedgerState, events: readonly LedgerEntry[]): re
     return timeline.state;
   });
   return [state, ...after];
+}
+
+/** True when an event is from before what was heard: the clock was set back, or the event waited for another process's. */
+export function isStepBack(state: LedgerState, { line }: LedgerEntry): boolean {
+  if (line.kind === 'loss' || line.kind === 'off') return false;
+  return line.atMs < state.heardMs - limits.ledgerStepMs;
+}
+
+/** What a state means after the clock was set back to a moment: nothing after it was heard yet. */
+export function restartedAt(state: LedgerState, atMs: number, history: LedgerState['history']): LedgerState {
+  return { ...state, sinceMs: atMs, heardMs: atMs, ...(history === undefined ? {} : { history }) };
 }
 
 class Timeline {
@@ -201,7 +217,7 @@ class Timeline {
     const sinceMs = Math.max(atMs, before.sinceMs);
     if (sinceMs > before.sinceMs || before.kind === 'recording') this.#stretches.push(this.#stretch(sinceMs, end));
     const { kind, runIds, missing: { reason, detail } = before } = next;
-    const { process, heardMs, unwantedParts } = before;
+    const { process, heardMs, unwantedParts, history } = before;
     this.#state = {
       kind,
       runIds,
@@ -211,6 +227,7 @@ class Timeline {
       ...(detail === undefined ? {} : { detail }),
       ...(process === undefined ? {} : { process }),
       ...(unwantedParts === undefined ? {} : { unwantedParts }),
+      ...(history === undefined ? {} : { history }),
     };
   }
 

@@ -32,18 +32,20 @@ export async function checkCoverage(context: CheckContext): Promise<void> {
   }
 }
 
-/** Spans between the oldest recording and the newest footage that nothing accounts for. */
+/**
+ * Spans between the oldest recording and the newest one that nothing accounts for. The newest is that with the highest number:
+ * footage that is dated later was recorded before the clock was set back.
+ */
 function holesOf({ index }: CheckContext, streamId: string): Span[] {
   return index.snapshot(({ segments, streams, gaps }) => {
-    const totals = streams.totalsOf(streamId);
-    if (totals?.oldestMs === undefined || totals.newestMs === undefined) return [];
     const holes: Span[] = [];
     // Nothing is known of the time before the first recording; footage may have been brought in from there.
     const oldestMs = segments.oldestRecorded(streamId)?.beginServerMs;
-    if (oldestMs === undefined) return [];
+    const newestMs = segments.latestRecorded(streamId)?.endServerMs;
+    if (oldestMs === undefined || newestMs === undefined) return [];
     let coveredMs = oldestMs;
-    for (let beginMs = oldestMs; beginMs < totals.newestMs; beginMs += pieceMs) {
-      const piece = { beginMs, endMs: Math.min(beginMs + pieceMs, totals.newestMs) };
+    for (let beginMs = oldestMs; beginMs < newestMs; beginMs += pieceMs) {
+      const piece = { beginMs, endMs: Math.min(beginMs + pieceMs, newestMs) };
       const spans = [
         ...[...streams.intervals(streamId, piece, limits.segmentDurationMsMax)].map(([begin, end]) => ({
           beginMs: begin,
@@ -58,6 +60,6 @@ function holesOf({ index }: CheckContext, streamId: string): Span[] {
         coveredMs = Math.max(coveredMs, span.endMs ?? Number.POSITIVE_INFINITY);
       }
     }
-    return segments.latest(streamId) === undefined ? [] : holes;
+    return holes;
   });
 }

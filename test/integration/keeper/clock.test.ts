@@ -9,7 +9,7 @@ import { planOfSources, recordingPolicy } from '../../kit/plans.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { someRunId } from '../../kit/segments.ts';
 import { until } from '../../kit/until.ts';
-import { createSite, minute, type Site, settled } from './kit.ts';
+import { createSite, expectNothing, minute, type Site, settled } from './kit.ts';
 
 const now = Date.now();
 const streamId = 'door';
@@ -76,6 +76,51 @@ test('while nobody wants a recording, runs that begin are of the ring, whatever 
   await until('the ring is trimmed', async () => keeper.isIndexOpen && (await site.localFiles()).length === 0);
   expect(site.index.totalsOf(streamId)?.segments ?? 0).toBe(0);
   expect(await site.objects()).toEqual([]);
+});
+
+test('after a clock that ran ahead was set back, gaps are told as ever and check names nothing', async () => {
+  const clock = createSettableClock();
+  const site = await createSite({ clock });
+  const at = (minutes: number) => now + minutes * minute;
+  const runOf = (seed: string, minutes: number, firstCounter: number) =>
+    recordRun(site.paths, { seed, beginMs: at(minutes), fragments: 50, firstCounter });
+  const a = await runOf('a', -30, 1);
+  await site.tell(
+    { kind: 'wanted', streamId, atMs: at(-30) },
+    { kind: 'run-began', streamId, runId: a.runId, atMs: at(-30) },
+  );
+  const keeper = await site.startKeeper();
+  await settled(keeper, 5);
+
+  clock.aheadMs = year;
+  const b = await runOf('b', -25 + year / minute, 100);
+  await site.tell(
+    { kind: 'run-ended', streamId, runId: a.runId, atMs: at(-25), reason: 'clock-step' },
+    { kind: 'run-began', streamId, runId: b.runId, atMs: at(-25) + year },
+  );
+  await settled(keeper, 10);
+  await until('the step is told', () => site.index.gapsBetween(streamId, { beginMs: at(-25), endMs: now }).length > 0);
+  clock.aheadMs = 0;
+  const c = await runOf('c', -20, 200);
+  const d = await runOf('d', -10, 300);
+  await site.tell(
+    { kind: 'run-ended', streamId, runId: b.runId, atMs: at(-20) + year, reason: 'clock-step' },
+    { kind: 'run-began', streamId, runId: c.runId, atMs: at(-20) },
+    { kind: 'run-ended', streamId, runId: c.runId, atMs: at(-15), reason: 'source-silent' },
+    { kind: 'waiting', streamId, atMs: at(-14), reason: 'unreachable' },
+    { kind: 'run-began', streamId, runId: d.runId, atMs: at(-10) },
+  );
+  await settled(keeper, 20);
+
+  const gaps = () => site.index.gapsBetween(streamId, { beginMs: 0, endMs: now + 2 * year });
+  await until('the last gap is told', () => gaps().length === 3);
+  expect(gaps().map((gap) => [gap.beginMs - now, (gap.endMs ?? 0) - now, gap.reason])).toEqual([
+    [-25 * minute, -20 * minute, 'clock-step'],
+    [-15 * minute, -14 * minute, 'source-silent'],
+    [-14 * minute, -10 * minute, 'unreachable'],
+  ]);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('an index that is lost while the clock is wrong is rebuilt, and nothing of it is removed by age', async () => {

@@ -169,3 +169,115 @@ test('pauses are kept, and end with the next wish', async () => {
   expect(pauses).toMatchObject([{ beginMs: beginMs + minute, endMs: beginMs + 5 * hour }]);
   expect(site.rows()).toEqual(['0-1 connecting', '300- connecting']);
 });
+
+test('after a clock that ran ahead was set back, gaps are told again at once, and old rows keep their date', async () => {
+  const site = await createLedger();
+  const { beginMs, clock } = site;
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(someRunId) as [string, string, string, string];
+  const year = 365 * 24 * hour;
+  const at = (minutes: number) => beginMs + minutes * minute;
+  await site.tell({ kind: 'wanted', streamId, atMs: at(0) }, { kind: 'run-began', streamId, runId: a, atMs: at(0) });
+  await clock.advance(2 * minute);
+  site.takeIn('a', 0, at(0));
+  site.takeIn('a', 1, at(1));
+
+  // A year ahead for 20 minutes, with a real gap in it.
+  clock.stepWall(year);
+  await site.tell(
+    { kind: 'run-ended', streamId, runId: a, atMs: at(2), reason: 'clock-step' },
+    { kind: 'run-began', streamId, runId: b, atMs: at(2) + year },
+  );
+  for (let i = 2; i < 10; i++) {
+    await clock.advance(minute);
+    site.takeIn('b', i - 2, at(i) + year);
+  }
+  await site.tell(
+    { kind: 'run-ended', streamId, runId: b, atMs: at(10) + year, reason: 'connection-lost' },
+    { kind: 'run-began', streamId, runId: c, atMs: at(12) + year },
+  );
+  for (let i = 12; i < 22; i++) {
+    await clock.advance(minute);
+    site.takeIn('c', i - 12, at(i) + year);
+  }
+  await clock.advance(2 * minute);
+  const ahead = year / minute;
+  expect(site.rows()).toEqual([`2-${2 + ahead} clock-step`, `${10 + ahead}-${12 + ahead} connection-lost`]);
+
+  clock.stepWall(-year);
+  await site.tell(
+    { kind: 'run-ended', streamId, runId: c, atMs: at(22) + year, reason: 'clock-step' },
+    { kind: 'run-began', streamId, runId: d, atMs: at(22) },
+  );
+  const history = `${10 + ahead}-${12 + ahead} connection-lost`;
+  expect(site.rows()).toEqual(['2-22 clock-step', history]);
+  site.restart();
+  for (let i = 22; i < 26; i++) {
+    await clock.advance(minute);
+    site.takeIn('d', i - 22, at(i));
+  }
+  expect(site.rows()).toEqual(['2-22 clock-step', history]);
+
+  await site.tell({ kind: 'run-ended', streamId, runId: d, atMs: at(26), reason: 'source-silent' });
+  await clock.advance(2 * minute);
+  await site.tell({ kind: 'waiting', streamId, atMs: at(28), reason: 'unreachable' });
+  expect(site.rows()).toEqual(['2-22 clock-step', '26-28 source-silent', '28- unreachable', history]);
+  await clock.advance(hour);
+  site.restart();
+  await site.tell({ kind: 'waiting', streamId, atMs: clock.wallMs(), reason: 'unauthorized' });
+
+  expect(site.rows()).toEqual([
+    '2-22 clock-step',
+    '26-28 source-silent',
+    `28-88 unreachable`,
+    '88- unauthorized',
+    history,
+  ]);
+  expect(site.lines()).toBeLessThan(4);
+});
+
+test('a clock that was behind for a while rewrites nothing of the past', async () => {
+  const site = await createLedger();
+  const { beginMs, clock } = site;
+  const [a, b, c] = ['a', 'b', 'c'].map(someRunId) as [string, string, string];
+  const years = 20 * 365 * 24 * hour;
+  const at = (minutes: number) => beginMs + minutes * minute;
+  await site.tell({ kind: 'wanted', streamId, atMs: at(0) }, { kind: 'run-began', streamId, runId: a, atMs: at(0) });
+  for (let i = 0; i < 4; i++) {
+    await clock.advance(minute);
+    site.takeIn('a', i, at(i));
+  }
+  await site.tell(
+    { kind: 'run-ended', streamId, runId: a, atMs: at(4), reason: 'source-silent' },
+    { kind: 'run-began', streamId, runId: b, atMs: at(6) },
+  );
+  await clock.advance(2 * minute);
+  for (let i = 6; i < 40; i++) {
+    await clock.advance(minute);
+    site.takeIn('b', i - 6, at(i));
+  }
+  expect(site.rows()).toEqual(['4-6 source-silent']);
+
+  // The machine starts again without its clock, and is told the time half an hour later.
+  await site.tell({ kind: 'run-ended', streamId, runId: b, atMs: at(40), reason: 'shutdown' });
+  clock.stepWall(-years);
+  await site.tell(
+    { kind: 'wanted', streamId, atMs: at(41) - years },
+    { kind: 'run-began', streamId, runId: c, atMs: at(41) - years },
+  );
+  for (let i = 41; i < 70; i++) {
+    await clock.advance(minute);
+    site.takeIn('c', i - 41, at(i) - years);
+  }
+  clock.stepWall(years);
+  await site.tell(
+    { kind: 'run-ended', streamId, runId: c, atMs: at(70) - years, reason: 'clock-step' },
+    { kind: 'run-began', streamId, runId: someRunId('d'), atMs: at(70) },
+  );
+  for (let i = 70; i < 90; i++) {
+    await clock.advance(minute);
+    site.takeIn('d', i - 70, at(i));
+  }
+
+  const behind = years / minute;
+  expect(site.rows()).toEqual([`${70 - behind}-0 clock-step`, '4-6 source-silent', '40-70 clock-step']);
+});
