@@ -107,8 +107,12 @@ export type PtzMove = {
 export class OnvifPort {
   readonly #lane: LaneClient;
   readonly #onWanted: () => void;
+  #isConnecting = false;
 
-  /** @param deps.onWanted  the role is about to be asked: it is to be started if it does not run */
+  /**
+   * @param deps.lane      closed by its owner, started here: on most sites nobody ever listens at the other end
+   * @param deps.onWanted  the role is about to be asked: it is to be started if it does not run
+   */
   constructor(deps: { readonly lane: LaneClient; readonly onWanted: () => void }) {
     this.#lane = deps.lane;
     this.#onWanted = deps.onWanted;
@@ -116,6 +120,12 @@ export class OnvifPort {
 
   get isConnected(): boolean {
     return this.#lane.isConnected;
+  }
+
+  /** Begins to connect, once the role runs or is about to. */
+  connect(): void {
+    if (!this.#isConnecting) this.#lane.start();
+    this.#isConnecting = true;
   }
 
   /** @throws AppError invalid_argument, resource_exhausted, unavailable, deadline_exceeded */
@@ -176,6 +186,7 @@ export class OnvifPort {
     timeoutMs: number = adminLimits.onvifRequestMs,
   ): Promise<T> {
     if (!this.#lane.isConnected) this.#onWanted();
+    this.connect();
     const answer = await this.#lane.request<unknown>(method, params, { timeoutMs }).catch((error: unknown) => {
       throw ofDevice(error);
     });

@@ -125,7 +125,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         roles: link.roles,
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
-        onvif: new OnvifPort({ lane: lane(context, lifetime, 'onvif').client, onWanted: link.wantOnvif }),
+        onvif: onvifPort(context, lifetime),
         registry,
         onPlan: (plan) => {
           owners.of = partIndexes(plan, readers.length);
@@ -170,6 +170,18 @@ function lane(
   const client = lifetime.own(new LaneClient({ clock, log }, { path: join(paths.run, `${name}.sock`), name: 'serve' }));
   client.start();
   return { name, client };
+}
+
+/** The role at the other end runs when a camera wants it, or when somebody asks. */
+function onvifPort({ clock, log, paths, link }: RoleContext, lifetime: Lifetime): OnvifPort {
+  const client = lifetime.own(new LaneClient({ clock, log }, { path: join(paths.run, 'onvif.sock'), name: 'serve' }));
+  const port = new OnvifPort({ lane: client, onWanted: link.wantOnvif });
+  lifetime.defer(
+    link.roles.onChange(() => {
+      if (link.roles.list().some(({ role, state }) => role === 'onvif' && state === 'running')) port.connect();
+    }),
+  );
+  return port;
 }
 
 /** Each stream belongs to one recording process, whose hints only its own reader hears. */

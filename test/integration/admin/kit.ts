@@ -270,7 +270,6 @@ async function startLanes(given: {
     new LaneServer({ log, handlers: { requests } }, { path: join(run, 'onvif.sock'), role: 'onvif' }),
   );
   const onvif = own(new LaneClient({ clock: systemClock, log }, { path: join(run, 'onvif.sock'), name: 'serve' }));
-  onvif.start();
   let onvifStarts = 0;
   const startOnvif = () => {
     if (onvifStarts++ === 0) void onvifServer.start();

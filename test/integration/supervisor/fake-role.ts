@@ -43,3 +43,4 @@ process.on('message', (message: { type: string; id?: number }) => {
   if (name === 'serve') process.send?.({ type: 'notice', lines: ['hello'] }, ignore);
 });
 process.on('SIGUSR2', () => process.send?.({ type: 'plan-changed' }, ignore));
+process.on('SIGHUP', () => process.send?.({ type: 'onvif-wanted' }, ignore));

@@ -79,6 +79,18 @@ async function writePlan(data: string, password: string): Promise<void> {
   await writeFile(join(data, 'state', 'plan.json'), JSON.stringify({ version: 1, sources: [planned] }));
 }
 
+/** A plan of one ONVIF device, its password sealed. */
+async function writeDevice(data: string, password: string): Promise<void> {
+  const box = (await SiteKey.open(join(data, 'site.key'), randomBytes)).box(cameraPurpose);
+  const login = { username: box.seal('user'), password: box.seal(password) };
+  const device = { cameraId: 'c', streamId: 's', name: 'gate', url: 'http://camera/', tls: 'verify', revision: 1 };
+  await mkdir(join(data, 'state'), { recursive: true });
+  await writeFile(
+    join(data, 'state', 'plan.json'),
+    JSON.stringify({ version: 2, sources: [], devices: [{ ...device, ...login }] }),
+  );
+}
+
 describe('the supervisor', () => {
   it('starts recording first, with the credentials open for it and nobody else', async () => {
     const data = await temporaryDirectory();
@@ -112,6 +124,38 @@ describe('the supervisor', () => {
     const ofIngest = JSON.stringify(plans.find((line) => line.name === 'ingest-0'));
     expect(ofIngest).toContain('"password":"second"');
     expect(JSON.stringify(plans.find((line) => line.name === 'keeper'))).not.toContain('password');
+  });
+
+  it('starts the role onvif when serve is about to ask it, once, and tells it of devices alone', async () => {
+    const data = await temporaryDirectory();
+    const { heard, pidOf } = await startSupervisor(data);
+    const serve = await pidOf('serve');
+    expect((await heard()).map((line) => line.name)).not.toContain('onvif');
+
+    process.kill(serve, 'SIGHUP');
+    await pidOf('onvif');
+    process.kill(serve, 'SIGHUP');
+    await writeDevice(data, 'secret');
+    process.kill(serve, 'SIGUSR2');
+
+    const plan = await until('its plan', async () =>
+      (await heard()).find((line) => line.name === 'onvif' && line.event === 'plan'),
+    );
+    expect(plan.plan).toMatchObject({ sources: [], devices: [{ cameraId: 'c', password: 'secret' }] });
+    expect((await heard()).filter((line) => line.name === 'onvif' && line.event === 'start')).toHaveLength(1);
+    const ofOthers = (await heard()).filter((line) => line.name !== 'onvif');
+    expect(JSON.stringify(ofOthers)).not.toContain('secret');
+  });
+
+  it('starts the role onvif with the others when a camera has a device', async () => {
+    const data = await temporaryDirectory();
+    await writeDevice(data, 'secret');
+
+    const { heard, pidOf } = await startSupervisor(data);
+    await pidOf('onvif');
+
+    const start = (await heard()).find((line) => line.name === 'onvif');
+    expect(JSON.stringify(start)).toContain('"password":"secret"');
   });
 
   it('starts a killed role anew, tells serve, and the keeper when it was recording', async () => {
