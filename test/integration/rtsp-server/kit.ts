@@ -102,6 +102,25 @@ export async function recordWithFfmpeg(
   return { path, stderr };
 }
 
+/** For streams that are only recorded: nothing is ever live. */
+export const noLane: Pick<LaneClient, 'subscribe'> = {
+  subscribe: async function* () {},
+};
+
+/** Presentation times of a file's packets by kind, seconds, in order. */
+export async function framesOf(path: string): Promise<{ readonly video: number[]; readonly audio: number[] }> {
+  const times = async (kind: 'v' | 'a') => {
+    const what = ['-select_streams', kind, '-show_entries', 'packet=pts_time', '-of', 'csv=p=0'];
+    const { stdout } = await run('ffprobe', ['-v', 'error', ...what, path]);
+    return stdout
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map(Number.parseFloat)
+      .sort((a, b) => a - b);
+  };
+  return { video: await times('v'), audio: await times('a') };
+}
+
 /** True when each number follows the one before it. */
 export function areConsecutive(numbers: readonly number[]): boolean {
   return numbers.every((number, at) => at === 0 || number === (numbers[at - 1] ?? 0) + 1);

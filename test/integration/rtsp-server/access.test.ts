@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import { header } from '../../../gateway/rtsp/wire/message.ts';
+import { rtspMethods } from '../../../gateway/rtsp-server/index.ts';
+import { until } from '../../kit/until.ts';
+import { beginMs, encodeClip, RecordedStream, streamId } from '../playback/recorded-stream.ts';
+import { noLane, password, run, startRtspServer, testGate } from './kit.ts';
+import { RawClient } from './raw-client.ts';
+
+async function site(options: Parameters<typeof testGate>[0] = {}) {
+  const stream = new RecordedStream();
+  const coding = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-bf', '0'];
+  stream.addRun(await encodeClip(['-f', 'lavfi', '-i', 'testsrc2=size=160x90:rate=25:duration=20', ...coding]), {
+    atMs: beginMs,
+  });
+  const parts = testGate(options);
+  const started = await startRtspServer({ client: noLane, source: stream, gate: parts.gate });
+  return { ...started, ...parts, target: `rtsp://${started.host}/${streamId}?start=${beginMs}` };
+}
+
+test('every method asks the authoriser, but OPTIONS, which tells nothing, and those of a session', async () => {
+  const { host, target, asked } = await site();
+  const statuses: Record<string, number> = {};
+
+  for (const method of [...Object.keys(rtspMethods), 'ANNOUNCE', 'RECORD', 'REDIRECT']) {
+    const client = await RawClient.open(host);
+    statuses[method] = (await client.ask(method, target, { Transport: 'RTP/AVP/TCP' })).status;
+  }
+
+  expect(asked).toEqual([]);
+  expect(statuses).toEqual({
+    ...{ OPTIONS: 200, DESCRIBE: 401, SETUP: 401, PLAY: 401, PAUSE: 454, TEARDOWN: 454 },
+    ...{ GET_PARAMETER: 454, SET_PARAMETER: 454, ANNOUNCE: 501, RECORD: 501, REDIRECT: 501 },
+  });
+  expect(Object.entries(rtspMethods).filter(([, access]) => access === 'public')).toEqual([['OPTIONS', 'public']]);
+});
+
+test('whoever may not see a stream is refused by every method, and learns not even whether it exists', async () => {
+  const { host, target, asked } = await site();
+  const client = await RawClient.open(host, 'other');
+
+  for (const method of ['DESCRIBE', 'SETUP', 'PLAY']) {
+    for (const uri of [target, `rtsp://${host}/nowhere`, `${target}&end=${beginMs + 1}`]) {
+      expect([method, (await client.ask(method, uri)).status]).toEqual([method, 403]);
+    }
+  }
+  expect(asked.length).toBe(9);
+});
+
+test('a session of one connection is nothing to another', async () => {
+  const { host, target } = await site();
+  const reader = await RawClient.open(host, 'reader');
+  await reader.play(target);
+  const thief = await RawClient.open(host);
+  thief.session = reader.session;
+
+  const statuses = [];
+  for (const method of ['PAUSE', 'TEARDOWN', 'GET_PARAMETER']) statuses.push((await thief.ask(method, target)).status);
+
+  expect(statuses).toEqual([454, 454, 454]);
+  expect((await thief.ask('PLAY', target)).status).toBe(401);
+});
+
+test('wrong passwords are refused, and a connection that goes on with them is closed', async () => {
+  const { host, target, lines } = await site();
+  const client = await RawClient.open(host, 'nobody');
+
+  for (let i = 0; i < 5; i++) expect((await client.ask('DESCRIBE', target)).status).toBe(401);
+
+  await client.ask('DESCRIBE', target).catch(() => undefined);
+  await until('it is closed', () => client.isClosed);
+  expect(lines.join('')).not.toContain(password);
+});
+
+test('a digest for one stream or connection is none for another', async () => {
+  const { host, target } = await site();
+  const client = await RawClient.open(host, 'reader');
+  await client.ask('DESCRIBE', target);
+  const challenge = await (await RawClient.open(host)).ask('DESCRIBE', target);
+  expect(header(challenge, 'www-authenticate')).not.toContain('stale');
+  const replay = await RawClient.open(host);
+  const stolen = 'Digest username="reader", realm="weir", nonce="00", uri="/x", response="00"';
+
+  const answer = await replay.ask('DESCRIBE', target, { Authorization: stolen });
+
+  expect(answer.status).toBe(401);
+  expect(header(answer, 'www-authenticate')).toContain('stale=TRUE');
+});
+
+test('a password is never asked for, nor taken, where it would cross the network readable', async () => {
+  const { host, target } = await site();
+  const open = await site({ isBasicOffered: true });
+  const basic = `Basic ${Buffer.from(`reader:${password}`).toString('base64')}`;
+  const ask = async (at: { host: string; target: string }) =>
+    (await RawClient.open(at.host)).ask('DESCRIBE', at.target, { Authorization: basic });
+
+  const [refused, taken] = [await ask({ host, target }), await ask(open)];
+
+  expect([refused.status, taken.status]).toEqual([401, 200]);
+  expect([...(refused.headers.get('www-authenticate') ?? [])].join()).not.toContain('Basic');
+});
+
+test('ffmpeg is let in by digest, and told when it is not', async () => {
+  const { url } = await site();
+  const what = ['-v', 'error', '-rtsp_transport', 'tcp', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'];
+  const probe = (credentials: string) =>
+    run('ffprobe', [...what, url(`${streamId}?start=${beginMs}`, credentials)]).then(
+      ({ stdout }) => stdout.trim(),
+      (error: { stderr: string }) => /401|403/.exec(error.stderr)?.[0],
+    );
+
+  expect(await probe(`reader:${password}@`)).toBe('h264');
+  expect(await probe('reader:wrong@')).toBe('401');
+  expect(await probe(`other:${password}@`)).toBe('403');
+});
+
+test('a reader whose account goes is sent away while it plays', async () => {
+  const { host, target, gone } = await site();
+  const client = await RawClient.open(host, 'reader');
+  await client.play(target);
+  await until('it is sent pictures', () => client.pictures > 3);
+
+  gone.add('reader');
+
+  await until('it is told goodbye', () => client.byes.length > 0, 20_000);
+  await until('it is closed', () => client.isClosed);
+});
