@@ -8,6 +8,7 @@ import { addCameraCommands } from './commands/cameras.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addKeyCommands } from './commands/keys.ts';
+import { addRebuildIndexCommand } from './commands/rebuild-index.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addUserCommands } from './commands/users.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
@@ -53,6 +54,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addKeyCommands(program, context);
   addCaCommands(program, context);
   addCheckCommand(program, context);
+  addRebuildIndexCommand(program, context);
   addImportCommand(program, context);
   forAll(program, (command) => {
     command.exitOverride().copyInheritedSettings(program);

@@ -31,6 +31,7 @@ export class IndexLife {
   #isOpen = false;
   #rebuild: RebuildProgress | undefined;
   #rebuildReason: string | undefined;
+  #rebuilt: { readonly unreadable: number; readonly gaps: number } | undefined;
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies;
@@ -54,6 +55,11 @@ export class IndexLife {
     };
   }
 
+  /** What the last rebuild of this process could not read, and the gaps it found. */
+  get rebuilt(): { readonly unreadable: number; readonly gaps: number } | undefined {
+    return this.#rebuilt;
+  }
+
   /** @throws AppError unavailable  the index is not open */
   assertOpen(): void {
     if (this.#isOpen) return;
@@ -68,11 +74,15 @@ export class IndexLife {
     throw appError('unavailable', 'the index is being rebuilt', { hint: 'Try again when it is done.' });
   }
 
-  /** Opens the index, or makes an empty one. @throws AppError  it cannot be opened now */
-  async open(): Promise<void> {
+  /**
+   * Opens the index, or makes an empty one; with `rebuildReason` it is filled anew although it could be opened.
+   * @throws AppError  it cannot be opened now
+   */
+  async open(rebuildReason?: string): Promise<void> {
     const { index, problems } = this.#deps;
     try {
-      const start = await index.start();
+      let start = await index.start();
+      if (start.kind === 'opened' && rebuildReason !== undefined) start = await index.replace(rebuildReason);
       if (start.kind !== 'opened')
         this.#beginRebuild(start.kind === 'replaced' ? start : { reason: 'there was no index' });
       problems.end('index-unavailable');
@@ -114,7 +124,7 @@ export class IndexLife {
       await options.onBatch();
     };
     const { signal } = options;
-    const found = await rebuildSegments({ log, index, store }, { nowMs: clock.wallMs(), signal, onProgress });
+    const found = await rebuildSegments({ clock, log, index, store }, { signal, onProgress });
     clockWatch.onRebuilt();
     const gaps = index.transaction((change) => {
       const streams = change.queries.streams.totalsOfAll().map((each) => rebuildGaps(change, each.streamId));
@@ -123,6 +133,7 @@ export class IndexLife {
     });
     this.#rebuildReason = undefined;
     this.#rebuild = undefined;
+    this.#rebuilt = { unreadable: found.unreadable, gaps };
     if (found.objects > 0) log.warn('index is rebuilt', { ...found, gaps });
   }
 

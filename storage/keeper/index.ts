@@ -5,4 +5,5 @@ export { type CheckLevel, type CheckProgress, type CheckResult, checkLevels, typ
 export { Keeper, type KeeperDependencies, type KeeperOptions } from './keeper.ts';
 export type { KeeperProblem, KeeperState } from './keeper-state.ts';
 export { registerKeeperMetrics } from './metrics.ts';
+export { type RebuildResult, rebuildIndex } from './rebuild-index.ts';
 export { type KeeperRequests, keeperRequests } from './requests.ts';

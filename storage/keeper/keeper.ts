@@ -52,6 +52,8 @@ export type KeeperOptions = {
   /** How often directories are looked at without a hint. */
   readonly periodMs?: number;
   readonly storeTimeoutMs?: number;
+  /** Begin with another index although the one that is there is well: why, for people. */
+  readonly rebuildReason?: string;
 };
 
 export type KeeperDependencies = {
@@ -154,7 +156,7 @@ export class Keeper {
     await mkdir(this.#options.paths.journalFinished, { recursive: true }).catch(() => {});
     this.#lifetime.defer(() => this.index.close());
     this.#loop(this.#takingIn, async (signal) => {
-      if (!this.#life.isOpen) await this.#life.open();
+      if (!this.#life.isOpen) await this.#life.open(this.#options.rebuildReason);
       await this.#takeInLoop.tick(signal);
     });
     this.#loop(this.#storing, (signal) => this.#storeLoop.tick(signal));
@@ -214,6 +216,11 @@ export class Keeper {
 
   get isIndexOpen(): boolean {
     return this.#life.isOpen;
+  }
+
+  /** What the last rebuild of the index could not read, and the gaps it found. */
+  get rebuilt(): { readonly unreadable: number; readonly gaps: number } | undefined {
+    return this.#life.rebuilt;
   }
 
   /** Everything people see of the keeper; cheap enough for a request a second. */

@@ -4,7 +4,8 @@
  * is removed before it is done.
  */
 
-import { type AppError, isAppError, toAppError } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import { type AppError, appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { IndexChange, IndexWriter, Span } from '../index/index.ts';
 import { readSegment } from '../journal/index.ts';
@@ -12,12 +13,18 @@ import { limits } from '../model/limits.ts';
 import { type GapReason, gapReasons, isImported } from '../model/run.ts';
 import type { Segment } from '../model/segment.ts';
 import type { ObjectInfo, ObjectStore } from '../objects/index.ts';
-import { withObjectFile } from './object-file.ts';
+import { withObjectEdges } from './object-file.ts';
 
 export type RebuildProgress = { readonly objects: number; readonly segments: number; readonly unreadable: number };
 
 /** Objects of one transaction. */
 const batchObjects = 100;
+/** Read at the same time: hides the latency of a store that is elsewhere. */
+const readsAtOnce = 8;
+/** An error that may pass is asked about again, after all others and with growing delays, before it is believed. */
+const retryDelaysMs = [1_000, 3_000, 9_000];
+/** Objects that are asked about again: with more of them it is the store that fails. */
+const doubtfulMax = 1_000;
 
 /**
  * Takes every object of the store into the index.
@@ -25,21 +32,21 @@ const batchObjects = 100;
  * @throws AppError  the store's or the index's failure; begin again later
  */
 export async function rebuildSegments(
-  dependencies: { readonly log: Log; readonly index: IndexWriter; readonly store: ObjectStore },
+  dependencies: { readonly clock: Clock; readonly log: Log; readonly index: IndexWriter; readonly store: ObjectStore },
   options: {
-    readonly nowMs: number;
     readonly signal: AbortSignal;
     readonly onProgress: (progress: RebuildProgress) => Promise<void>;
   },
 ): Promise<RebuildProgress> {
-  const { log, index, store } = dependencies;
+  const { clock, log, index, store } = dependencies;
+  const nowMs = clock.wallMs();
   const counts = { objects: 0, segments: 0, unreadable: 0 };
   let batch: { readonly key: string; readonly segment: Segment }[] = [];
   const insert = async () => {
     index.transaction((change) => {
       for (const { key, segment } of batch) {
         if (change.segments.isGarbage(key)) continue;
-        if (!change.segments.insert(segment, { location: 'stored', takenInMs: options.nowMs }).isNew) continue;
+        if (!change.segments.insert(segment, { location: 'stored', takenInMs: nowMs }).isNew) continue;
         counts.segments++;
         noteNewest(change, segment.fragments[0]?.serverTimestampMs);
       }
@@ -47,17 +54,40 @@ export async function rebuildSegments(
     batch = [];
     await options.onProgress({ ...counts });
   };
-  for await (const object of store.list('')) {
+  const unreadable = (object: ObjectInfo, failure: AppError) => {
+    counts.unreadable++;
+    log.error('object is not a segment that can be read', { objectKey: object.key, reason: failure.message });
+  };
+  let doubtful: Doubtful[] = [];
+  const readAll = async (objects: readonly ObjectInfo[]) => {
     options.signal.throwIfAborted();
-    counts.objects++;
-    const segment = await readObject(store, object);
-    if (!isAppError(segment)) batch.push({ key: object.key, segment });
-    else {
-      counts.unreadable++;
-      log.error('object is not a segment that can be read', { objectKey: object.key, reason: segment.message });
+    const found = await Promise.all(objects.map(async (object) => ({ object, read: await readObject(store, object) })));
+    for (const { object, read } of found) {
+      if (!isAppError(read)) batch.push({ key: object.key, segment: read });
+      else if (isFinal(read)) unreadable(object, read);
+      else doubtful.push({ object, failure: read });
     }
+    if (doubtful.length > doubtfulMax) throw doubtful[0]?.failure ?? appError('internal', 'there is a first');
     if (batch.length >= batchObjects) await insert();
+  };
+  let group: ObjectInfo[] = [];
+  for await (const object of store.list('')) {
+    counts.objects++;
+    group.push(object);
+    if (group.length < readsAtOnce) continue;
+    await readAll(group);
+    group = [];
   }
+  await readAll(group);
+  for (const delayMs of retryDelaysMs) {
+    if (doubtful.length === 0) break;
+    await insert();
+    await clock.sleep(delayMs, options.signal);
+    const again = doubtful;
+    doubtful = [];
+    for (const { object } of again) await readAll([object]);
+  }
+  for (const { object, failure } of doubtful) unreadable(object, failure);
   await insert();
   return counts;
 }
@@ -122,15 +152,20 @@ function reasonOf(runReason: string): GapReason {
   return runReason in gapReasons ? (runReason as GapReason) : 'data-lost';
 }
 
+type Doubtful = { readonly object: ObjectInfo; readonly failure: AppError };
+
+/** What asking again will not change. */
+function isFinal({ code }: AppError): boolean {
+  return code === 'data_loss' || code === 'failed_precondition' || code === 'not_found' || code === 'invalid_argument';
+}
+
 async function readObject(store: ObjectStore, object: ObjectInfo): Promise<Segment | AppError> {
   try {
-    return await withObjectFile(store, object, readSegment);
+    return await withObjectEdges(store, object, readSegment);
   } catch (error) {
     const failure = toAppError(error);
-    if (failure.code === 'data_loss' || failure.code === 'failed_precondition' || failure.code === 'not_found')
-      return failure;
     // One that cannot be read keeps nobody from the others, as long as the store is there.
-    await store.identity();
+    if (!isFinal(failure)) await store.identity();
     return failure;
   }
 }

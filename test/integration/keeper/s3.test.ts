@@ -1,11 +1,12 @@
 /** The keeper before a real MinIO that stops, refuses, hangs, loses its bucket or is killed under load: nothing is lost, and all drains. */
 
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
+import { appError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
-import { check, type Keeper } from '../../../storage/keeper/index.ts';
+import { check, type Keeper, rebuildIndex } from '../../../storage/keeper/index.ts';
 import { type S3Options, S3Store } from '../../../storage/objects/index.ts';
 import { canMount, mountMemory } from '../../kit/disks.ts';
 import { startFaultProxy } from '../../kit/fault-proxy.ts';
@@ -183,4 +184,70 @@ describe.skipIf(program.missing !== undefined)(withMinio('keeper and S3', progra
     expect(waiting).toBeGreaterThan(0);
     await expectAllThere(site, keeper, minio, 12);
   });
+
+  test('an index is filled from objects alone, and an error that passes is not believed', async () => {
+    const minio = await startMinio(program);
+    const site = await siteOn(minio);
+    await record(site, { segments: 8, payloadBytes: 60_000 });
+    const keeper = await site.startKeeper();
+    await settled(keeper, 8);
+    await until('local copies are gone', async () => (await site.localFiles()).length === 0);
+    await keeper.close();
+    const before = site.index.segmentsAfter('door', undefined);
+    const store = new ForgetfulStore({ clock: systemClock, log: silentLog }, minio.storeOptions());
+    onTestFinished(() => store.close());
+
+    const seen: number[] = [];
+    const result = await rebuildIndex(
+      { clock: systemClock, log: silentLog, store },
+      {
+        paths: site.paths,
+        storeTimeoutMs: 60_000,
+        signal: new AbortController().signal,
+        onProgress: ({ objects }) => seen.push(objects),
+      },
+    );
+
+    expect(result).toEqual({ segments: 8, unreadable: 0, gaps: 0 });
+    expect(store.refused).toBe(1);
+    const after = site.index.segmentsAfter('door', undefined);
+    expect(after.map(({ segmentId: _, ...rest }) => rest)).toEqual(before.map(({ segmentId: _, ...rest }) => rest));
+    expect((await readdir(dirname(site.paths.index))).filter((name) => name.includes('.damaged-'))).not.toEqual([]);
+    // Heads and tables are read, not media.
+    expect(store.bytes).toBeLessThan(8 * 600_000 * 0.6);
+  });
+
+  test('an index is left alone when the store is away', async () => {
+    const minio = await startMinio(program);
+    const site = await siteOn(minio);
+    await record(site, { segments: 2 });
+    const keeper = await site.startKeeper();
+    await settled(keeper, 2);
+    await keeper.close();
+    await minio.stop();
+
+    const rebuilding = rebuildIndex(
+      { clock: systemClock, log: silentLog, store: site.store },
+      { paths: site.paths, storeTimeoutMs: 60_000, signal: new AbortController().signal, onProgress: () => {} },
+    );
+
+    await expect(rebuilding).rejects.toMatchObject({ code: 'unavailable' });
+    expect(site.index.segmentsAfter('door', undefined)).toHaveLength(2);
+  });
 });
+
+/** Fails once for the first object that is read, as a server does that is just busy. */
+class ForgetfulStore extends S3Store {
+  refused = 0;
+  bytes = 0;
+
+  override async getRange(key: string, offset: number, length: number): Promise<Uint8Array> {
+    if (this.refused === 0) {
+      this.refused++;
+      throw appError('unavailable', 'please reduce your request rate', { objectKey: key });
+    }
+    const bytes = await super.getRange(key, offset, length);
+    this.bytes += bytes.byteLength;
+    return bytes;
+  }
+}
