@@ -83,4 +83,12 @@ export const onvifLimits = {
   openEventsMax: 256,
   /** Events of one device that begin within a minute: above it the device is faulty, and the rest is counted and dropped. */
   eventsPerMinuteMax: 120,
+
+  /** Ranges that wait for their store: an hour of 40 cameras with a motion every 15 s. About 300 bytes each. */
+  outboxRangesMax: 10_000,
+  /** The outbox's file is written at most so often, and while something goes on at least `outboxAliveMs`. */
+  outboxSaveMs: 1 * seconds,
+  outboxAliveMs: 10 * seconds,
+  outboxRetryMsFirst: 500,
+  outboxRetryMsMax: 30 * seconds,
 } as const;
