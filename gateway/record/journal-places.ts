@@ -3,14 +3,15 @@
  * tried again after a bounded wait, by whoever begins the next run.
  */
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../storage/base/clock.ts';
-import { type AppError, toAppError } from '../../storage/base/errors.ts';
+import { type AppError, appError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import { Durability, openEpoch } from '../../storage/journal/index.ts';
+import { limits } from '../../storage/model/limits.ts';
 import type { GapReason } from '../../storage/model/run.ts';
 
 /** Where a run's files go. */
@@ -50,6 +51,11 @@ type Entry = {
  * and each attempt that fails costs seconds.
  */
 const patienceMs = 10_000;
+/** What a place that failed must take, durably, before runs go back to it: as much as a recorder flushes at once. */
+const probeBytes = limits.flushBytes;
+/** And what must be free there then: a segment, or a tenth of a small disk. */
+const probeFreeBytes = limits.segmentBytes;
+const probeFreePart = 0.1;
 
 export class JournalPlaces {
   readonly #clock: Clock;
@@ -58,6 +64,7 @@ export class JournalPlaces {
   readonly #entries: readonly Entry[];
   readonly #lifetime = new Lifetime();
   readonly #opening = new Set<Entry>();
+  readonly #probing = new Set<Entry>();
 
   constructor(
     dependencies: { readonly clock: Clock; readonly log: Log; readonly random: () => number },
@@ -114,6 +121,36 @@ export class JournalPlaces {
     return (open.find((entry) => !this.#isSuspect(entry)) ?? open[0])?.place;
   }
 
+  /**
+   * True when a more preferred place takes writes again: a run may go back there. One that failed is tried with a file of our own
+   * first, since each attempt of a run would cost seconds of footage.
+   */
+  hasBetterThan(place: JournalPlace): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const better = this.#entries.slice(
+      0,
+      this.#entries.findIndex((entry) => entry.place === place),
+    );
+    const due = better.filter((entry) => nowMs >= entry.retryAtMs && !this.#isSuspect(entry));
+    for (const entry of due) if (entry.fault !== undefined || entry.place === undefined) void this.#probe(entry);
+    return due.some((entry) => entry.fault === undefined && entry.place !== undefined);
+  }
+
+  async #probe(entry: Entry): Promise<void> {
+    if (this.#probing.has(entry)) return;
+    this.#probing.add(entry);
+    try {
+      if (entry.place === undefined) await this.#open(entry, { isFirst: false });
+      if (entry.place === undefined) return;
+      await assertTakesWrites(entry.place, `.probe-${entry.ingestName}`);
+      this.#setWell(entry);
+    } catch (error) {
+      this.#wait(entry, { root: entry.root, reason: 'write-failed', message: toAppError(error).message });
+    } finally {
+      this.#probing.delete(entry);
+    }
+  }
+
   /** It failed a short while ago, and there are others. */
   #isSuspect(entry: Entry): boolean {
     return this.#entries.length > 1 && this.#clock.monotonicMs() - entry.failedMs < patienceMs;
@@ -131,6 +168,10 @@ export class JournalPlaces {
     const entry = this.#entries.find((each) => each.place === place);
     // A hundred runs fail one after the other: one that still got through says nothing while the place waits.
     if (entry?.fault === undefined || this.#clock.monotonicMs() < entry.retryAtMs || this.#isSuspect(entry)) return;
+    this.#setWell(entry);
+  }
+
+  #setWell(entry: Entry): void {
     entry.fault = undefined;
     entry.backoff.reset();
     this.#log.info('journal takes writes again', { root: entry.root });
@@ -167,5 +208,22 @@ export class JournalPlaces {
     } finally {
       this.#opening.delete(entry);
     }
+  }
+}
+
+/** @throws  what the disk says, or that it has little room */
+async function assertTakesWrites(place: JournalPlace, name: string): Promise<void> {
+  const { bavail, blocks, bsize } = await statfs(place.openDirectory);
+  const freeBytes = bavail * bsize;
+  const wantedBytes = Math.min(probeFreeBytes, Math.floor(blocks * bsize * probeFreePart));
+  if (freeBytes < wantedBytes) throw appError('resource_exhausted', 'journal has little room', { freeBytes });
+  const path = join(place.root, name);
+  const file = await open(path, 'w', 0o640);
+  try {
+    await file.writeFile(new Uint8Array(probeBytes));
+    await file.datasync();
+  } finally {
+    await file.close();
+    await unlink(path).catch(() => {});
   }
 }

@@ -30,7 +30,7 @@ export type RecorderDeps = {
   /** Of all recorders: this one takes a share of it. */
   readonly budget: ByteBudget;
   readonly numbers: Pick<NumberAllocator, 'next'>;
-  readonly places: Pick<JournalPlaces, 'pick' | 'failed' | 'succeeded'>;
+  readonly places: Pick<JournalPlaces, 'pick' | 'failed' | 'succeeded' | 'hasBetterThan'>;
   readonly ledger: Ledger;
   readonly onHint: (hint: Hint) => void;
   /** What people see of the recorder changed: a run began or ended. */
@@ -160,10 +160,12 @@ export class Recorder {
   /** To be called about twice a second: closes fragments that wait for a silent track, watches the wall clock. */
   tick(): void {
     this.#guarded((fragmenter) => {
-      const { clock, log } = this.#deps;
+      const { clock, log, places } = this.#deps;
       if (this.#run !== undefined && this.#wallWatch.hasStepped(clock.wallMs(), clock.monotonicMs())) {
         log.warn('wall clock was set, another run begins at the next key frame');
         fragmenter.changeRunAtKey('clock-step');
+      } else if (this.#run !== undefined && places.hasBetterThan(this.#run.place)) {
+        fragmenter.changeRunAtKey('journal-moved');
       }
       fragmenter.tick(clock.monotonicMs());
     });

@@ -13,6 +13,7 @@ export const runEndReasons = {
   'clock-step': "this server's clock was set",
   'write-failed': 'the journal could not be written',
   'sync-failed': 'the disk did not confirm what was written',
+  'journal-moved': 'the recording went back to its preferred journal directory',
   'disk-stalled': 'the disk was too slow for the recorder and its buffer was full',
   'camera-changed': 'the camera was edited',
   'camera-removed': 'the camera was removed or disabled',

@@ -35,6 +35,7 @@ async function startRecorder(facts: Facts = {}) {
   let counter = 0;
   let runs = 0;
   const isBlocked = { value: false };
+  const better: { place: JournalPlace | undefined } = { place: undefined };
   const recorder = new Recorder(
     {
       ...{ clock, log: silentLog, budget },
@@ -45,9 +46,10 @@ async function startRecorder(facts: Facts = {}) {
         },
       },
       places: {
-        pick: () => (isBlocked.value ? undefined : place),
+        pick: () => (isBlocked.value ? undefined : (better.place ?? place)),
         failed: (_, reason) => failures.push(reason),
         succeeded: () => {},
+        hasBetterThan: (current) => better.place !== undefined && current !== better.place,
       },
       ledger: { add: (line) => ledger.push(line) },
       onHint: (hint) => hints.push(hint),
@@ -81,9 +83,10 @@ async function startRecorder(facts: Facts = {}) {
   const ends = () => ledger.flatMap((line) => (line.kind === 'run-ended' ? [line.reason] : []));
   const finished = async () => {
     const paths = hints.flatMap((hint) => (hint.kind === 'finished' ? [hint.finishedPath] : []));
-    return Promise.all(paths.map((path) => readSegment(path)));
+    const segments = await Promise.all(paths.map((path) => readSegment(path)));
+    return segments.sort((a, b) => a.firstCounter - b.firstCounter);
   };
-  return { recorder, clock, ledger, hints, failures, send, ends, finished, isBlocked, budget };
+  return { recorder, clock, ledger, hints, failures, send, ends, finished, isBlocked, better, place, budget };
 }
 
 test('a run has the server time of its beginning and follows the wall clock slowly', async () => {
@@ -129,6 +132,28 @@ test('a wall clock that is set ends the run at the next key frame, and not one u
   expect((starts[1] ?? 0) - (starts[0] ?? 0)).toBe(3_000 - 3_600_000);
   expect((starts[2] ?? 0) - (starts[1] ?? 0)).toBe(2_000 + 7_200_000);
   expect(recorder.dropped.size).toBe(0);
+});
+
+test('a preferred directory that takes writes again has the next run, and not one unit is lost', async () => {
+  const { recorder, send, ends, finished, hints, better, place, clock } = await startRecorder();
+  recorder.session([video], 'source-closed');
+  await send(2_400);
+
+  const finishedDirectory = join(place.root, 'preferred', 'finished');
+  better.place = { ...place, openDirectory: join(place.root, 'preferred', 'open'), finishedDirectory };
+  await send(2_000);
+  const closing = recorder.close('shutdown');
+  await clock.advance(1_000);
+  await closing;
+
+  expect(ends()).toEqual(['journal-moved', 'shutdown']);
+  const samples = (await finished()).map((each) => each.fragments.map(({ tracks }) => tracks[0]?.samples ?? 0));
+  expect(samples).toEqual([
+    [25, 25, 25],
+    [25, 10],
+  ]);
+  const paths = hints.flatMap((hint) => (hint.kind === 'finished' ? [hint.finishedPath] : []));
+  expect(paths.filter((path) => path.startsWith(finishedDirectory))).toHaveLength(1);
 });
 
 test('a used-up budget ends the run as a stalled disk, and recording goes on with a key frame', async () => {

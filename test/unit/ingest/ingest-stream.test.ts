@@ -44,7 +44,7 @@ async function startStream() {
   const stream = new IngestStream(
     {
       ...{ clock, log: silentLog, random: () => 0.5, budget: new ByteBudget(limits.recorderBytesMax) },
-      places: { pick: () => place, failed: () => {}, succeeded: () => {} },
+      places: { pick: () => place, failed: () => {}, succeeded: () => {}, hasBetterThan: () => false },
       ledger: { add: () => {} },
       openSource: () => ({
         run: (sink, signal) =>
