@@ -6,6 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchImport } from './import.ts';
 import { benchIndex } from './index-range.ts';
 import { benchPlayback } from './playback.ts';
 import { benchPublishers } from './publishers.ts';
@@ -40,6 +41,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
         }),
   publishers: () => benchPublishers({ cameras: 20, ...window }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
+  import: () => benchImport({ isQuick: flags.quick }),
   index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),
   s3: () => benchS3({ isQuick: flags.quick }),
   restart: () => benchRestart({ segments: flags.quick ? 100_000 : 1_000_000 }),
