@@ -80,7 +80,8 @@ export function expectNothing(findings: readonly Finding[]): void {
   expect(findings).toEqual([]);
 }
 
-async function filesUnder(directory: string): Promise<string[]> {
+/** Names of all files below a directory. */
+export async function filesUnder(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
     .filter((entry) => entry.isFile())
