@@ -3,6 +3,7 @@
  *
  *   master.m3u8 -> {video,audio}.m3u8?<session> -> init-*.mp4, media-*.m4s, silence-*.m4s
  *
+ * Files of the camera's sub stream, where it is offered beside its main one, are called the same with `sub-` before them.
  * One file name below a stream is one answer, so a server needs one route. Nothing here knows HTTP.
  */
 
@@ -20,11 +21,13 @@ import { ByteCache } from '../byte-cache.ts';
 import { type FragmentSource, fragmentEnd, type PlayableFragment } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
-import { type chooseTracks, type LeftOutTrack, trackChooser } from '../playable-tracks.ts';
+import { type LeftOutTrack, playedCodecString, trackChooser } from '../playable-tracks.ts';
 import { silentTrack } from '../silence.ts';
+import { isBeside, layBeside } from './beside-main.ts';
+import { besideEntryOf, entryOf } from './entries.ts';
 import { LiveWindows, windowOf } from './live-window.ts';
 import { masterPlaylistText } from './master-playlist.ts';
-import { type MediaEntry, mediaPlaylistText } from './media-playlist.ts';
+import { mediaPlaylistText } from './media-playlist.ts';
 import { initSegment, mediaSegments, silentSegment } from './media-segment.ts';
 import { type NumberedFragment, numberFragments } from './numbering.ts';
 import { isSelected, type Renditions, renditionsOf, type Variant } from './renditions.ts';
@@ -36,7 +39,9 @@ import {
   rangeOfQuery,
   sessionOfQuery,
   sessionToQuery,
+  shiftOfQuery,
 } from './session.ts';
+import { noShift, type Shift, shiftBetween } from './shift.ts';
 import { waitForLive } from './wait-for-live.ts';
 
 export type HlsRequest = {
@@ -47,6 +52,14 @@ export type HlsRequest = {
   readonly query: Query;
   /** Appended to every URI in playlists, such as a token; its names must differ from ours. */
   readonly carried?: Query;
+  /** The camera's sub stream, to be offered beside this one; absent where this one is played alone. */
+  readonly sub?: SubStream | undefined;
+};
+
+export type SubStream = {
+  readonly streamId: string;
+  /** It is kept as long as the main one, so that it can be offered for recorded ranges too. */
+  readonly isRecorded: boolean;
 };
 
 export type HlsAnswer = {
@@ -62,6 +75,9 @@ const contentTypes = {
   mp4: 'video/mp4',
   segment: 'video/iso.segment',
 } as const;
+const subPrefix = 'sub-';
+/** By how many of the newest fragments a live sub stream is laid beside its main one. */
+const shiftFragments = 10;
 /** Tracks of silence stand in no run. */
 const silentTrackNumber = 1;
 
@@ -70,6 +86,14 @@ type Shown = {
   readonly fragments: readonly NumberedFragment[];
   readonly firstOfRun: ReadonlyMap<string, PlayableFragment>;
   readonly type: 'live' | 'event' | 'vod';
+};
+
+/** One stream of a master playlist: what it offers, the fragments that said so, and how it is shifted. */
+type Offer = {
+  readonly prefix: string;
+  readonly renditions: Renditions;
+  readonly references: readonly PlayableFragment[];
+  readonly shift: Shift;
 };
 
 export class Hls {
@@ -96,12 +120,19 @@ export class Hls {
    * @throws AppError data_loss         the stored fragment is damaged
    */
   async get(request: HlsRequest): Promise<HlsAnswer> {
-    const { streamId, file, query } = request;
-    if (file === 'master.m3u8') return playlist((await this.master(request)).text);
-    if (file === 'video.m3u8') return playlist(await this.#media(request, 'video'));
-    if (file === 'audio.m3u8') return playlist(await this.#media(request, 'audio'));
+    const { query } = request;
+    if (request.file === 'master.m3u8') return playlist((await this.master(request)).text);
+    const isSub = request.file.startsWith(subPrefix);
+    const file = isSub ? request.file.slice(subPrefix.length) : request.file;
+    const streamId = isSub ? request.sub?.streamId : request.streamId;
+    if (streamId === undefined) throw appError('not_found', 'the stream has no sub stream beside it');
+    if (file === 'video.m3u8' || file === 'audio.m3u8') {
+      const kind = file === 'video.m3u8' ? 'video' : 'audio';
+      return playlist(await this.#media(request, { kind, streamId, isSub }));
+    }
     const [, kind = '', number = '', rest = ''] =
       /^(init|media|silence)-(\d{47}|silence)-([a-z0-9.]{1,140})\.(?:mp4|m4s)$/.exec(file) ?? [];
+    const { mediaMs } = shiftOfQuery(query);
     if (kind === 'init' && number === 'silence') {
       return immutable(contentTypes.mp4, initSegment(silentTrack(rest, silentTrackNumber)));
     }
@@ -109,9 +140,12 @@ export class Hls {
       throw appError('not_found', 'no such file', { file: file.slice(0, 80), query });
     const fragment = parseFragmentNumber(number);
     if (kind === 'init') return immutable(contentTypes.mp4, await this.#init(streamId, fragment, Number(rest)));
-    if (kind === 'media') return immutable(contentTypes.segment, await this.#segment(streamId, fragment, Number(rest)));
+    if (kind === 'media') {
+      const segment = await this.#segment({ streamId, number: fragment, shiftMs: mediaMs }, Number(rest));
+      return immutable(contentTypes.segment, segment);
+    }
     const reference = await this.#find(streamId, fragment);
-    return immutable(contentTypes.segment, silentSegment(reference, silentTrack(rest, silentTrackNumber)));
+    return immutable(contentTypes.segment, silentSegment(reference, silentTrack(rest, silentTrackNumber), mediaMs));
   }
 
   /** The master playlist, and which tracks it leaves out and why. @throws AppError  as `get` */
@@ -126,28 +160,61 @@ export class Hls {
         hint: renditions.leftOut.map(({ trackNumber, reason }) => `track ${trackNumber}: ${reason}`).join('; '),
       });
     }
-    const uri = (file: string, variant: Variant) => {
-      const session = sessionFor(range, variant, renditions, references);
-      return `${file}${queryText({ ...sessionToQuery(session), ...carried })}`;
-    };
-    const text = masterPlaylistText(renditions, {
-      video: (variant) => uri('video.m3u8', variant),
-      audio: (variant) => uri('audio.m3u8', variant),
-    });
+    const main: Offer = { prefix: '', renditions, references, shift: noShift };
+    const sub = request.sub === undefined ? undefined : await this.#subOffer(request.sub, range, main);
+    const offers = sub === undefined ? [main] : [main, sub];
+    const longestMs = Math.max(...offers.map((offer) => offer.renditions.longestMs));
+    const text = masterPlaylistText(
+      offers.map((offer) => {
+        const uri = (file: string, variant: Variant) => {
+          const session = sessionFor(range, variant, { ...offer, longestMs });
+          return `${offer.prefix}${file}${queryText({ ...sessionToQuery(session), ...carried })}`;
+        };
+        return {
+          prefix: offer.prefix,
+          renditions: offer.renditions,
+          video: (variant) => uri('video.m3u8', variant),
+          audio: (variant) => uri('audio.m3u8', variant),
+        };
+      }),
+    );
     return { text, leftOut: renditions.leftOut };
+  }
+
+  /** What the sub stream can offer beside the main one; undefined when a player could not go over to it. */
+  async #subOffer(sub: SubStream, range: HlsRange, main: Offer): Promise<Offer | undefined> {
+    if (main.renditions.variants.some((variant) => variant.video === 'none')) return undefined;
+    const references = await this.#subReferences(sub, range, main.references);
+    const { audio } = main.renditions;
+    const own = renditionsOf(references, { isMute: audio === undefined });
+    if (!own.variants.some((variant) => variant.video === 'any')) return undefined;
+    const renditions = withSound(own, audio);
+    if (renditions === undefined) return undefined;
+    const newest = (of: readonly PlayableFragment[]) => of.slice(-shiftFragments);
+    const shift = range.kind === 'live' ? shiftBetween(newest(main.references), newest(references)) : noShift;
+    return { prefix: subPrefix, renditions, references, shift };
+  }
+
+  async #subReferences(
+    sub: SubStream,
+    range: HlsRange,
+    main: readonly PlayableFragment[],
+  ): Promise<readonly PlayableFragment[]> {
+    if (range.kind === 'live') {
+      const newest = await this.#source.latest(sub.streamId);
+      const isLive = newest !== undefined && fragmentEnd(newest) > this.#clock.wallMs() - limits.liveAgeMsMax;
+      return isLive ? this.#liveWindow(sub.streamId, newest) : [];
+    }
+    if (!sub.isRecorded) return [];
+    const found = await this.#recorded(sub.streamId, range);
+    return isBeside(main, found) ? found : [];
   }
 
   /** The fragments that a master playlist describes: the live window, or the range; waits for the first of a growing one. */
   async #beginning(streamId: string, range: HlsRange): Promise<readonly PlayableFragment[]> {
     const dependencies = { source: this.#source, clock: this.#clock };
     if (range.kind === 'live') {
-      const newest = await waitForLive(dependencies, streamId);
-      const endMs = fragmentEnd(newest);
-      const found = await keyAlignedFragments(this.#source, streamId, {
-        beginMs: Math.max(0, endMs - limits.hlsWindowMs - limits.fragmentDurationMsMax),
-        endMs,
-      });
-      return windowOf(found, (reference) => reference);
+      return this.#liveWindow(streamId, await waitForLive(dependencies, streamId));
     }
     const found = await this.#recorded(streamId, range);
     if (found.length > 0) return found;
@@ -160,6 +227,15 @@ export class Hls {
     return this.#recorded(streamId, range);
   }
 
+  async #liveWindow(streamId: string, newest: PlayableFragment): Promise<readonly PlayableFragment[]> {
+    const endMs = fragmentEnd(newest);
+    const found = await keyAlignedFragments(this.#source, streamId, {
+      beginMs: Math.max(0, endMs - limits.hlsWindowMs - limits.fragmentDurationMsMax),
+      endMs,
+    });
+    return windowOf(found, (reference) => reference);
+  }
+
   /** What there is of a range now. */
   async #recorded(streamId: string, range: HlsRange & { kind: 'recorded' }): Promise<readonly PlayableFragment[]> {
     const newest = await this.#source.latest(streamId);
@@ -167,16 +243,20 @@ export class Hls {
     return endMs <= range.beginMs ? [] : keyAlignedFragments(this.#source, streamId, { beginMs: range.beginMs, endMs });
   }
 
-  async #media(request: HlsRequest, kind: 'video' | 'audio'): Promise<string> {
-    const { streamId, query, carried = {} } = request;
+  async #media(
+    request: HlsRequest,
+    { kind, streamId, isSub }: { readonly kind: 'video' | 'audio'; readonly streamId: string; readonly isSub: boolean },
+  ): Promise<string> {
+    const { query, carried = {} } = request;
     const session = sessionOfQuery(query);
+    if (isSub && session.range.kind === 'recorded') return this.#mediaBeside(request, { kind, session, streamId });
     const shown = await this.#shown(streamId, session);
     const [first] = shown.fragments;
     if (first === undefined) throw appError('not_found', 'nothing of the session is left', { streamId });
-    const context = { kind, session, carried, firstOfRun: shown.firstOfRun, choose: trackChooser() };
+    const prefix = isSub ? subPrefix : '';
+    const context = { kind, prefix, session, carried, firstOfRun: shown.firstOfRun, choose: trackChooser() };
     const entries = shown.fragments.map((numbered) => entryOf(numbered, context));
-    const offsetMs =
-      session.range.kind === 'recorded' ? session.range.beginMs - first.reference.fragment.serverTimestampMs : 0;
+    const offsetMs = startOffsetMs(session, first);
     return mediaPlaylistText({
       type: shown.type,
       targetDurationS: session.targetDurationS,
@@ -185,6 +265,42 @@ export class Hls {
       isIndependent: kind === 'audio' || shown.fragments.every(({ reference }) => reference.fragment.isKey),
       ...(offsetMs > 0 && shown.type !== 'live' ? { startOffsetMs: offsetMs } : {}),
       entries,
+    });
+  }
+
+  /** The sub stream on the timeline of the main one. */
+  async #mediaBeside(
+    request: HlsRequest,
+    {
+      kind,
+      session,
+      streamId,
+    }: { readonly kind: 'video' | 'audio'; readonly session: HlsSession; readonly streamId: string },
+  ): Promise<string> {
+    const { carried = {} } = request;
+    const main = await this.#shown(request.streamId, { ...session, video: 'any' });
+    const [first] = main.fragments;
+    const last = main.fragments.at(-1);
+    if (first === undefined || last === undefined)
+      throw appError('not_found', 'nothing of the range is left', { streamId });
+    const span = { beginMs: first.reference.fragment.serverTimestampMs, endMs: fragmentEnd(last.reference) };
+    const choose = trackChooser();
+    const found = await keyAlignedFragments(this.#source, streamId, span);
+    const laid = layBeside(
+      main.fragments,
+      found.filter((reference) => isSelected(reference, session.video, choose)),
+      { isWhole: main.type === 'vod', pieceMs: session.targetDurationS * 1000 },
+    );
+    const context = { kind, prefix: subPrefix, session, carried, firstOfRun: firstOfRuns(found), choose };
+    const offsetMs = startOffsetMs(session, first);
+    return mediaPlaylistText({
+      type: main.type,
+      targetDurationS: session.targetDurationS,
+      mediaSequence: 0,
+      discontinuitySequence: first.discontinuitySequence,
+      isIndependent: kind === 'audio' || laid.every(({ reference }) => reference?.fragment.isKey !== false),
+      ...(offsetMs > 0 ? { startOffsetMs: offsetMs } : {}),
+      entries: laid.map((entry, at) => besideEntryOf(entry, laid[at - 1], context)),
     });
   }
 
@@ -200,10 +316,7 @@ export class Hls {
       undefined,
       found.filter((reference) => isSelected(reference, video, choose)),
     );
-    const firstOfRun = new Map<string, PlayableFragment>();
-    for (const { reference } of fragments) {
-      if (!firstOfRun.has(reference.segment.runId)) firstOfRun.set(reference.segment.runId, reference);
-    }
+    const firstOfRun = firstOfRuns(fragments.map(({ reference }) => reference));
     // The last fragment of the range is committed a GOP and some waiting after its beginning.
     const isWhole = range.endMs !== undefined && range.endMs + limits.liveAgeMsMax < this.#clock.wallMs();
     const newest = isWhole ? undefined : await this.#source.latest(streamId);
@@ -223,10 +336,17 @@ export class Hls {
     return initSegment(trackOf(reference, trackNumber));
   }
 
-  async #segment(streamId: string, number: FragmentNumber, trackNumber: number): Promise<Uint8Array> {
-    const segments = await this.#segments.get(`${streamId} ${number}`, async () => {
+  async #segment(
+    {
+      streamId,
+      number,
+      shiftMs,
+    }: { readonly streamId: string; readonly number: FragmentNumber; readonly shiftMs: number },
+    trackNumber: number,
+  ): Promise<Uint8Array> {
+    const segments = await this.#segments.get(`${streamId} ${number} ${shiftMs}`, async () => {
       const reference = await this.#find(streamId, number);
-      return mediaSegments(reference, await this.#source.clusterBytes(reference));
+      return mediaSegments(reference, await this.#source.clusterBytes(reference), shiftMs);
     });
     const segment = segments.get(trackNumber);
     if (segment === undefined)
@@ -247,16 +367,16 @@ export class Hls {
 function sessionFor(
   range: HlsRange,
   variant: Variant,
-  renditions: Renditions,
-  references: readonly PlayableFragment[],
+  { renditions, references, shift, longestMs }: Offer & { readonly longestMs: number },
 ): HlsSession {
   const selected = references.find((reference) => isSelected(reference, variant.video));
   const first = must(selected, 'a variant has a fragment');
   return {
     range: range.kind === 'recorded' ? range : { kind: 'live', anchor: first.fragment.number },
-    targetDurationS: targetDurationS(range, renditions.longestMs),
+    targetDurationS: targetDurationS(range, longestMs),
     video: variant.video,
     silence: renditions.audio?.silence,
+    shift,
   };
 }
 
@@ -267,35 +387,32 @@ function targetDurationS(range: HlsRange, longestMs: number): number {
   return Math.min(Math.max(1, seconds), Math.ceil(limits.fragmentDurationMsMax / 1000));
 }
 
-type EntryContext = {
-  readonly kind: 'video' | 'audio';
-  readonly session: HlsSession;
-  readonly carried: Query;
-  readonly firstOfRun: ReadonlyMap<string, PlayableFragment>;
-  readonly choose: typeof chooseTracks;
-};
+/** Where in its playlist a recorded range begins, which is cut at key frames. */
+function startOffsetMs({ range }: HlsSession, first: NumberedFragment): number {
+  return range.kind === 'recorded' ? range.beginMs - first.reference.fragment.serverTimestampMs : 0;
+}
 
-function entryOf({ reference, isDiscontinuity }: NumberedFragment, context: EntryContext): MediaEntry {
-  const { fragment, segment } = reference;
-  const track = context.choose(segment.tracks)[context.kind];
-  const suffix = queryText(context.carried);
-  const entry = { durationMs: fragment.durationMs, serverTimestampMs: fragment.serverTimestampMs, isDiscontinuity };
-  if (track !== undefined) {
-    const named = context.firstOfRun.get(segment.runId) ?? reference;
-    return {
-      ...entry,
-      uri: `media-${fragment.number}-${track.number}.m4s${suffix}`,
-      mapUri: `init-${named.fragment.number}-${track.number}.mp4${suffix}`,
-      isGap: false,
-    };
+function firstOfRuns(references: readonly PlayableFragment[]): ReadonlyMap<string, PlayableFragment> {
+  const firstOfRun = new Map<string, PlayableFragment>();
+  for (const reference of references) {
+    if (!firstOfRun.has(reference.segment.runId)) firstOfRun.set(reference.segment.runId, reference);
   }
-  const format = context.session.silence;
-  return {
-    ...entry,
-    uri: `silence-${fragment.number}-${format ?? 'none'}.m4s${suffix}`,
-    mapUri: format === undefined ? undefined : `init-silence-${format}.mp4${suffix}`,
-    isGap: format === undefined,
-  };
+  return firstOfRun;
+}
+
+/**
+ * Renditions of a sub stream with sound exactly when the main stream has some, since players cannot go from a variant with to one
+ * without: silence stands in for it. Undefined when none can be written.
+ */
+function withSound(sub: Renditions, main: Renditions['audio']): Renditions | undefined {
+  if (main === undefined || sub.audio !== undefined) return sub;
+  if (main.silence === undefined) return undefined;
+  const codec = playedCodecString(silentTrack(main.silence, silentTrackNumber));
+  const variants = sub.variants.map((variant) => ({
+    ...variant,
+    codecs: codec === undefined ? variant.codecs : [...variant.codecs, codec],
+  }));
+  return { ...sub, audio: main, variants };
 }
 
 function trackOf(reference: PlayableFragment, trackNumber: number): Track {

@@ -28,36 +28,48 @@ export function initSegment(track: Track): Uint8Array {
  * The media segments of all playable tracks of a fragment, by track number: one pass over the cluster serves video and audio.
  * Audio that is missing in the fragment is silence.
  *
+ * @param shiftMs  taken from all times: a sub stream lies beside its main one
  * @throws AppError data_loss  the cluster is damaged
  */
-export function mediaSegments(reference: PlayableFragment, cluster: Uint8Array): ReadonlyMap<number, Uint8Array> {
+export function mediaSegments(
+  reference: PlayableFragment,
+  cluster: Uint8Array,
+  shiftMs = 0,
+): ReadonlyMap<number, Uint8Array> {
   const { video, audio } = chooseTracks(reference.segment.tracks);
   const byTrack = clusterSamples(cluster, reference.segment);
   const segments = new Map<number, Uint8Array>();
   if (video !== undefined) {
     const pictures = withOwnParameterSets(video, byTrack.get(video.number) ?? []);
-    segments.set(video.number, segmentOf(reference, video, pictures));
+    segments.set(video.number, segmentOf(reference, { track: video, samples: pictures, shiftMs }));
   }
   if (audio !== undefined) {
     const sound = continuousSound(audio, byTrack.get(audio.number) ?? [], fragmentSpanUs(reference));
-    segments.set(audio.number, segmentOf(reference, audio, sound));
+    segments.set(audio.number, segmentOf(reference, { track: audio, samples: sound, shiftMs }));
   }
   return segments;
 }
 
 /** A segment of silence as long as a fragment, for a run that has no sound. */
-export function silentSegment(reference: PlayableFragment, track: Track): Uint8Array {
-  return segmentOf(reference, track, silence(track, fragmentSpanUs(reference)));
+export function silentSegment(reference: PlayableFragment, track: Track, shiftMs = 0): Uint8Array {
+  return segmentOf(reference, { track, samples: silence(track, fragmentSpanUs(reference)), shiftMs });
 }
 
-function segmentOf(reference: PlayableFragment, track: Track, samples: readonly Fmp4Sample[]): Uint8Array {
+function segmentOf(
+  reference: PlayableFragment,
+  {
+    track,
+    samples,
+    shiftMs,
+  }: { readonly track: Track; readonly samples: readonly Fmp4Sample[]; readonly shiftMs: number },
+): Uint8Array {
   const { fragment } = reference;
   const endMediaMs = fragment.tracks.find(({ trackNumber }) => trackNumber === track.number)?.endMediaMs;
   return fmp4Fragment({
     sequenceNumber: fragmentNumberParts(fragment.number).counter % 2 ** 32,
     // Players get the run's media time as wall time: it is never negative, goes up over all runs, and needs no state. ffmpeg
     // drops what seems to go back in time, whatever discontinuity tags say.
-    timeOffsetUs: Math.round(reference.segment.runStartServerMs) * 1000,
+    timeOffsetUs: (Math.round(reference.segment.runStartServerMs) - shiftMs) * 1000,
     tracks: [
       {
         track: playedTrack(track),

@@ -51,9 +51,14 @@ export function isSelected(reference: PlayableFragment, selection: VideoSelectio
 /**
  * Finds out what can be offered. Where a range has both video codecs there is a variant with everything and one for each
  * codec alone: a player that lacks one still plays the other's part.
+ *
+ * @param options.isMute  leaves out audio
  */
-export function renditionsOf(references: readonly PlayableFragment[]): Renditions {
-  const choose = trackChooser();
+export function renditionsOf(
+  references: readonly PlayableFragment[],
+  options: { readonly isMute?: boolean } = {},
+): Renditions {
+  const choose = options.isMute === true ? withoutAudio(trackChooser()) : trackChooser();
   const choices = references.map(({ segment }) => choose(segment.tracks));
   const videoCodecs = new Set(choices.flatMap(({ video }) => (video === undefined ? [] : [video.codec])));
   const isVideo = references.some((reference) => isSelected(reference, 'any', choose));
@@ -109,6 +114,10 @@ function variantOf(
     bandwidthMax: Math.ceil(totals.bandwidthMax || totals.bandwidthMaxOfShort),
     bandwidthMean: Math.ceil((totals.bytes * 8000) / totals.durationMs),
   };
+}
+
+function withoutAudio(choose: typeof chooseTracks): typeof chooseTracks {
+  return (tracks) => ({ ...choose(tracks), audio: undefined });
 }
 
 function samplesOf(reference: PlayableFragment, track: Track): number {

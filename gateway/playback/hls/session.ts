@@ -6,6 +6,7 @@
 import { appError } from '../../../storage/base/errors.ts';
 import { type FragmentNumber, parseFragmentNumber } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
+import { parseShift, type Shift, shiftToText } from './shift.ts';
 
 /** What a session plays: the sliding end of a stream, or a range of server time that may still be growing. */
 export type HlsRange =
@@ -24,6 +25,8 @@ export type HlsSession = {
   readonly video: VideoSelection;
   /** Format of silence for runs without an audio track; undefined when the session has no audio rendition. */
   readonly silence: string | undefined;
+  /** Of a sub stream played live beside the main one. */
+  readonly shift: Shift;
 };
 
 /** A URI's query, each name at most once. */
@@ -55,6 +58,7 @@ export function sessionToQuery(session: HlsSession): Record<string, string> {
     target: String(session.targetDurationS),
     video: session.video,
     ...(session.silence === undefined ? {} : { silence: session.silence }),
+    ...shiftQuery(session.shift),
   };
 }
 
@@ -74,7 +78,22 @@ export function sessionOfQuery(query: Query): HlsSession {
     targetDurationS,
     video: parseVideoSelection(query.video),
     silence: query.silence,
+    shift: shiftOfQuery(query),
   };
+}
+
+/** The part of a query that says how a sub stream is shifted; nothing for no shift. */
+export function shiftQuery(shift: Shift): Record<string, string> {
+  const text = shiftToText(shift);
+  return text === undefined ? {} : { shift: text };
+}
+
+/** @throws AppError invalid_argument  it is none of ours */
+export function shiftOfQuery(query: Query): Shift {
+  const shift = parseShift(query.shift);
+  if (shift === undefined)
+    throw appError('invalid_argument', 'not a shift of times', { shift: query.shift?.slice(0, 40) });
+  return shift;
 }
 
 /** `?a=b&c=d`, or nothing for an empty query. */

@@ -10,6 +10,8 @@ export type ClipOptions = {
   readonly bFrames?: number;
   readonly audio?: 'aac' | 'opus' | 'pcmu' | 'pcma' | 'none';
   readonly size?: string;
+  /** Each picture is of one grey, brighter than that of the picture before: `greyOf`. */
+  readonly isCounting?: boolean;
   /** Leaves pictures out, so that they come at uneven times. */
   readonly isUneven?: boolean;
 };
@@ -26,7 +28,8 @@ const audioArguments = {
 export function codedClip(options: ClipOptions): Promise<CodedClip> {
   const { seconds, gopPictures = 25, video = 'h264', bFrames = 0, audio = 'aac', size = '320x180' } = options;
   const inputs: string[] = [];
-  if (video !== 'none') inputs.push('-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=25:duration=${seconds}`);
+  if (video !== 'none')
+    inputs.push('-f', 'lavfi', '-i', picturesOf({ isCounting: options.isCounting === true, size, seconds }));
   if (audio !== 'none') inputs.push('-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${seconds}`);
   const uneven =
     options.isUneven === true ? ['-vf', "select='not(eq(mod(n,7),3))*not(eq(mod(n,11),5))'", '-fps_mode', 'vfr'] : [];
@@ -36,6 +39,22 @@ export function codedClip(options: ClipOptions): Promise<CodedClip> {
     ...uneven,
     ...audioArguments[audio],
   ]);
+}
+
+/** Pictures until the greys begin again: 4.4 s. */
+export const countedPictures = 110;
+
+/** Which picture of `countedPictures` has this brightness, 0 .. 255. */
+export function pictureOfGrey(brightness: number): number {
+  // Limited range: 16 is black, 235 white.
+  return Math.round((brightness * 219) / 255 / 2);
+}
+
+function picturesOf({ isCounting, size, seconds }: { isCounting: boolean; size: string; seconds: number }): string {
+  const rate = `rate=25:duration=${seconds}`;
+  if (!isCounting) return `testsrc2=size=${size}:${rate}`;
+  const grey = `geq=lum='16+2*mod(N,${countedPictures})':cb=128:cr=128`;
+  return `color=black:size=32x18:${rate},format=yuv420p,${grey},scale=${size.replace('x', ':')}`;
 }
 
 function videoArguments(options: { video: 'h264' | 'h265' | 'none'; gopPictures: number; bFrames: number }): string[] {

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Hls } from '../../../gateway/playback/index.ts';
@@ -9,65 +7,18 @@ import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { until } from '../../kit/until.ts';
 import { launchChromium } from './chromium.ts';
 import { codedClip } from './coded-clips.ts';
+import { openHlsPlayer } from './hls-player.ts';
 import { beginMs, RecordedStream } from './recorded-stream.ts';
-import { serveHls } from './serve-hls.ts';
-
-const html = `<!doctype html><video id="video"></video><script src="/hls.js"></script><script>
-  const video = document.getElementById('video');
-  window.fatal = [];
-  window.errors = [];
-  window.play = (url) => {
-    const hls = new Hls({ enableWorker: false });
-    window.hls = hls;
-    hls.on(Hls.Events.ERROR, (_, data) => {
-      (data.fatal ? window.fatal : window.errors).push(data.details + ' ' + (data.reason || data.error || ''));
-    });
-    hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
-    hls.loadSource(url);
-    hls.attachMedia(video);
-  };
-  window.state = () => ({
-    currentTime: video.currentTime,
-    duration: video.duration,
-    pictures: video.getVideoPlaybackQuality().totalVideoFrames,
-    soundBytes: video.webkitAudioDecodedByteCount,
-    playingMs: window.hls?.playingDate?.getTime(),
-    ended: video.ended,
-    fatal: window.fatal,
-    errors: window.errors,
-  });
-</script>`;
-
-type State = {
-  currentTime: number;
-  duration: number;
-  pictures: number;
-  soundBytes: number;
-  playingMs: number | undefined;
-  ended: boolean;
-  fatal: string[];
-  errors: string[];
-};
 
 let browser: Browser;
-let hlsScript: string;
 
 beforeAll(async () => {
   browser = await launchChromium();
-  hlsScript = await readFile(createRequire(import.meta.url).resolve('hls.js/dist/hls.js'), 'utf8');
 });
 
 afterAll(() => browser.close());
 
-async function openPlayer(hls: Pick<Hls, 'get'>, query: string): Promise<{ page: Page; state: () => Promise<State> }> {
-  const files = { '/': { type: 'text/html', body: html }, '/hls.js': { type: 'text/javascript', body: hlsScript } };
-  const origin = await serveHls(hls, { files });
-  const page = await browser.newPage();
-  onTestFinished(() => page.close());
-  await page.goto(origin);
-  await page.evaluate(`play('/hls/master.m3u8${query}')`);
-  return { page, state: () => page.evaluate('state()') };
-}
+const openPlayer = (hls: Pick<Hls, 'get'>, query: string) => openHlsPlayer(browser, hls, query);
 
 function recordedHls(stream: RecordedStream): Hls {
   return new Hls({ source: stream, clock: new SimulatedClock(beginMs + 3_600_000) });

@@ -66,6 +66,7 @@ export const streamId = 'stream-0001';
 export const beginMs = Date.UTC(2026, 0, 1, 12);
 
 export class RecordedStream implements FragmentSource {
+  readonly streamId: string;
   readonly fragments: PlayableFragment[] = [];
   readonly #clusters = new Map<string, Uint8Array>();
   readonly #watchers = new Set<() => void>();
@@ -73,16 +74,27 @@ export class RecordedStream implements FragmentSource {
   #counter = 0;
   #runs = 0;
 
+  constructor(id = streamId) {
+    this.streamId = id;
+  }
+
   /** Adds a run that begins at a server time; returns its fragments. `counterJump` is what a restarted recorder leaves out. */
   addRun(
     clip: CodedClip,
-    options: { atMs: number; counterJump?: number; audioFragmentMs?: number; tracks?: readonly Track[] },
+    options: {
+      atMs: number;
+      counterJump?: number;
+      audioFragmentMs?: number;
+      tracks?: readonly Track[];
+      /** How much later than the producer's time ours is. */
+      wayMs?: number;
+    },
   ): PlayableFragment[] {
     this.#counter += options.counterJump ?? 0;
     const runId = (++this.#runs).toString(16).padStart(32, '0');
     const tracks = options.tracks ?? clip.tracks;
     const segment = {
-      streamId,
+      streamId: this.streamId,
       runId,
       runReason: 'connecting',
       runStartServerMs: options.atMs,
@@ -102,7 +114,7 @@ export class RecordedStream implements FragmentSource {
         offset: 0,
         byteLength: cluster.length,
         serverTimestampMs,
-        producerTimestampMs: serverTimestampMs - 5,
+        producerTimestampMs: serverTimestampMs - (options.wayMs ?? 5),
         mediaTimeMs,
         durationMs: endMediaMs - mediaTimeMs,
         isKey: frames.some((frame) => frame.isKey),
@@ -126,7 +138,7 @@ export class RecordedStream implements FragmentSource {
 
   /** Another view that shows the first fragments only, `count` of them: a stream as it was earlier. */
   head(count: number): RecordedStream {
-    const view = new RecordedStream();
+    const view = new RecordedStream(this.streamId);
     view.fragments.push(...this.fragments.slice(0, count));
     for (const [number, cluster] of this.#clusters) view.#clusters.set(number, cluster);
     return view;
@@ -163,6 +175,17 @@ export class RecordedStream implements FragmentSource {
     this.#watchers.add(callback);
     return () => this.#watchers.delete(callback);
   }
+}
+
+/** The main and the sub stream of a camera as one source. */
+export function bothStreams(main: RecordedStream, sub: RecordedStream): FragmentSource {
+  const of = (id: string) => (id === sub.streamId ? sub : main);
+  return {
+    fragmentsBetween: (id, range) => of(id).fragmentsBetween(id, range),
+    latest: (id) => of(id).latest(),
+    clusterBytes: (reference) => of(reference.segment.streamId).clusterBytes(reference),
+    onNew: (id, callback) => of(id).onNew(id, callback),
+  };
 }
 
 /** Frames by fragment: cut at video key frames, or by time where there is no video. */

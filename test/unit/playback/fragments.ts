@@ -42,6 +42,8 @@ export type RunOptions = {
   readonly count: number;
   readonly durationMs?: number;
   readonly tracks?: readonly Track[];
+  /** How much later than the producer's time ours is; 0 for a source that tells none. */
+  readonly wayMs?: number;
 };
 
 /** Consecutive fragments of one run. */
@@ -63,7 +65,7 @@ export function runOf(options: RunOptions): PlayableFragment[] {
       offset: 0,
       byteLength: 1_000_100,
       serverTimestampMs,
-      producerTimestampMs: serverTimestampMs,
+      producerTimestampMs: serverTimestampMs - (options.wayMs ?? 0),
       mediaTimeMs,
       durationMs,
       isKey: true,
@@ -79,6 +81,17 @@ export function runOf(options: RunOptions): PlayableFragment[] {
     };
     return { fragment, segment };
   });
+}
+
+/** A source of several streams, by their ids. */
+export function sourceOfStreams(streams: Readonly<Record<string, readonly PlayableFragment[]>>): FragmentSource {
+  const of = (id: string) => sourceOf(streams[id] ?? []);
+  return {
+    fragmentsBetween: (id, range) => of(id).fragmentsBetween(id, range),
+    latest: (id) => of(id).latest(id),
+    clusterBytes: async () => new Uint8Array(),
+    onNew: () => () => {},
+  };
 }
 
 /** A source of such fragments, without media. */
