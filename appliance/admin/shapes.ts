@@ -38,6 +38,10 @@ export const sourceStateShape = z.object({
   tracks: z.array(z.object({ number: z.number(), codec: z.string(), text: z.string() })),
   clockOffsetMs: z.number().nullable(),
   clockDriftPpm: z.number().nullable(),
+  mainOffsetMs: z
+    .number()
+    .nullable()
+    .describe('of a sub source: how much later than in the main one the same instant lies, by sender reports'),
   runsLastHour: z.number(),
   warnings: z.array(z.string()),
   recordingFault: z
@@ -103,6 +107,7 @@ export function sourceStateAnswer(state: SourceState): z.infer<typeof sourceStat
     nextAttemptMs: state.nextAttemptMs ?? null,
     clockOffsetMs: state.clockOffsetMs ?? null,
     clockDriftPpm: state.clockDriftPpm ?? null,
+    mainOffsetMs: state.mainOffsetMs ?? null,
     tracks: [...state.tracks],
     warnings: [...state.warnings],
     recordingFault: fault === undefined ? null : { ...fault, help: helpPath(fault.reason) },

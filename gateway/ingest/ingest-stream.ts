@@ -7,6 +7,7 @@ import { Lifetime } from '../../storage/base/lifecycle.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import { highestJournalCounter, NumberAllocator } from '../../storage/journal/index.ts';
 import type { IncomingPut, OutgoingLane, PutAnswers } from '../../storage/lane/index.ts';
+import type { AccessUnit } from '../../storage/model/access-unit.ts';
 import { isRing, type PlannedSource, type SourceState } from '../../storage/model/camera.ts';
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
@@ -28,6 +29,9 @@ export type IngestStreamDeps = Omit<RecorderDeps, 'numbers' | 'onChange'> & {
   readonly importsRunning: { count: number };
 };
 
+/** An offset that changes by less is the jitter of a packet and not told anew. */
+const offsetStepMs = 20;
+
 export class IngestStream {
   readonly #deps: IngestStreamDeps;
   readonly #lifetime = new Lifetime();
@@ -39,6 +43,8 @@ export class IngestStream {
   readonly #runner: SourceRunner;
   #planned: PlannedSource;
   #hasNumbers = false;
+  #wayMs: number | undefined;
+  #mainOffsetMs: number | undefined;
   #waitingReason: GapReason | undefined;
 
   constructor(
@@ -81,8 +87,14 @@ export class IngestStream {
       open: () => deps.openSource(this.#planned),
       target: {
         session: (tracks, endOfLast) => this.#hub.session(tracks, endOfLast),
-        unit: (unit) => this.#hub.unit(unit),
-        sessionEnded: (reason) => this.#hub.sessionEnded(reason),
+        unit: (unit) => {
+          this.#noteWay(unit);
+          this.#hub.unit(unit);
+        },
+        sessionEnded: (reason) => {
+          this.#wayMs = undefined;
+          this.#hub.sessionEnded(reason);
+        },
         abandoned: () => this.#recorder.abandon(),
         onState: () => this.#onSourceState(),
       },
@@ -124,6 +136,7 @@ export class IngestStream {
       tracks: this.#hub.tracks.map((track) => ({ number: track.number, codec: track.codec, text: trackText(track) })),
       clockOffsetMs: this.#runner.clockOffsetMs,
       clockDriftPpm: this.#runner.clockDriftPpm,
+      mainOffsetMs: this.#mainOffsetMs,
       runsLastHour,
       warnings,
       ...(failure === undefined ? {} : { recordingFault: { ...failure, message: failure.message.slice(0, 1_000) } }),
@@ -142,6 +155,26 @@ export class IngestStream {
     const wasWanted = this.#isWanted;
     this.#planned = planned;
     if (wasWanted !== this.#isWanted) this.#tellWanted();
+    this.#tellState();
+  }
+
+  /**
+   * How much later our server time of an instant is than the producer's, by the newest key picture; undefined between sessions and
+   * while the source does not tell its time.
+   */
+  get wayMs(): number | undefined {
+    return this.#wayMs;
+  }
+
+  /** Of a sub source: compares its times with those of the camera's main one. */
+  compareWithMain(mainWayMs: number | undefined): void {
+    const offsetMs =
+      this.#wayMs === undefined || mainWayMs === undefined ? undefined : Math.round(this.#wayMs - mainWayMs);
+    const before = this.#mainOffsetMs;
+    const isSame =
+      offsetMs === undefined || before === undefined ? offsetMs === before : Math.abs(offsetMs - before) < offsetStepMs;
+    if (isSame) return;
+    this.#mainOffsetMs = offsetMs;
     this.#tellState();
   }
 
@@ -176,6 +209,13 @@ export class IngestStream {
     const { clock, ledger } = this.#deps;
     if (reason === 'camera-removed')
       ledger.add({ kind: 'unwanted', streamId: this.#planned.streamId, atMs: clock.wallMs() });
+  }
+
+  #noteWay(unit: AccessUnit): void {
+    const { producerTimestampMs } = unit;
+    if (!unit.isKey || unit.trackNumber !== this.#hub.tracks[0]?.number) return;
+    this.#wayMs =
+      producerTimestampMs === undefined ? undefined : this.#recorder.serverTimestampMs(unit) - producerTimestampMs;
   }
 
   get #isWanted(): boolean {

@@ -160,6 +160,7 @@ export class Ingest {
     this.#lifetime.defer(
       clock.every(tickMs, () => {
         for (const stream of this.#streams.values()) stream.tick();
+        this.#compareSources();
       }),
     );
   }
@@ -268,6 +269,18 @@ export class Ingest {
         this.#streams.delete(streamId);
       }),
     );
+  }
+
+  /** Both sources of a camera are planned for one process, so their times can be compared here. */
+  #compareSources(): void {
+    for (const stream of this.#streams.values()) {
+      const { role, cameraId } = stream.planned;
+      if (role !== 'sub') continue;
+      const main = [...this.#streams.values()].find(
+        ({ planned }) => planned.cameraId === cameraId && planned.role === 'main',
+      );
+      stream.compareWithMain(main?.wayMs);
+    }
   }
 
   #snapshot(): LaneSnapshot {

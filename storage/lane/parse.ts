@@ -106,6 +106,7 @@ const state: z.ZodType<SourceState> = z.object({
   tracks: z.array(z.object({ number: z.int(), codec: text, text })),
   clockOffsetMs: orUndefined(z.number()),
   clockDriftPpm: orUndefined(z.number()),
+  mainOffsetMs: orUndefined(z.number()),
   runsLastHour: count,
   warnings: z.array(text),
   recordingFault: z.exactOptional(z.object({ reason: gapReason, message: text })),

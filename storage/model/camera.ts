@@ -143,6 +143,11 @@ export type SourceState = {
   /** The camera's clock minus ours, milliseconds, from RTCP sender reports; undefined when it told nothing. */
   readonly clockOffsetMs: number | undefined;
   readonly clockDriftPpm: number | undefined;
+  /**
+   * Of a sub source: how much later than the main one's the same instant lies in our server time, milliseconds, by the sender
+   * reports of both; undefined for a main source, and while one of them tells no producer times.
+   */
+  readonly mainOffsetMs?: number | undefined;
   readonly runsLastHour: number;
   /** Things a person should know that do not stop recording ("restarts its stream every few minutes"). */
   readonly warnings: readonly string[];

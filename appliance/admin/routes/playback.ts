@@ -4,9 +4,11 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { appError } from '../../../storage/base/errors.ts';
+import type { CatalogStream } from '../../../storage/catalog/index.ts';
+import { isRing } from '../../../storage/model/camera.ts';
 import { asking } from '../access.ts';
 import { byteRangeOf } from '../byte-range.ts';
-import { callerOf } from '../caller.ts';
+import { type Caller, callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
 import { ExportNotes } from '../export-notes.ts';
 import type { App } from '../http-app.ts';
@@ -24,14 +26,17 @@ export function addPlaybackRoutes(app: App, context: Context): void {
   const { catalog, clock, hls, playbackTokens } = context;
   const onStream = (request: FastifyRequest) => streamResource(catalog, pathPart(request, 'streamId'));
   const sendHls = async (
+    caller: Caller,
     request: { readonly streamId: string; readonly file: string; readonly query: Record<string, string> },
     reply: FastifyReply,
   ) => {
-    const { SessionToken: token, ...query } = request.query;
+    const { SessionToken: token, renditions, ...query } = request.query;
+    const stream = requireStream(context, request.streamId);
     const answer = await hls.get({
-      streamId: requireStream(context, request.streamId).id,
+      streamId: stream.id,
       file: request.file,
       query: withTimes(query),
+      sub: renditions === 'one' ? undefined : subStreamBeside(context, caller, stream),
       ...(token === undefined ? {} : { carried: { SessionToken: token } }),
     });
     reply.header('cache-control', answer.isImmutable ? 'private, max-age=86400, immutable' : 'no-store');
@@ -43,12 +48,13 @@ export function addPlaybackRoutes(app: App, context: Context): void {
     {
       config: asking('streams:view', onStream),
       schema: {
-        summary: 'HLS: master.m3u8 (?begin&end), and what it names',
+        summary:
+          "HLS: master.m3u8 (?begin&end), and what it names. A main stream's has its sub stream too, without ?renditions=one",
         params: fileParams,
         querystring: hlsQuery,
       },
     },
-    (request, reply) => sendHls({ ...request.params, query: request.query }, reply),
+    (request, reply) => sendHls(callerOf(request), { ...request.params, query: request.query }, reply),
   );
 
   app.get(
@@ -57,7 +63,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
       config: asking('streams:view', onStream),
       schema: { summary: 'HLS by a playback URL', security: [], params: fileParams, querystring: hlsQuery },
     },
-    (request, reply) => sendHls({ ...request.params, query: request.query }, reply),
+    (request, reply) => sendHls(callerOf(request), { ...request.params, query: request.query }, reply),
   );
 
   app.post(
@@ -71,6 +77,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
           .strictObject({
             begin: time.optional(),
             end: time.optional(),
+            renditions: z.enum(['all', 'one']).default('all').describe('one: this stream alone'),
             durationMs: z.number().int().min(1_000).max(adminLimits.playbackMsMax).optional(),
           })
           .nullish(),
@@ -79,13 +86,14 @@ export function addPlaybackRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id: streamId } = requireStream(context, request.params.streamId);
-      const { begin, end, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
+      const { begin, end, renditions, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
       const { kind, id } = callerOf(request).subject;
       if (kind === 'anonymous') throw callerOf(request).refusal('streams:view');
       const expiresMs = clock.wallMs() + durationMs;
       const query = new URLSearchParams({
         ...(begin === undefined ? {} : { begin: String(begin) }),
         ...(end === undefined ? {} : { end: String(end) }),
+        ...(renditions === 'one' ? { renditions } : {}),
         SessionToken: playbackTokens.make({ streamId, subject: { kind, id }, expiresMs }),
       });
       return reply.code(201).send({ url: `${playbackPrefix}${streamId}/master.m3u8?${query}`, expiresMs });
@@ -171,6 +179,21 @@ function addClipRoute(app: App, context: Context, onStream: (request: FastifyReq
       return reply.send(body);
     },
   );
+}
+
+/** The sub stream of the camera that a main stream is of, where there is one and the caller may see it as well. */
+function subStreamBeside(
+  { catalog }: Context,
+  caller: Caller,
+  stream: CatalogStream,
+): { readonly streamId: string; readonly isRecorded: boolean } | undefined {
+  if (stream.role !== 'main') return undefined;
+  const camera = catalog.tables.cameras.find(stream.cameraId);
+  const own = camera?.streams.find(({ role }) => role === 'sub');
+  const recording = camera?.sources.sub?.recording;
+  if (own === undefined || recording === undefined) return undefined;
+  if (!caller.may('streams:view', streamResource(catalog, own.id))) return undefined;
+  return { streamId: own.id, isRecorded: !isRing(recording) };
 }
 
 /** Times as people write them, for playlists that know milliseconds. */

@@ -34,6 +34,8 @@ export type SourceState = {
   readonly isRecording: boolean;
   readonly tracks: readonly { readonly number: number; readonly codec: string; readonly text: string }[];
   readonly clockOffsetMs?: number | null;
+  /** Of a sub source: how much later than in the main one the same instant lies. */
+  readonly mainOffsetMs?: number | null;
   readonly warnings: readonly string[];
 };
 
