@@ -191,7 +191,8 @@ const configFields = z.strictObject({
       example: '192.168.1.10',
     }),
     port: key(z.number().int().min(0).max(65_535).default(1935), {
-      description: 'Port of RTMP; 0 takes a free one. It is not encrypted: let it cross networks of your own only.',
+      description:
+        'Port of RTMP and, unless tls.mode is plain, of RTMPS: the first byte tells them apart. 0 takes a free one.',
       changeNeeds: 'restart',
     }),
   }),

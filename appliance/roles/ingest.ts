@@ -3,11 +3,13 @@
  * is waited for, and then ended.
  */
 
+import { readFile } from 'node:fs/promises';
 import { Registry } from 'prom-client';
-import { Ingest } from '../../gateway/ingest/index.ts';
+import { Ingest, type RtmpListenerOptions } from '../../gateway/ingest/index.ts';
 import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
+import { ownServerPaths } from '../tls/index.ts';
 import type { RoleContext } from './role-context.ts';
 
 /** An orphan of a killed supervisor notices at once and needs this long at most to finish its files. */
@@ -28,8 +30,20 @@ export async function startIngest(context: RoleContext): Promise<Closable> {
 }
 
 /** The plan gives all publishers to the first recording process: one port has one listener. */
-function takesPublishers({ name, config }: RoleContext): boolean {
-  return config.rtmp.enabled && name === 'ingest-0';
+function rtmpOf({ name, config, paths }: RoleContext): RtmpListenerOptions | undefined {
+  if (!config.rtmp.enabled || name !== 'ingest-0') return undefined;
+  const { mode, certificateFile, keyFile } = config.tls;
+  const [certificatePath, keyPath] =
+    mode === 'own' ? ownServerPaths(paths.tls) : [certificateFile ?? '', keyFile ?? ''];
+  const identity = async () => {
+    const [cert, key] = await Promise.all([readFile(certificatePath, 'utf8'), readFile(keyPath, 'utf8')]);
+    return { cert, key };
+  };
+  return {
+    address: config.rtmp.address ?? config.listen.address,
+    port: config.rtmp.port,
+    identity: mode === 'plain' ? undefined : identity,
+  };
 }
 
 /**
@@ -45,9 +59,7 @@ async function startAfterPredecessor(context: RoleContext): Promise<Ingest> {
       {
         ...{ paths, name, syncPeriodMs: config.journal.syncPeriodMs },
         addresses: new AddressPolicy({ networks: config.cameras.allowedNetworks }),
-        ...(takesPublishers(context)
-          ? { rtmp: { address: config.rtmp.address ?? config.listen.address, port: config.rtmp.port } }
-          : {}),
+        rtmp: rtmpOf(context),
       },
     );
     try {

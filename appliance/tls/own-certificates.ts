@@ -33,6 +33,11 @@ export type OwnCertificatesDeps = {
   readonly machineNames?: () => readonly string[];
 };
 
+/** Where the server's certificate with its chain, and its key, lie: for processes that only read them. */
+export function ownServerPaths(directory: string): readonly [certificatePath: string, keyPath: string] {
+  return [join(directory, 'server.pem'), join(directory, 'server.key')];
+}
+
 export class OwnCertificates implements TlsMaterial {
   readonly #deps: OwnCertificatesDeps;
   readonly #options: { readonly directory: string; readonly names: readonly string[] };

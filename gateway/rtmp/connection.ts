@@ -1,5 +1,5 @@
 /**
- * One accepted connection, from the first byte to its end: reads in turns with the other connections of the process, keeps the
+ * One accepted connection, from the first byte to its end: reads no more in a turn than a camera may, keeps the
  * deadlines of a stranger, and ends by itself on whatever the peer does wrong. Nothing that a peer sends can throw out of here.
  */
 
@@ -58,6 +58,10 @@ export class RtmpConnection {
     });
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
   get peer(): string {
     return `${this.#socket.remoteAddress ?? 'unknown'}:${this.#socket.remotePort ?? 0}`;
   }
@@ -68,7 +72,6 @@ export class RtmpConnection {
 
   start(): void {
     const socket = this.#socket;
-    socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#read(bytes));
     socket.on('end', () =>
       this.end(
@@ -81,6 +84,7 @@ export class RtmpConnection {
     socket.on('close', () => this.end(ends.lost('the connection is gone')));
     this.#deadline(rtmpLimits.handshakeTimeoutMs, () => !this.#protocol.isShaken, 'no RTMP handshake came in time');
     this.#deadline(rtmpLimits.publishTimeoutMs, () => !this.#isAsked, 'nothing was published in time');
+    socket.resume();
   }
 
   /** Lets the peer publish: media goes to the receiver until `ended`. */
@@ -152,7 +156,9 @@ export class RtmpConnection {
       return;
     }
     if (this.#isEnded || !this.isPublishing) return;
-    if (!this.#reads.goesOn(this.#socket, bytes.length, { isUrgent: false })) this.#socket.pause();
+    // Read as it comes, up to what one connection may have in a turn. Waiting for turns as the cameras' connections do would spare
+    // nothing: Node reads an accepted socket packet by packet into its own queue, paused or not.
+    if (!this.#reads.goesOn(this.#socket, bytes.length, { isUrgent: true })) this.#socket.pause();
   }
 
   #write(bytes: Uint8Array): void {

@@ -7,6 +7,8 @@ export const rtmpLimits = {
   connectionsMax: 256,
   /** Connections that have not named a valid key yet: each costs 10 KB and ends after `publishTimeoutMs`. */
   strangersMax: 64,
+  /** Of them from one address: a site behind one router may bring all its publishers at once, and the rest try again. */
+  strangersOfAddressMax: 32,
   /** Handshake of 3 KB in two round trips: a satellite link needs 2 s. */
   handshakeTimeoutMs: 5_000,
   /** From the connection to `publish`: five round trips more. */

@@ -5,9 +5,9 @@
 
 import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import type { Clock } from '../../storage/base/clock.ts';
-import { errnoOf, toAppError } from '../../storage/base/errors.ts';
+import { appError, errnoOf, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { Backoff } from '../../storage/base/retry.ts';
@@ -20,9 +20,12 @@ export type RtmpListenerOptions = {
   readonly address: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** PEM; with it the port speaks RTMPS alone. */
-  readonly tls?: () => { readonly key: string; readonly cert: string };
+  /** PEM, asked for at each RTMPS connection, so that a renewed certificate is taken at once. Without it there is no RTMPS. */
+  readonly identity?: (() => Promise<{ readonly key: string; readonly cert: string }>) | undefined;
 };
+
+/** Content type of a TLS record that carries a handshake (RFC 8446, 5.1): no RTMP version. */
+const tlsHandshake = 0x16;
 
 /** A stream that waits for its publisher, or has one. */
 export type Claimant = {
@@ -40,12 +43,14 @@ export class RtmpListener implements ConnectionOwner {
   readonly #reads: SharedReads;
   readonly #options: RtmpListenerOptions;
   readonly #lifetime = new Lifetime();
+  /** Of which no byte has come yet, or which agree on TLS. */
+  readonly #arriving = new Set<Socket>();
   readonly #connections = new Set<RtmpConnection>();
   readonly #claimants = new Map<string, Claimant>();
   /** Connections that wait to be taken or refused, newest per key. */
   readonly #parked = new Map<string, { readonly connection: RtmpConnection; readonly cancel: () => void }>();
   readonly #retryBackoff: Backoff;
-  #server: Server | TlsServer | undefined;
+  #server: Server | undefined;
   #fault: string | undefined = 'it was not started yet';
   #refused = 0;
 
@@ -71,13 +76,9 @@ export class RtmpListener implements ConnectionOwner {
     return typeof address === 'object' && address !== null ? address.port : this.#options.port;
   }
 
-  get scheme(): 'rtmp' | 'rtmps' {
-    return this.#options.tls === undefined ? 'rtmp' : 'rtmps';
-  }
-
   get stats() {
     const publishers = [...this.#connections].filter((connection) => connection.isPublishing).length;
-    return { connections: this.#connections.size, publishers, refused: this.#refused };
+    return { connections: this.#arriving.size + this.#connections.size, publishers, refused: this.#refused };
   }
 
   /** Opens the port; where that fails it is tried again by itself, and `fault` says why. */
@@ -171,19 +172,15 @@ export class RtmpListener implements ConnectionOwner {
   }
 
   async #listen(): Promise<boolean> {
-    const { address, port, tls } = this.#options;
-    const onConnection = (socket: Socket) => this.#accept(socket);
+    const { address, port } = this.#options;
     try {
-      const server =
-        tls === undefined ? createServer({ noDelay: true }, onConnection) : createTlsServer(tls(), onConnection);
-      // A stranger that begins no TLS is no open connection to us yet: Node ends it after this.
-      if ('on' in server) server.on('tlsClientError', () => {});
+      const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
       server.maxConnections = rtmpLimits.connectionsMax + rtmpLimits.strangersMax;
       await opened(server, address, port);
       server.on('error', (error) => this.#log.warn('rtmp port reports an error', { error: toAppError(error) }));
       this.#server = server;
       this.#fault = undefined;
-      this.#log.info('rtmp port is open', { address, port: this.port, scheme: this.scheme });
+      this.#log.info('rtmp port is open', { address, port: this.port });
       return true;
     } catch (error) {
       const text = errnoOf(error) === 'EADDRINUSE' ? 'another program has the port' : toAppError(error).message;
@@ -194,24 +191,69 @@ export class RtmpListener implements ConnectionOwner {
     }
   }
 
+  /** The first byte tells RTMP and RTMPS apart. */
   #accept(socket: Socket): void {
-    const { connections, publishers } = this.stats;
-    if (connections >= rtmpLimits.connectionsMax || connections - publishers >= rtmpLimits.strangersMax) {
+    socket.on('error', () => socket.destroy());
+    if (!this.#isWelcome(socket)) {
       this.#refused++;
-      this.#log.counted('rtmp connection refused: too many are open', 1, { connections, publishers });
-      socket.on('error', () => {});
+      this.#log.counted('rtmp connection refused: too many are open', 1, { address: socket.remoteAddress });
       socket.destroy();
       return;
     }
+    this.#arriving.add(socket);
+    const cancel = this.#clock.after(rtmpLimits.handshakeTimeoutMs, () => socket.destroy());
+    const arrived = () => {
+      cancel();
+      this.#arriving.delete(socket);
+    };
+    socket.once('close', arrived);
+    socket.once('data', (bytes) => {
+      socket.pause();
+      socket.unshift(bytes);
+      if (bytes[0] === tlsHandshake) this.#secure(socket, arrived);
+      else this.#begin(socket, arrived);
+    });
+  }
+
+  #secure(socket: Socket, arrived: () => void): void {
+    const identity = this.#options.identity?.() ?? Promise.reject(appError('unimplemented', 'there is no RTMPS here'));
+    identity
+      .then((pem) => {
+        const secured = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(pem) });
+        secured.on('error', () => secured.destroy());
+        secured.once('secure', () => this.#begin(secured, arrived));
+      })
+      .catch((error: unknown) => {
+        this.#log.counted('rtmps connection refused: no certificate', 1, { error: toAppError(error) });
+        socket.destroy();
+      });
+  }
+
+  #begin(socket: Socket, arrived: () => void): void {
+    arrived();
+    if (socket.destroyed || this.#lifetime.signal.aborted) return;
     const connection = new RtmpConnection({ clock: this.#clock, reads: this.#reads, owner: this }, { socket });
     this.#connections.add(connection);
     connection.start();
+  }
+
+  /** Those that have shown no key are few in all and from one address, so that they cannot keep publishers out. */
+  #isWelcome(socket: Socket): boolean {
+    const strangers = [...this.#connections].filter((connection) => !connection.isPublishing);
+    const addresses = [...this.#arriving, ...strangers].map(({ remoteAddress }) => remoteAddress);
+    const ofAddress = addresses.filter((address) => address === socket.remoteAddress).length;
+    return (
+      this.stats.connections < rtmpLimits.connectionsMax &&
+      addresses.length < rtmpLimits.strangersMax &&
+      ofAddress < rtmpLimits.strangersOfAddressMax
+    );
   }
 
   async #closeAll(): Promise<void> {
     const server = this.#server;
     for (const { cancel } of this.#parked.values()) cancel();
     this.#parked.clear();
+    for (const socket of this.#arriving) socket.destroy();
     for (const connection of [...this.#connections]) connection.end(ends.shutdown);
     if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
@@ -223,7 +265,7 @@ function keyOf(streamName: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function opened(server: Server | TlsServer, address: string, port: number): Promise<void> {
+function opened(server: Server, address: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: address, port }, () => {

@@ -69,7 +69,7 @@ export class RtmpSession {
   }
 
   #waiting(): Pick<SourceEnd, 'reason' | 'message' | 'hint'> {
-    const { fault, port, scheme } = this.#listener;
+    const { fault, port } = this.#listener;
     if (fault !== undefined) {
       return {
         reason: 'no-publisher',
@@ -80,7 +80,7 @@ export class RtmpSession {
     return {
       reason: 'no-publisher',
       message: 'no publisher has connected with the stream key',
-      hint: `let the encoder publish to ${scheme}://<this server>:${port}/live/<stream key>`,
+      hint: `let the encoder publish to rtmp://<this server>:${port}/live/<stream key>`,
     };
   }
 }

@@ -1,12 +1,18 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { OwnCertificates } from '../../../appliance/tls/index.ts';
+import type { RtmpListenerOptions } from '../../../gateway/ingest/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { silentLog } from '../../../storage/base/log.ts';
 import type { RtmpSource } from '../../../storage/model/camera.ts';
 import { streamKeySha256 } from '../../../storage/model/stream-key.ts';
 import { judgeFrames } from '../../kit/camera-simulator/index.ts';
 import { startFfmpegPublisher } from '../../kit/ffmpeg-publisher.ts';
 import { publishNumbered, RtmpPublisher } from '../../kit/rtmp-publisher/index.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 import {
   ledgerLines,
@@ -30,8 +36,10 @@ const smallClip = { widthPixels: 320, heightPixels: 180, bitsPerSecond: 300_000,
 const isConsecutive = (numbers: readonly number[]) =>
   numbers.every((n, i) => i === 0 || n === (numbers[i - 1] ?? 0) + 1);
 
-async function startWaiting(): Promise<RunningIngest & { readonly url: string; readonly port: number }> {
-  const running = await startIngest({ rtmp: { address: '127.0.0.1', port: 0 } });
+async function startWaiting(
+  options: Pick<RtmpListenerOptions, 'identity'> = {},
+): Promise<RunningIngest & { readonly url: string; readonly port: number }> {
+  const running = await startIngest({ rtmp: { address: '127.0.0.1', port: 0, ...options } });
   await running.ingest.apply(planOf(plannedOf(source)));
   await until('it waits for its publisher', () => running.states.get(streamId)?.reason === 'no-publisher');
   const port = running.ingest.rtmpPort ?? 0;
@@ -131,6 +139,40 @@ test.each(['h264', 'h265'] as const)(
     expect(publisher.lastFrame - (frames.at(-1) ?? 0)).toBeLessThan(25);
   },
 );
+
+test('ffmpeg publishes by RTMPS on the same port as others by RTMP', async () => {
+  const certificates = new OwnCertificates(
+    { clock: systemClock, log: silentLog, random: randomBytes },
+    { directory: await temporaryDirectory(), names: [] },
+  );
+  await certificates.start();
+  onTestFinished(() => certificates.close());
+  const running = await startWaiting({ identity: async () => certificates.identity() });
+
+  const publisher = startFfmpegPublisher({ url: running.url.replace('rtmp:', 'rtmps:') });
+  await until('2 s are committed', async () => (await committedSeconds(running)) >= 2, 60_000);
+  const stranger = new RtmpPublisher({ port: running.port, key: 'guessed' });
+  const answer = await stranger.publish();
+  await publisher.end();
+  await running.ingest.close();
+
+  expect(answer).toBe('NetStream.Publish.BadName');
+  expect(publisher.stderr()).not.toMatch(/error/i);
+  expect(isConsecutive(await numbersIn(await storedFiles(running.paths)))).toBe(true);
+});
+
+test('a publisher is read as fast as it sends: 60 Mb/s', async () => {
+  const running = await startWaiting();
+
+  const publisher = await publishNumbered({ port: running.port, key, speed: 15 });
+  // 30 MB: whoever reads a piece a turn would need longer than this test waits.
+  await until('60 s are committed', async () => (await committedSeconds(running)) >= 60);
+  publisher.end();
+  await running.ingest.close();
+
+  const { missing } = await judgeFrames((await storedFiles(running.paths)).map((file) => file.path));
+  expect(missing).toEqual([]);
+});
 
 test('sound that is not recorded is left out with a reason', async () => {
   const running = await startWaiting();

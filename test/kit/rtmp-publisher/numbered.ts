@@ -33,8 +33,10 @@ export async function publishNumbered(options: {
   readonly firstFrame?: number;
   /** Of the first picture on RTMP's clock of 32 bits. */
   readonly beginMs?: number;
+  /** How much faster than real time. */
+  readonly speed?: number;
 }): Promise<NumberedPublishing> {
-  const { camera = 0, firstFrame = 0, beginMs = 0 } = options;
+  const { camera = 0, firstFrame = 0, beginMs = 0, speed = 1 } = options;
   const clip = await loadClip({ ...clipDefaults, ...options.clip });
   const { codec, framesPerSecond } = clip.options;
   const publisher = new RtmpPublisher(options);
@@ -55,7 +57,7 @@ export async function publishNumbered(options: {
   const number = frameNumberNal(codec);
   const startedMs = performance.now();
   const sendDue = () => {
-    const ageMs = performance.now() - startedMs;
+    const ageMs = (performance.now() - startedMs) * speed;
     for (let sent = state.lastFrame + 1 - firstFrame; (sent * 1_000) / framesPerSecond <= ageMs; sent++) {
       state.lastFrame = firstFrame + sent;
       // Numbers that go on after a reconnection begin with a key frame like every other session.
