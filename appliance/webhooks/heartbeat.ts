@@ -85,7 +85,7 @@ export class Heartbeat {
 
   /** Inside of a `Catalog.change`. Undefined removes it. */
   write(settings: HeartbeatSettings | undefined, nowMs: number): void {
-    this.#deps.catalog.tables.settings.put(setting, settings ?? null, nowMs);
+    this.#deps.catalog.tables.settings.put(setting, settings ?? {}, nowMs);
   }
 
   /** The settings were changed: begins anew with them. */
