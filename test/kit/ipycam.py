@@ -5,6 +5,7 @@ them, on loopback. Arguments: the package's folder, the HTTP port, user, passwor
 
 import http.server
 import os
+import socket
 import sys
 import threading
 import types
@@ -31,7 +32,10 @@ camera = types.SimpleNamespace(config=config, ptz=PTZController(output_width=192
 camera.onvif = ONVIFService(config, camera.ptz)
 handler = type("Handler", (IPCameraHTTPHandler,), {"camera": camera})
 server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), handler)
-WSDiscoveryServer(camera.onvif).start()
+discovery = WSDiscoveryServer(camera.onvif)
+# Its Hello is for this machine alone.
+discovery.sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+discovery.start()
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print("ready", flush=True)
 # Ends with the test that started it.

@@ -2,10 +2,12 @@
 
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { OnvifDevice } from '../../../gateway/onvif/device.ts';
+import { PullPoint } from '../../../gateway/onvif/events/pull-point.ts';
 import { type EventRange, Onvif } from '../../../gateway/onvif/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { createLog } from '../../../storage/base/log.ts';
-import { type OnvifCameraOptions, TestOnvifCamera } from '../../kit/onvif-camera.ts';
+import { fault, type OnvifCameraOptions, TestOnvifCamera } from '../../kit/onvif-camera.ts';
 import { until } from '../../kit/until.ts';
 
 const motion = { topic: 'tns1:RuleEngine/CellMotionDetector/Motion', source: { Rule: 'MyMotion' } };
@@ -152,5 +154,27 @@ describe('events of a camera', () => {
 
     expect(onvif.camera('c1')).toBe(ours);
     expect(camera.operations('CreatePullPointSubscription')).toHaveLength(1);
+  });
+
+  it('are renewed, also at cameras that do not know how', async () => {
+    const { camera } = await listening({
+      instead: (operation, response) => {
+        if (operation !== 'Renew' || camera.operations('Renew').length < 2) return false;
+        fault(response, 'ter:ActionNotSupported', 'Optional Action Not Implemented');
+        return true;
+      },
+    });
+    const address = { url: camera.url, tls: 'verify' as const, ...credentials };
+    const device = new OnvifDevice({ clock: systemClock, random: randomBytes }, address);
+    const { signal } = new AbortController();
+    await device.connect(signal);
+    const subscription = await PullPoint.subscribe(device, signal);
+
+    await subscription.renew(signal);
+    await subscription.renew(signal);
+
+    expect(camera.operations('Renew')).toHaveLength(2);
+    await subscription.unsubscribe(signal);
+    await expect(subscription.pull(signal)).rejects.toMatchObject({ code: 'failed_precondition' });
   });
 });

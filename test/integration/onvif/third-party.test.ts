@@ -144,6 +144,8 @@ function simulatorConfig(httpPort: number, rtspPort: number, file: string) {
     version: 1,
     device: { uuid: 'urn:uuid:00000000-0000-4000-8000-000000000001', manufacturer: 'x', model: 'Sim', serial: '1' },
     network: { http_port: httpPort, rtsp_port: rtspPort },
+    // It announces itself to nobody.
+    runtime: { discovery_mode: 'NonDiscoverable' },
     media: { profiles: [{ name: 'main', token: 'main', media_file_path: file, video_source_token: 'VS' }] },
     auth: {
       enabled: true,
