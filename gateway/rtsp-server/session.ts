@@ -271,8 +271,10 @@ export class ReaderSession {
   }
 
   #newOutput(): ReaderOutput {
-    const sinks = new Map([...this.#setups].map(([number, { sink }]) => [number, sink]));
-    this.#output = new ReaderOutput(this.#deps, sinks);
+    const tracks = [...this.#setups].map(
+      ([number, { sink }]) => [number, { sink, ssrc: this.presentation.ssrcOf(number) }] as const,
+    );
+    this.#output = new ReaderOutput(this.#deps, new Map(tracks));
     return this.#output;
   }
 

@@ -44,7 +44,7 @@ export class LiveReader implements FeedReader {
     this.#waitsForStart = false;
     this.#hasBegun = true;
     const { track, burst } = unit;
-    this.#output.send(track.format.track.number, burst, { ssrc: track.packetiser.ssrc, wallMs: unit.wallMs() });
+    this.#output.send(track.format.track.number, burst, unit.wallMs());
   }
 
   ended(why: string): void {

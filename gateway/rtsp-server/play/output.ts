@@ -3,12 +3,12 @@
 import type { Clock } from '../../../storage/base/clock.ts';
 import { rtspServerLimits } from '../limits.ts';
 import type { RtpBurst } from '../rtp/burst-writer.ts';
-import { formatBye, formatSenderReport, type SenderReport } from '../rtp/reports.ts';
+import { formatBye, formatSenderReport } from '../rtp/reports.ts';
 import type { TrackSink } from './sinks.ts';
 
 type TrackState = {
   readonly sink: TrackSink;
-  report: SenderReport | undefined;
+  readonly ssrc: number;
   reportedMs: number;
   packets: number;
   payloadBytes: number;
@@ -18,13 +18,14 @@ export class ReaderOutput {
   readonly #clock: Clock;
   readonly #tracks: ReadonlyMap<number, TrackState>;
 
-  /** @param sinks  by track number */
-  constructor({ clock }: { readonly clock: Clock }, sinks: ReadonlyMap<number, TrackSink>) {
+  /** @param tracks  by track number */
+  constructor(
+    { clock }: { readonly clock: Clock },
+    tracks: ReadonlyMap<number, { readonly sink: TrackSink; readonly ssrc: number }>,
+  ) {
     this.#clock = clock;
-    const toState = (sink: TrackSink): TrackState => ({
-      ...{ sink, report: undefined, reportedMs: Number.NEGATIVE_INFINITY, packets: 0, payloadBytes: 0 },
-    });
-    this.#tracks = new Map([...sinks].map(([trackNumber, sink]) => [trackNumber, toState(sink)]));
+    const beginning = { reportedMs: Number.NEGATIVE_INFINITY, packets: 0, payloadBytes: 0 };
+    this.#tracks = new Map([...tracks].map(([number, { sink, ssrc }]) => [number, { sink, ssrc, ...beginning }]));
   }
 
   hasTrack(trackNumber: number): boolean {
@@ -43,15 +44,14 @@ export class ReaderOutput {
    *
    * @param wallMs  the source's time of the unit, milliseconds since 1970 UTC
    */
-  send(trackNumber: number, burst: RtpBurst, facts: { readonly ssrc: number; readonly wallMs: number }): void {
+  send(trackNumber: number, burst: RtpBurst, wallMs: number): void {
     const state = this.#tracks.get(trackNumber);
     if (state === undefined) return;
-    const { packets, payloadBytes } = state;
-    state.report = { ssrc: facts.ssrc, wallMs: facts.wallMs, rtpTime: burst.rtpTime, packets, payloadBytes };
+    const { ssrc, packets, payloadBytes } = state;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - state.reportedMs >= rtspServerLimits.reportPeriodMs) {
       state.reportedMs = nowMs;
-      state.sink.report(formatSenderReport(state.report));
+      state.sink.report(formatSenderReport({ ssrc, wallMs, rtpTime: burst.rtpTime, packets, payloadBytes }));
     }
     state.sink.send(burst.bytes);
     state.packets += burst.packets;
@@ -63,10 +63,8 @@ export class ReaderOutput {
     for (const state of this.#tracks.values()) state.reportedMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** It is over: players stop here instead of waiting. */
+  /** It is over: players stop here instead of waiting, also for tracks of which nothing came. */
   bye(): void {
-    for (const { sink, report, packets, payloadBytes } of this.#tracks.values()) {
-      if (report !== undefined) sink.report(formatBye({ ...report, packets, payloadBytes }));
-    }
+    for (const { sink, ssrc } of this.#tracks.values()) sink.report(formatBye(ssrc));
   }
 }

@@ -224,7 +224,7 @@ export class RecordedPlayer {
     const { packetiser, clock } = track;
     try {
       const burst = packetiser.burst(unit, clock.next(positionUs, unit.bytes));
-      this.#output.send(unit.trackNumber, burst, { ssrc: packetiser.ssrc, wallMs });
+      this.#output.send(unit.trackNumber, burst, wallMs);
     } catch (error) {
       if (!isAppError(error)) throw error;
       this.#log.counted('units left out: rtp cannot carry them', 1, { streamId: this.#options.streamId, error });

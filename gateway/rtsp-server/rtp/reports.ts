@@ -3,7 +3,7 @@
 import { writeU16, writeU32 } from '../../rtsp/index.ts';
 
 const ntpEpochMs = 2_208_988_800_000;
-const types = { senderReport: 200, description: 202, bye: 203 } as const;
+const types = { senderReport: 200, receiverReport: 201, description: 202, bye: 203 } as const;
 const canonicalName = 'weir';
 /** Chunk of a source description: source, item (type, length, text), at least one zero, padded to 32 bits. */
 const chunkBytes = 4 + Math.ceil((2 + canonicalName.length + 1) / 4) * 4;
@@ -37,15 +37,20 @@ export function formatSenderReport(report: SenderReport): Uint8Array {
   return bytes;
 }
 
-/** A report without media of its own, the name, and the goodbye: receivers end the track at once. */
-export function formatBye(report: SenderReport): Uint8Array {
-  const told = formatSenderReport(report);
-  const bytes = new Uint8Array(told.length + 8);
-  bytes.set(told);
-  bytes[told.length] = 0x81;
-  bytes[told.length + 1] = types.bye;
-  writeU16(bytes, told.length + 2, 1);
-  writeU32(bytes, told.length + 4, report.ssrc);
+/** A report of nothing received, the name, and the goodbye (RFC 3550 6.6): receivers end the track at once. */
+export function formatBye(ssrc: number): Uint8Array {
+  const nameAt = 8;
+  const byeAt = nameAt + 4 + chunkBytes;
+  const bytes = new Uint8Array(byeAt + 8);
+  bytes[0] = 0x80;
+  bytes[1] = types.receiverReport;
+  writeU16(bytes, 2, 1);
+  writeU32(bytes, 4, ssrc);
+  writeName(bytes, nameAt, ssrc);
+  bytes[byeAt] = 0x81;
+  bytes[byeAt + 1] = types.bye;
+  writeU16(bytes, byeAt + 2, 1);
+  writeU32(bytes, byeAt + 4, ssrc);
   return bytes;
 }
 

@@ -50,7 +50,8 @@ test('scale compresses time: all pictures up to four times, without sound', asyn
   const { client, target } = await site();
 
   const answer = await client.play(target, { Scale: '4' });
-  await until('it ends', () => client.byes.length > 0);
+  // live555 waits for the goodbye of every track, also of one that was never sent.
+  await until('it ends', () => client.byes.length === 2);
 
   expect(header(answer, 'scale')).toBe('4');
   expect(client.pictures).toBe(250);

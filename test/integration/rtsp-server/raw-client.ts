@@ -8,7 +8,7 @@ import { Framer } from '../../../gateway/rtsp/wire/framer.ts';
 import { Login } from '../../../gateway/rtsp/wire/login.ts';
 import { allHeaders, header, isResponse, parseMessage, type RtspResponse } from '../../../gateway/rtsp/wire/message.ts';
 import { parseSdp } from '../../../gateway/rtsp/wire/sdp.ts';
-import { password } from './kit.ts';
+import { password as usualPassword } from './kit.ts';
 
 export type SeenPacket = {
   readonly channel: number;
@@ -30,7 +30,7 @@ export class RawClient {
   session: string | undefined;
   isClosed = false;
 
-  private constructor(socket: Socket, username: string | undefined) {
+  private constructor(socket: Socket, username: string | undefined, password: string) {
     this.#socket = socket;
     if (username !== undefined) {
       const credentials = { username, password };
@@ -56,14 +56,14 @@ export class RawClient {
   }
 
   /** @param username  undefined shows no credentials */
-  static async open(host: string, username?: string): Promise<RawClient> {
+  static async open(host: string, username?: string, password = usualPassword): Promise<RawClient> {
     const url = new URL(`http://${host}`);
     const socket = connect(Number(url.port), url.hostname);
     await new Promise((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    return new RawClient(socket, username);
+    return new RawClient(socket, username, password);
   }
 
   get socket(): Socket {

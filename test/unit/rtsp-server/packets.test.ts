@@ -217,8 +217,8 @@ test('our own client reads what sender reports tell', () => {
   const wallMs = Date.UTC(2026, 10, 21, 17, 30, 0, 125);
   const report = { ssrc: 0x89abcdef, wallMs, rtpTime: 4_000_000_000, packets: 7, payloadBytes: 2 ** 33 + 5 };
 
-  for (const bytes of [formatSenderReport(report), formatBye(report)]) parseRtcp(bytes, 0, bytes.length, handler);
+  for (const bytes of [formatSenderReport(report), formatBye(report.ssrc)]) parseRtcp(bytes, 0, bytes.length, handler);
 
   const said = [0x89abcdef, wallMs, 4_000_000_000];
-  expect(told).toEqual([said, said, ['bye', 0x89abcdef]]);
+  expect(told).toEqual([said, ['bye', 0x89abcdef]]);
 });
