@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { type GapQueries, gapQueries } from './gap-queries.ts';
+import { type PlaceQueries, placeQueries } from './place-rows.ts';
 import { type SegmentQueries, segmentQueries } from './segment-queries.ts';
 import { type StreamQueries, streamQueries } from './stream-queries.ts';
 
@@ -9,9 +10,15 @@ export type IndexQueries = {
   readonly segments: SegmentQueries;
   readonly gaps: GapQueries;
   readonly streams: StreamQueries;
+  readonly places: PlaceQueries;
 };
 
 /** Prepares every statement on a connection. */
 export function indexQueries(database: Database): IndexQueries {
-  return { segments: segmentQueries(database), gaps: gapQueries(database), streams: streamQueries(database) };
+  return {
+    segments: segmentQueries(database),
+    gaps: gapQueries(database),
+    streams: streamQueries(database),
+    places: placeQueries(database),
+  };
 }

@@ -17,6 +17,7 @@ import { type GapRows, gapRows } from './gap-rows.ts';
 import { type HoldRows, holdRows } from './hold-rows.ts';
 import { type IndexQueries, indexQueries } from './index-queries.ts';
 import { type LedgerRows, ledgerRows } from './ledger-rows.ts';
+import { type PlaceRows, placeRows } from './place-rows.ts';
 import { removalRows } from './removal-rows.ts';
 import { salvageRows } from './salvage.ts';
 import { type SegmentRows, segmentRows } from './segment-rows.ts';
@@ -28,6 +29,7 @@ export type IndexChange = {
   readonly segments: SegmentRows;
   readonly gaps: GapRows;
   readonly holds: HoldRows;
+  readonly places: PlaceRows;
   readonly ledger: LedgerRows;
   readonly state: StateRows;
   readonly queries: IndexQueries;
@@ -189,6 +191,7 @@ export class IndexWriter {
       segments: segmentRows(database, removalRows(database)),
       gaps: gapRows(database),
       holds: holdRows(database),
+      places: placeRows(database),
       ledger: ledgerRows(database),
       state: stateRows(database),
       queries: indexQueries(database),

@@ -6,6 +6,7 @@ export type { IndexQueries } from './index-queries.ts';
 export { IndexReader } from './index-reader.ts';
 export { type IndexChange, type IndexStart, IndexWriter } from './index-writer.ts';
 export type { LedgerEntry, LedgerEvent, LedgerStream } from './ledger-rows.ts';
+export type { PlacedSegment, UnplacedSegment } from './place-rows.ts';
 export type { Run } from './run-queries.ts';
 export type { TimeAxis } from './segment-queries.ts';
 export type { Garbage } from './segment-rows.ts';

@@ -1,6 +1,6 @@
 /**
  * The tables of the index as drizzle sees them. What each column means, its unit and why it may be null stands once, in
- * `migrations/0000_index.sql`; a test holds both equal. Hot paths use raw prepared statements instead.
+ * the `migrations`; a test holds both equal. Hot paths use raw prepared statements instead.
  */
 
 import { blob, integer, real, sqliteTable, text } from '../base/drizzle.ts';
@@ -60,6 +60,13 @@ export const segments = sqliteTable('segments', {
 export const fragmentTables = sqliteTable('fragment_tables', {
   segmentId: integer('segment_id').primaryKey(),
   packed: blob('packed', { mode: 'buffer' }).notNull(),
+});
+
+export const segmentPlaces = sqliteTable('segment_places', {
+  segmentId: integer('segment_id').primaryKey(),
+  store: text('store').notNull(),
+  endServerMs: integer('end_server_ms').notNull(),
+  movedFrom: text('moved_from'),
 });
 
 export const garbage = sqliteTable('garbage', {

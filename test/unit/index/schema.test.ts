@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { expect, test } from 'vitest';
@@ -36,7 +36,9 @@ test('the schema in TypeScript is the one that the migrations make', async () =>
 });
 
 test('every column says in the migration what it is', async () => {
-  const sql = await readFile(new URL('../../../storage/index/migrations/0000_index.sql', import.meta.url), 'utf8');
+  const folder = new URL('../../../storage/index/migrations/', import.meta.url);
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.sql'));
+  const sql = (await Promise.all(files.map((name) => readFile(new URL(name, folder), 'utf8')))).join('\n');
   const columns = sql.split('\n').filter((line) => /^ {2}[a-z_]+ (INTEGER|TEXT|REAL|BLOB)/.test(line));
 
   const silent = columns.filter((line) => !line.includes('-- '));
