@@ -21,6 +21,7 @@ import { journalRoots, type Paths } from '../model/paths.ts';
 import type { ObjectStore } from '../objects/index.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { GapLedger } from './gap-ledger.ts';
+import { GarbageRemoval } from './garbage-removal.ts';
 import { Holds } from './holds.ts';
 import { IndexLife } from './index-life.ts';
 import { JournalRelief } from './journal-relief.ts';
@@ -86,6 +87,7 @@ export class Keeper {
   readonly #takeIn: TakeIn;
   readonly #storeOut: StoreOut;
   readonly #retention: Retention;
+  readonly #garbage: GarbageRemoval;
   readonly #clockWatch: ClockWatch;
   readonly #problems: Problems;
   readonly #life: IndexLife;
@@ -120,7 +122,9 @@ export class Keeper {
     const recovery = new Recovery({ log, index, ledger }, paths);
     const takeIn = new TakeIn({ clock, log, index, ledger, files, isRing });
     const storeOut = new StoreOut({ clock, log, index, gate, files }, { hotBytesMax });
-    const retention = new Retention({ clock, log, index, gate, files }, { bytesMax, localBytesMax, diskReserveBytes });
+    const garbage = new GarbageRemoval({ clock, log, index, gate, files });
+    const limitsOfDisks = { bytesMax, localBytesMax, diskReserveBytes };
+    const retention = new Retention({ clock, log, index, files, garbage }, limitsOfDisks);
     const relief = new JournalRelief({ log }, { roots, diskReserveBytes });
 
     const onOpened = () => this.#onIndexOpened();
@@ -128,13 +132,13 @@ export class Keeper {
     const onTaken = () => this.#storing.wake.wake();
     this.#takeInLoop = new TakeInLoop({ clock, clockWatch, ledger, recovery, takeIn, onTaken });
     const isTakenIn = () => this.#takeInLoop.isTakenIn;
-    const storing = { clock, index, life, clockWatch, gate, storeOut, retention, isTakenIn };
+    const storing = { clock, index, life, clockWatch, gate, storeOut, retention, garbage, isTakenIn };
     this.#storeLoop = new StoreLoop(storing);
     const onRemoved = ({ isMore }: { readonly isMore: boolean }) => {
       this.#storing.wake.wake();
       if (isMore) this.#makingRoom.wake.wake();
     };
-    const makingRoom = { life, clockWatch, gate, recovery, relief, storeOut, retention, problems, onRemoved };
+    const makingRoom = { life, clockWatch, gate, recovery, relief, storeOut, retention, garbage, problems, onRemoved };
     this.#roomLoop = new RoomLoop(
       { ...makingRoom, storeSpace: () => this.#storeLoop.space },
       { journal: paths.journalFinished },
@@ -148,6 +152,7 @@ export class Keeper {
     this.#takeIn = takeIn;
     this.#storeOut = storeOut;
     this.#retention = retention;
+    this.#garbage = garbage;
     this.#life = life;
   }
 
@@ -231,7 +236,7 @@ export class Keeper {
     const doubt = this.#clockWatch.doubt;
     const { ringFiles, ringBytes, left } = this.#takeInLoop.last;
     const { lost, refused } = this.#storeOut;
-    const refusals = [lost, this.#takeIn.refused, refused, this.#retention.refused].map(({ problem }) => problem);
+    const refusals = [lost, this.#takeIn.refused, refused, this.#garbage.refused].map(({ problem }) => problem);
     return {
       isIndexOpen: isOpen,
       rebuild,
@@ -283,7 +288,7 @@ export class Keeper {
     this.#files.forgetAll();
     this.#takeInLoop.forgetAll();
     this.#storeOut.forgetAll();
-    this.#retention.forgetAll();
+    this.#garbage.forgetAll();
     this.#ledger.onStart(this.#clockWatch.offSpan());
     this.#policies.write();
     this.#storing.wake.wake();

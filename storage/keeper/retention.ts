@@ -1,26 +1,18 @@
 /**
- * Removes footage as the planner says: row first, as garbage, in one transaction with the record of why; bytes
- * `limits.garbageDelayMs` later, so that readers in flight finish, or at once for a full disk.
+ * Removes footage as the planner says: its row becomes garbage, in one transaction with the record of why. Bytes go later
+ * (`garbage-removal.ts`).
  */
 
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import {
-  type Garbage,
-  type Hold,
-  type IndexWriter,
-  isHoldActive,
-  type RemovalReason,
-  type StoredSegment,
-} from '../index/index.ts';
+import { type Hold, type IndexWriter, isHoldActive, type RemovalReason, type StoredSegment } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
 import { segmentFileName } from '../model/segment.ts';
 import type { Space } from './finished-files.ts';
+import type { GarbageRemoval } from './garbage-removal.ts';
 import type { KeeperProblem } from './keeper-state.ts';
 import type { LocalFiles } from './local-files.ts';
 import { planRemovals, type QuotaPlace, type QuotaPlan, type QuotaStream, reserveBytesOf } from './quota-planner.ts';
-import { Refusals } from './refusals.ts';
-import type { StoreGate } from './store-gate.ts';
 
 export type RetentionOptions = {
   /** All cameras together; undefined: as much as the disks take. */
@@ -48,7 +40,6 @@ export type DiskState = {
 /** Segments of one transaction, and of one page of the planner. */
 const removalsAtOnce = 500;
 const pageRows = 200;
-const garbageAtOnce = 100;
 /** Of a disk's reserve, what is kept free even of footage that is nowhere else: 30 s of cameras at 4 Mb/s. */
 const unstoredReservePart = 0.25;
 /** People are told of footage that was given up for so long. */
@@ -58,14 +49,9 @@ export class Retention {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #index: IndexWriter;
-  readonly #gate: StoreGate;
+  readonly #garbage: GarbageRemoval;
   readonly #options: RetentionOptions;
   readonly #files: LocalFiles;
-  /** Garbage that cannot be deleted, by its row. */
-  readonly refused: Refusals<number>;
-  /** When each garbage row was first seen, on the monotonic clock: a step of the wall clock shortens no reader's time. */
-  readonly #seenMs = new Map<number, number>();
-  readonly #refusedBytes = new Map<number, number>();
   #lastPlan: Pick<QuotaPlan<StoredSegment>, 'shortBytes'> = { shortBytes: {} };
   /** Footage that was stored nowhere and had to go. */
   #givenUp: { readonly segments: number; readonly sinceMs: number; readonly lastMonotonicMs: number } | undefined;
@@ -75,7 +61,7 @@ export class Retention {
       readonly clock: Clock;
       readonly log: Log;
       readonly index: IndexWriter;
-      readonly gate: StoreGate;
+      readonly garbage: GarbageRemoval;
       readonly files: LocalFiles;
     },
     options: RetentionOptions,
@@ -83,25 +69,14 @@ export class Retention {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
-    this.#gate = dependencies.gate;
+    this.#garbage = dependencies.garbage;
     this.#files = dependencies.files;
     this.#options = options;
-    this.refused = new Refusals<number>(dependencies, {
-      code: 'bytes-undeletable',
-      what: 'removed segments cannot be deleted',
-      hint: 'Look at the rights and locks of the file or object. Other footage is removed for room meanwhile.',
-    });
   }
 
   /** Bytes that limits still lack although everything that may go is gone. */
   get shortBytes(): QuotaPlan<StoredSegment>['shortBytes'] {
     return this.#lastPlan.shortBytes;
-  }
-
-  forgetAll(): void {
-    this.#seenMs.clear();
-    this.refused.clear();
-    this.#refusedBytes.clear();
   }
 
   /** Bytes that the journal's disk lacks, counting what is on its way out: of its reserve, and of that for recorders alone. */
@@ -200,37 +175,6 @@ export class Retention {
     return { removed, held };
   }
 
-  /** Deletes the bytes of garbage that is due, as far as it can be. Returns how many. @throws AppError  the store is away */
-  async deleteDue(): Promise<number> {
-    let deleted = 0;
-    for (let last = 0; ; ) {
-      const page = this.#index.garbage.garbageAfter(last, garbageAtOnce);
-      const due = page.filter((garbage) => this.#isDue(garbage));
-      const gone: Garbage[] = [];
-      try {
-        for (const garbage of due) if (await this.#isDeleted(garbage)) gone.push(garbage);
-      } finally {
-        await this.#forgetGarbage(gone);
-      }
-      deleted += gone.length;
-      last = page.at(-1)?.garbageId ?? last;
-      if (page.length < garbageAtOnce) return deleted;
-    }
-  }
-
-  /** Local files of due garbage go even while the store is away: they may be what fills the disk. */
-  async deleteDueLocal(): Promise<void> {
-    for (let last = 0; ; ) {
-      const page = this.#index.garbage.garbageAfter(last, garbageAtOnce);
-      for (const garbage of page) {
-        if (!this.#isDue(garbage)) continue;
-        await this.#deleteLocal(garbage).catch((error: unknown) => this.#refuse(garbage, error));
-      }
-      last = page.at(-1)?.garbageId ?? last;
-      if (page.length < garbageAtOnce) return;
-    }
-  }
-
   /** Gaps of a time whose footage is gone by age say nothing any more. */
   forgetOldGaps(): void {
     const nowMs = this.#clock.wallMs();
@@ -243,52 +187,6 @@ export class Retention {
         change.gaps.removeBefore(change.segments.streamKey(streamId), horizonMs);
       }
     });
-  }
-
-  #isDue(garbage: Garbage): boolean {
-    if (!this.refused.isDue(garbage.garbageId)) return false;
-    if (garbage.isUrgent) return true;
-    const nowMs = this.#clock.monotonicMs();
-    const seenMs = this.#seenMs.get(garbage.garbageId);
-    if (seenMs === undefined) this.#seenMs.set(garbage.garbageId, nowMs);
-    return nowMs - (seenMs ?? nowMs) >= limits.garbageDelayMs;
-  }
-
-  /** False when only this one cannot be deleted. @throws AppError  the store is away */
-  async #isDeleted(garbage: Garbage): Promise<boolean> {
-    try {
-      await this.#gate.ask((store) => store.delete(garbage.objectKey, { isSyncedLater: true }));
-      await this.#deleteLocal(garbage);
-      return true;
-    } catch (error) {
-      await this.#gate.ask((store) => store.identity());
-      this.#refuse(garbage, error);
-      return false;
-    }
-  }
-
-  #refuse(garbage: Garbage, error: unknown): void {
-    this.refused.add(garbage.garbageId, garbage.objectKey, error);
-    this.#refusedBytes.set(garbage.garbageId, garbage.byteLength);
-  }
-
-  /** What is forgotten must not come back with a power loss. */
-  async #forgetGarbage(gone: readonly Garbage[]): Promise<void> {
-    if (gone.length === 0) return;
-    await this.#gate.ask(async (store) => store.sync?.());
-    this.#index.transaction((change) => {
-      for (const { garbageId } of gone) change.segments.forgetGarbage(garbageId);
-    });
-    for (const { garbageId } of gone) {
-      this.#seenMs.delete(garbageId);
-      this.refused.delete(garbageId);
-      this.#refusedBytes.delete(garbageId);
-    }
-  }
-
-  async #deleteLocal(garbage: Garbage): Promise<void> {
-    const { streamId, fileName: name } = garbage;
-    await this.#files.remove({ streamId, name });
   }
 
   /** A hold that lapsed by a clock that may be wrong protects its footage, whatever else asks for room. */
@@ -310,9 +208,7 @@ export class Retention {
   /** Journal and store on one disk share their room; a store without a bound, or that is away, has no say. */
   #places({ journal, store, openFiles }: DiskState): QuotaPlace[] {
     const open = [...openFiles.values()].reduce((sum, count) => sum + count, 0);
-    // What cannot be deleted gives no room.
-    const stayingBytes = [...this.#refusedBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
-    const leavingBytes = this.#index.garbage.garbageTotals().bytes - stayingBytes;
+    const { leavingBytes } = this.#garbage;
     const placeOf = (name: string, space: Space, files: number) => {
       const reserveBytes =
         this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes: space.totalBytes, openFiles: files });

@@ -6,6 +6,7 @@
 import { toAppError } from '../base/errors.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { type Space, spaceOf } from './finished-files.ts';
+import type { GarbageRemoval } from './garbage-removal.ts';
 import type { IndexLife } from './index-life.ts';
 import type { JournalRelief } from './journal-relief.ts';
 import type { Problems } from './problems.ts';
@@ -24,6 +25,7 @@ type Dependencies = {
   readonly storeSpace: () => Space | undefined;
   readonly storeOut: StoreOut;
   readonly retention: Retention;
+  readonly garbage: GarbageRemoval;
   readonly problems: Problems;
   /** Something was removed; with `isMore`, there is more to remove at once. */
   readonly onRemoved: (outcome: { readonly isMore: boolean }) => void;
@@ -46,14 +48,14 @@ export class RoomLoop {
   }
 
   async tick(): Promise<void> {
-    const { life, problems, retention } = this.#deps;
+    const { life, problems, garbage } = this.#deps;
     if (!life.isOpen) return;
     await this.#measure();
     await this.#releaseHot();
     await this.#relieve();
     if (problems.has('holds-unreadable')) await life.restoreHolds();
     if (!problems.has('holds-unreadable')) this.#removeDue();
-    await retention.deleteDueLocal();
+    await garbage.deleteDueLocal();
   }
 
   /** A journal that is not there, an unmounted disk, stops nothing: what lies elsewhere is stored and removed as ever. */

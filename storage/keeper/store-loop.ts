@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { IndexWriter } from '../index/index.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { Space } from './finished-files.ts';
+import type { GarbageRemoval } from './garbage-removal.ts';
 import type { IndexLife } from './index-life.ts';
 import type { Retention } from './retention.ts';
 import type { StoreGate } from './store-gate.ts';
@@ -20,6 +21,7 @@ type Dependencies = {
   readonly gate: StoreGate;
   readonly storeOut: StoreOut;
   readonly retention: Retention;
+  readonly garbage: GarbageRemoval;
   /** Files that were there when the index was opened have rows. */
   readonly isTakenIn: () => boolean;
 };
@@ -39,7 +41,7 @@ export class StoreLoop {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { life, gate, storeOut, isTakenIn, retention } = this.#deps;
+    const { life, gate, storeOut, isTakenIn, garbage } = this.#deps;
     if (!life.isOpen) return;
     if (!(await storeOut.isReady())) {
       this.#space = undefined;
@@ -48,7 +50,7 @@ export class StoreLoop {
     this.#space = await gate.ask((store) => store.space());
     if (!life.isWhole && isTakenIn()) await life.fill({ signal, onBatch: () => this.#storeAll(signal) });
     // First: a full store takes nothing before something was deleted.
-    await retention.deleteDue();
+    await garbage.deleteDue();
     await this.#storeAll(signal);
     gate.well();
     this.#keepHouse();
@@ -56,11 +58,11 @@ export class StoreLoop {
 
   /** Stores until nothing waits, which may take long where the store is slow: garbage has its turn in between. */
   async #storeAll(signal: AbortSignal): Promise<void> {
-    const { gate, storeOut, retention } = this.#deps;
+    const { gate, storeOut, garbage } = this.#deps;
     await storeOut.releaseLocal();
     while (!signal.aborted && (await storeOut.storeSome()) > 0) {
       gate.well();
-      await retention.deleteDue();
+      await garbage.deleteDue();
     }
   }
 

@@ -3,7 +3,7 @@
  *
  *   journal/open/<ingest>.<epoch>/<stream>/<segment file>   being written by that ingest process and nobody else
  *   journal/finished/<stream>/<segment file>                complete (table written); the keeper takes it from here
- *                                                           (spare journal directories have the same two folders)
+ *                                                           (spare journal directories have the same two folders, and `moving`)
  *   state/<ingest>/epoch.json                               the newest epoch of an ingest process: older ones are dead
  *   state/<ingest>/numbers/<stream>.json                    reserved fragment number blocks
  *   state/<ingest>/ledger/<epoch>-<n>.jsonl                 run states for the gap ledger, appended; the keeper reads
