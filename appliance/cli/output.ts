@@ -56,24 +56,33 @@ export class Output {
 
   /**
    * Runs long work with a sign of life on standard error: the newest text it gave, rewritten on a terminal, otherwise a line
-   * every ten seconds.
+   * every ten seconds; for scripts the newest facts as a line of JSON every second, where the work gives some.
    */
-  async progress<T>(what: string, work: (tell: (text: string) => void) => Promise<T>): Promise<T> {
+  async progress<T>(
+    what: string,
+    work: (tell: (text: string, facts?: Readonly<Record<string, unknown>>) => void) => Promise<T>,
+  ): Promise<T> {
     const { err } = this.#terminal;
     const beganMs = this.#clock.monotonicMs();
     let told = '';
+    let facts: Readonly<Record<string, unknown>> | undefined;
     const isTerminal = err.isTTY === true;
     const line = () =>
       `${what}: ${told === '' ? '' : `${told}, `}${Math.round((this.#clock.monotonicMs() - beganMs) / 1000)} s`;
-    const stop = this.#clock.every(isTerminal ? 500 : 10_000, () => {
-      err.write(isTerminal ? `\r${line()}\u001b[K` : `${line()}\n`);
+    const stopLines = this.#clock.every(isTerminal ? 500 : 10_000, () => {
+      if (!this.isJson || facts === undefined) err.write(isTerminal ? `\r${line()}\u001b[K` : `${line()}\n`);
+    });
+    const stopFacts = this.#clock.every(1_000, () => {
+      if (this.isJson && facts !== undefined) err.write(`${JSON.stringify({ progress: facts })}\n`);
     });
     try {
-      return await work((text) => {
+      return await work((text, newest) => {
         told = text;
+        facts = newest;
       });
     } finally {
-      stop();
+      stopLines();
+      stopFacts();
       if (isTerminal) err.write('\r\u001b[K');
     }
   }

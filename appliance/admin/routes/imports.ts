@@ -1,6 +1,6 @@
 /** Files that become footage: upload, progress, cancel. The work is done elsewhere; here is who may, where to, and for how long. */
 
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -139,11 +139,12 @@ export function addImportRoutes(app: App, context: Context): void {
         const admit = (span: Span) => admitted(context, { camera, streamId, span, keep, name, caller });
         // What can be refused without the file is refused before it is sent.
         if (at !== 'file') requireKept(context, camera, { beginMs: at, keep });
+        if (!(request.body instanceof Readable)) throw appError('invalid_argument', 'the body is to be the file');
         const length = Number(request.headers['content-length'] ?? Number.NaN);
         const status = await imports.create({
           ...{ streamId, name, at, admit },
           onTaken: skipExisting ? 'skip' : 'refuse',
-          body: request.body as Readable,
+          body: request.body,
           byteLength: Number.isSafeInteger(length) ? length : undefined,
         });
         const { importId, atMs, fileBytes } = status;

@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { appError, type ErrorCode, errnoOf, errorCodes } from '../../../storage/base/errors.ts';
+import { appError, type ErrorCode, errnoOf, errorCodes, isAppError } from '../../../storage/base/errors.ts';
 import type { ApiClient } from '../../api-client/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
 import { addConfigFlags } from '../config-flags.ts';
@@ -93,20 +93,35 @@ async function importFile(
   if (flags.skipExisting === true) query.set('skipExisting', 'true');
   if (flags.keep === true) query.set('keep', 'true');
   return output.progress(`importing ${basename(file)}`, async (tell) => {
-    let sent = 0;
+    let sentBytes = 0;
     const body = createReadStream(file, { highWaterMark: 256 * 1024 });
     body.on('data', (chunk) => {
-      sent += chunk.length;
-      tell(`${megabytes(sent)} of ${megabytes(size)} sent`);
+      sentBytes += chunk.length;
+      tell(`${megabytes(sentBytes)} of ${megabytes(size)} sent`, {
+        file,
+        state: 'sending',
+        sentBytes,
+        fileBytes: size,
+      });
     });
     const path = `/api/cameras/${cameraId}/imports`;
     let status = importShape.parse(await api.upload(`${path}?${query}`, { body, byteLength: size, signal }));
     while (status.state === 'waiting' || status.state === 'running') {
-      tell(progressText(status));
+      const { state, fileBytes, bytes, mediaMs, durationMs, remainingMs } = status;
+      tell(progressText(status), { file, state, fileBytes, bytes, mediaMs, durationMs, remainingMs });
       await output.pause(lookMs, signal);
-      status = importShape.parse(await api.call('GET', `${path}/${status.id}`));
+      status = importShape.parse(await api.call('GET', `${path}/${status.id}`).catch(interrupted));
     }
     return status;
+  });
+}
+
+/** The server died, and does not remember. */
+function interrupted(error: unknown): never {
+  if (!isAppError(error, 'unavailable') && !isAppError(error, 'not_found')) throw error;
+  throw appError('unavailable', `the import was interrupted: ${error.message}`, {
+    cause: error,
+    hint: 'run the same line again when Weir runs: it goes on, and nothing is doubled',
   });
 }
 
@@ -139,7 +154,7 @@ function linesOf(result: Import & { readonly file: string }): string[] {
   const span = beginMs === null || endMs === null ? '' : ` ${iso(beginMs)} to ${iso(endMs)}`;
   const there = alreadyThere === 0 ? '' : `, ${alreadyThere} were there already`;
   const passed = skipped === 0 ? '' : `, ${skipped} passed over where footage lies`;
-  const lost = Object.entries(dropped).map(([reason, count]) => `  ${count} frames are in no fragment (${reason})`);
+  const lost = Object.entries(dropped).map(([reason, count]) => `  in no fragment: ${count} (${reason})`);
   return [
     `${file}: ${state}${span}, ${fragments} fragments, ${megabytes(bytes)}${there}${passed}`,
     ...notes.map((note) => `  ${note}`),
