@@ -100,7 +100,7 @@ export class OnvifDevice {
     let sentMs = 0;
     const timed = (isPublic: boolean) => {
       sentMs = clock.monotonicMs();
-      return this.ask((client) => client.getSystemDateAndTime(unheard), { signal, isPublic });
+      return this.#askOnce((client) => client.getSystemDateAndTime(unheard), { signal, isPublic });
     };
     // Meant for everyone, or nobody could log in with the right time; a few want a login all the same.
     const answer = await timed(true).catch((error: unknown) => {
@@ -113,7 +113,8 @@ export class OnvifDevice {
   }
 
   /**
-   * Asks one question.
+   * Asks one question, once more when a login was refused because the device's clock was set meanwhile: cameras that restart
+   * begin somewhere, and get the right time a while later.
    *
    * @param say  one call of the package's client, which words it
    * @returns the element inside the answer's body
@@ -124,6 +125,24 @@ export class OnvifDevice {
    * @throws AppError unavailable, deadline_exceeded, resource_exhausted, cancelled  see `postSoap`
    */
   async ask(say: (client: WordingClient) => void, options: AskOptions): Promise<XmlElement> {
+    try {
+      return await this.#askOnce(say, options);
+    } catch (error) {
+      const isLogin = options.isPublic !== true && this.#credentials() !== undefined;
+      if (!isAppError(error, 'unauthenticated') || !isLogin || !(await this.#hasClockMoved(options.signal)))
+        throw error;
+      return await this.#askOnce(say, options);
+    }
+  }
+
+  async #hasClockMoved(signal: AbortSignal): Promise<boolean> {
+    const before = this.#deviceClock;
+    const now = await this.readClock(signal);
+    if (before === undefined || now === undefined) return before !== now;
+    return Math.abs(now.offsetMs - before.offsetMs) > before.accuracyMs + now.accuracyMs;
+  }
+
+  async #askOnce(say: (client: WordingClient) => void, options: AskOptions): Promise<XmlElement> {
     const { signal, url = this.#address.url, isPublic = false, timeoutMs = onvifLimits.requestMs } = options;
     const credentials = isPublic ? undefined : this.#credentials();
     const words = wordsOf(say, credentials === undefined ? '' : this.#security(credentials));

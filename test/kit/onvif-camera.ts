@@ -5,7 +5,8 @@
 
 import { createHash } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export type CameraProfile = {
@@ -25,6 +26,8 @@ export type OnvifCameraOptions = {
   readonly login?: 'token' | 'digest';
   /** The camera's clock minus the machine's. */
   readonly clockOffsetMs?: number;
+  /** Answers over TLS with this certificate. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   /** What it calls itself in addresses: behind NAT not where it is reached. */
   readonly host?: string;
   readonly services?: readonly ('media' | 'media2' | 'ptz' | 'events')[];
@@ -68,14 +71,15 @@ export class TestOnvifCamera {
   constructor(options: OnvifCameraOptions = {}) {
     this.#options = options;
     this.#clockOffsetMs = options.clockOffsetMs ?? 0;
-    this.#server = createServer((request, response) => {
+    const listener = (request: IncomingMessage, response: ServerResponse) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const body = Buffer.concat(chunks).toString();
         this.#answer(body, { path: request.url ?? '', authorization: request.headers.authorization }, response);
       });
-    });
+    };
+    this.#server = options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener);
   }
 
   async start(): Promise<void> {
@@ -95,11 +99,15 @@ export class TestOnvifCamera {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/onvif/device_service`;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.port}/onvif/device_service`;
   }
 
   get clockOffsetMs(): number {
     return this.#clockOffsetMs;
+  }
+
+  set clockOffsetMs(offsetMs: number) {
+    this.#clockOffsetMs = offsetMs;
   }
 
   /** Subscriptions that were made and not given back. */

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { OwnCertificates } from '../../../appliance/tls/index.ts';
 import { OnvifCamera } from '../../../gateway/onvif/camera.ts';
 import { OnvifDevice } from '../../../gateway/onvif/device.ts';
 import { inspectDevice } from '../../../gateway/onvif/inspect.ts';
@@ -14,6 +15,7 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { AppError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { envelope, type OnvifCameraOptions, TestOnvifCamera } from '../../kit/onvif-camera.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 
 const deps = { clock: systemClock, random: randomBytes };
@@ -101,6 +103,37 @@ describe('a device', () => {
       expect(Math.abs((clock?.offsetMs ?? Number.NaN) - clockOffsetMs)).toBeLessThanOrEqual(clock?.accuracyMs ?? 0);
     },
   );
+
+  it('whose clock is set meanwhile is logged into with its new time', async () => {
+    const standing = await camera({ credentials, clockOffsetMs: -86_400_000 });
+    const device = new OnvifDevice(deps, { url: standing.url, tls: 'verify', ...credentials });
+    await device.connect(signal);
+
+    standing.clockOffsetMs = 0;
+    const answer = await device.ask((client) => client.getDeviceInformation(unheard), { signal });
+
+    expect(answer.name).toBe('GetDeviceInformationResponse');
+    expect(Math.abs(device.clock?.offsetMs ?? Number.NaN)).toBeLessThan(5_000);
+  });
+
+  it('over TLS must be trusted, or any certificate be allowed', async () => {
+    const authority = new OwnCertificates(
+      { clock: systemClock, log: silentLog, random: randomBytes, machineNames: () => ['127.0.0.1'] },
+      { directory: await temporaryDirectory(), names: [] },
+    );
+    await authority.start();
+    onTestFinished(() => authority.close());
+    const { url } = await camera({ tls: authority.identity() });
+
+    const found = await inspectDevice(deps, { url, tls: 'any' }, signal);
+
+    // It told plain addresses; they are asked as well protected as the entered one.
+    expect(found.channels).toHaveLength(1);
+    await expect(inspectDevice(deps, { url, tls: 'verify' }, signal)).rejects.toMatchObject({
+      code: 'failed_precondition',
+      message: expect.stringContaining('certificate'),
+    });
+  });
 
   it('that wants HTTP digest gets it', async () => {
     const { url } = await camera({ credentials, login: 'digest' });
