@@ -9,15 +9,8 @@
 
 import { must } from '../../../storage/base/assert.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
-import { appError } from '../../../storage/base/errors.ts';
-import {
-  type FragmentNumber,
-  fragmentNumberParts,
-  parseFragmentNumber,
-} from '../../../storage/model/fragment-number.ts';
+import { appError, isAppError } from '../../../storage/base/errors.ts';
 import { limits } from '../../../storage/model/limits.ts';
-import type { Track } from '../../../storage/model/track.ts';
-import { ByteCache } from '../byte-cache.ts';
 import { type FragmentSource, fragmentEnd, type PlayableFragment } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
@@ -25,10 +18,10 @@ import { type LeftOutTrack, playedCodecString, trackChooser } from '../playable-
 import { silentTrack } from '../silence.ts';
 import { isBeside, layBeside } from './beside-main.ts';
 import { besideEntryOf, entryOf } from './entries.ts';
+import { FragmentFiles, silentTrackNumber } from './fragment-files.ts';
 import { LiveWindows, windowOf } from './live-window.ts';
 import { masterPlaylistText } from './master-playlist.ts';
 import { mediaPlaylistText } from './media-playlist.ts';
-import { initSegment, mediaSegments, silentSegment } from './media-segment.ts';
 import { type NumberedFragment, numberFragments } from './numbering.ts';
 import { isSelected, type Renditions, renditionsOf, type Variant } from './renditions.ts';
 import {
@@ -39,7 +32,6 @@ import {
   rangeOfQuery,
   sessionOfQuery,
   sessionToQuery,
-  shiftOfQuery,
 } from './session.ts';
 import { noShift, type Shift, shiftBetween } from './shift.ts';
 import { waitForLive } from './wait-for-live.ts';
@@ -70,16 +62,9 @@ export type HlsAnswer = {
   readonly isImmutable: boolean;
 };
 
-const contentTypes = {
-  playlist: 'application/vnd.apple.mpegurl',
-  mp4: 'video/mp4',
-  segment: 'video/iso.segment',
-} as const;
 const subPrefix = 'sub-';
 /** By how many of the newest fragments a live sub stream is laid beside its main one. */
 const shiftFragments = 10;
-/** Tracks of silence stand in no run. */
-const silentTrackNumber = 1;
 
 /** The window or range that a media playlist shows. */
 type Shown = {
@@ -100,15 +85,13 @@ export class Hls {
   readonly #source: FragmentSource;
   readonly #clock: Clock;
   readonly #windows: LiveWindows;
-  readonly #segments = new ByteCache<ReadonlyMap<number, Uint8Array>>({
-    bytesMax: limits.playbackCacheBytes,
-    bytesOf: (segments) => [...segments.values()].reduce((sum, bytes) => sum + bytes.length, 0),
-  });
+  readonly #files: FragmentFiles;
 
   constructor({ source, clock }: { readonly source: FragmentSource; readonly clock: Clock }) {
     this.#source = source;
     this.#clock = clock;
     this.#windows = new LiveWindows({ source });
+    this.#files = new FragmentFiles({ source });
   }
 
   /**
@@ -130,22 +113,7 @@ export class Hls {
       const kind = file === 'video.m3u8' ? 'video' : 'audio';
       return playlist(await this.#media(request, { kind, streamId, isSub }));
     }
-    const [, kind = '', number = '', rest = ''] =
-      /^(init|media|silence)-(\d{47}|silence)-([a-z0-9.]{1,140})\.(?:mp4|m4s)$/.exec(file) ?? [];
-    const { mediaMs } = shiftOfQuery(query);
-    if (kind === 'init' && number === 'silence') {
-      return immutable(contentTypes.mp4, initSegment(silentTrack(rest, silentTrackNumber)));
-    }
-    if (kind === '' || number === 'silence')
-      throw appError('not_found', 'no such file', { file: file.slice(0, 80), query });
-    const fragment = parseFragmentNumber(number);
-    if (kind === 'init') return immutable(contentTypes.mp4, await this.#init(streamId, fragment, Number(rest)));
-    if (kind === 'media') {
-      const segment = await this.#segment({ streamId, number: fragment, shiftMs: mediaMs }, Number(rest));
-      return immutable(contentTypes.segment, segment);
-    }
-    const reference = await this.#find(streamId, fragment);
-    return immutable(contentTypes.segment, silentSegment(reference, silentTrack(rest, silentTrackNumber), mediaMs));
+    return { ...(await this.#files.get({ streamId, file, query })), isImmutable: true };
   }
 
   /** The master playlist, and which tracks it leaves out and why. @throws AppError  as `get` */
@@ -161,7 +129,9 @@ export class Hls {
       });
     }
     const main: Offer = { prefix: '', renditions, references, shift: noShift };
-    const sub = request.sub === undefined ? undefined : await this.#subOffer(request.sub, range, main);
+    // Whatever is wrong with the sub stream: the main one plays.
+    const sub =
+      request.sub === undefined ? undefined : await this.#subOffer(request.sub, range, main).catch(undefinedForWorld);
     const offers = sub === undefined ? [main] : [main, sub];
     const longestMs = Math.max(...offers.map((offer) => offer.renditions.longestMs));
     const text = masterPlaylistText(
@@ -324,44 +294,6 @@ export class Hls {
       newest !== undefined && newest.fragment.serverTimestampMs >= (range.endMs ?? Number.POSITIVE_INFINITY);
     return { fragments, firstOfRun, type: isWhole || isPassed ? 'vod' : 'event' };
   }
-
-  /** A run keeps its set-up, so when the fragment that named it was removed, the newest of the same run will do. */
-  async #init(streamId: string, number: FragmentNumber, trackNumber: number): Promise<Uint8Array> {
-    const { serverTimestampMs } = fragmentNumberParts(number);
-    const reference = await this.#find(streamId, number).catch(async (error: unknown) => {
-      const newest = await this.#source.latest(streamId);
-      if (newest !== undefined && newest.segment.runStartServerMs <= serverTimestampMs) return newest;
-      throw error;
-    });
-    return initSegment(trackOf(reference, trackNumber));
-  }
-
-  async #segment(
-    {
-      streamId,
-      number,
-      shiftMs,
-    }: { readonly streamId: string; readonly number: FragmentNumber; readonly shiftMs: number },
-    trackNumber: number,
-  ): Promise<Uint8Array> {
-    const segments = await this.#segments.get(`${streamId} ${number} ${shiftMs}`, async () => {
-      const reference = await this.#find(streamId, number);
-      return mediaSegments(reference, await this.#source.clusterBytes(reference), shiftMs);
-    });
-    const segment = segments.get(trackNumber);
-    if (segment === undefined)
-      throw appError('not_found', 'the fragment has no such track', { streamId, number, trackNumber });
-    return segment;
-  }
-
-  async #find(streamId: string, number: FragmentNumber): Promise<PlayableFragment> {
-    const { serverTimestampMs } = fragmentNumberParts(number);
-    // The number was given when the fragment began; its time may have been slewed by a little since.
-    const range = { beginMs: serverTimestampMs - 1_000, endMs: serverTimestampMs + 1_000 };
-    const found = (await this.#source.fragmentsBetween(streamId, range)).find((one) => one.fragment.number === number);
-    if (found === undefined) throw appError('not_found', 'the fragment is gone', { streamId, number });
-    return found;
-  }
 }
 
 function sessionFor(
@@ -385,6 +317,12 @@ function targetDurationS(range: HlsRange, longestMs: number): number {
   const isWhole = range.kind === 'recorded' && range.endMs !== undefined;
   const seconds = Math.round((longestMs * (isWhole ? 1 : 1.1)) / 1000);
   return Math.min(Math.max(1, seconds), Math.ceil(limits.fragmentDurationMsMax / 1000));
+}
+
+/** What the world did wrong is answered by nothing; our mistakes go on. */
+function undefinedForWorld(error: unknown): undefined {
+  if (!isAppError(error)) throw error;
+  return undefined;
 }
 
 /** Where in its playlist a recorded range begins, which is cut at key frames. */
@@ -415,16 +353,6 @@ function withSound(sub: Renditions, main: Renditions['audio']): Renditions | und
   return { ...sub, audio: main, variants };
 }
 
-function trackOf(reference: PlayableFragment, trackNumber: number): Track {
-  const track = reference.segment.tracks.find(({ number }) => number === trackNumber);
-  if (track === undefined) throw appError('not_found', 'the run has no such track', { trackNumber });
-  return track;
-}
-
 function playlist(text: string): HlsAnswer {
-  return { contentType: contentTypes.playlist, body: text, isImmutable: false };
-}
-
-function immutable(contentType: string, body: Uint8Array): HlsAnswer {
-  return { contentType, body, isImmutable: true };
+  return { contentType: 'application/vnd.apple.mpegurl', body: text, isImmutable: false };
 }
