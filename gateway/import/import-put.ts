@@ -37,6 +37,8 @@ export class ImportPut implements IncomingPut {
   readonly #units: MatroskaUnits;
   #fragmenter: Fragmenter | undefined;
   #closing: Promise<void> | undefined;
+  /** Why it failed, also where that happens while it ends. */
+  #failure: AppError | undefined;
   #workedMs = 0;
   #toldMs = Number.NEGATIVE_INFINITY;
 
@@ -116,8 +118,6 @@ export class ImportPut implements IncomingPut {
     this.#failure ??= error;
     if (this.#closing === undefined) this.#close((failure) => this.#deps.answers.failed(failure ?? error));
   }
-
-  #failure: AppError | undefined;
 
   #close(tell: (failure: AppError | undefined) => void): void {
     this.#closing = this.#writer.close().then(

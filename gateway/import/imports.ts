@@ -97,6 +97,9 @@ const rememberedMax = 100;
 const waitingMax = 16;
 /** Where the camera records now, nothing is imported: its newest fragment is not whole yet. */
 const liveMs = 60_000;
+/** An ffmpeg that reads and sends nothing for so long hangs: the slowest conversion gives a picture a second. */
+const silenceMsMax = 120_000;
+const silenceLookMs = 5_000;
 /** A file that does not tell its length has a day at most. */
 const unknownDurationMs = 12 * 3_600_000;
 /** A file whose footage ends so much before its own account of its length broke off. */
@@ -285,12 +288,25 @@ export class Imports {
     });
     const child = remux(job.file, { path: job.spooled.path, ffmpegPath });
     signal.addEventListener('abort', child.kill, { once: true });
+    // Undefined while it waits for us.
+    let silentSinceMs: number | undefined = clock.monotonicMs();
+    let isHanging = false;
+    const stopLooking = clock.every(silenceLookMs, () => {
+      isHanging ||= silentSinceMs !== undefined && clock.monotonicMs() - silentSinceMs > silenceMsMax;
+      if (isHanging) child.kill();
+    });
     try {
-      for await (const chunk of child.output) await put.write(chunk as Uint8Array);
+      for await (const chunk of child.output) {
+        silentSinceMs = undefined;
+        await put.write(chunk as Uint8Array);
+        silentSinceMs = clock.monotonicMs();
+      }
       const { isWhole, complaint } = await child.ended;
       signal.throwIfAborted();
-      return { result: parseImportResult(await put.end({ isCut: !isWhole })), complaint };
+      const result = parseImportResult(await put.end({ isCut: !isWhole }));
+      return { result, complaint: isHanging ? 'ffmpeg hung over it and was ended' : complaint };
     } finally {
+      stopLooking();
       signal.removeEventListener('abort', child.kill);
       child.kill();
       put.close();
@@ -332,7 +348,8 @@ function outcomeOf(
   if (broken === null && !isShort) return { ...whole, state: 'done', fault: undefined };
   const seconds = (rest.mediaMs / 1_000).toFixed(1);
   const message = `the file can be read up to ${seconds} s of ${(durationMs / 1_000).toFixed(1)} s: ${why}`;
-  const hint = 'what is before that is imported; a better copy of the file goes on after it with the same --at and --skip-existing';
+  const hint =
+    'what is before that is imported; a better copy of the file goes on after it with the same --at and --skip-existing';
   return { ...whole, state: 'partial', fault: faultOf(appError('data_loss', message, { hint })) };
 }
 

@@ -109,7 +109,10 @@ async function importFile(
     while (status.state === 'waiting' || status.state === 'running') {
       const { state, fileBytes, bytes, mediaMs, durationMs, remainingMs } = status;
       tell(progressText(status), { file, state, fileBytes, bytes, mediaMs, durationMs, remainingMs });
-      await output.pause(lookMs, signal);
+      await output.pause(lookMs, signal).catch(async () => {
+        await api.call('DELETE', `${path}/${status.id}`);
+        throw appError('cancelled', 'the import was stopped', { hint: 'what is stored stays; the same line goes on' });
+      });
       status = importShape.parse(await api.call('GET', `${path}/${status.id}`).catch(interrupted));
     }
     return status;
