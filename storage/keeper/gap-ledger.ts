@@ -21,28 +21,14 @@ import type {
 } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
 import { isImported } from '../model/run.ts';
+import { endAt, endOfTimeMs, type WrittenLedger, writeGaps, writePauses } from './gap-writing.ts';
 import { gapsOf, without } from './gaps-of.ts';
 import { type LedgerPage, readLedgerPages } from './ledger-files.ts';
-import {
-  isStepBack,
-  type LedgerState,
-  restartedAt,
-  type Stretch,
-  silentState,
-  statesOf,
-  timelineOf,
-} from './ledger-timeline.ts';
+import { isStepBack, type LedgerState, restartedAt, silentState, statesOf, timelineOf } from './ledger-timeline.ts';
 
-type StreamLedger = {
-  readonly streamKey: number;
-  readonly streamId: string;
-  readonly state: LedgerState;
-  readonly settledMs: number;
+type StreamLedger = WrittenLedger & {
   readonly entries: readonly (LedgerEntry & { readonly lineId: number })[];
 };
-
-/** Beyond every time we see: the end of what is asked for. */
-const endOfTimeMs = Number.MAX_SAFE_INTEGER;
 
 export class GapLedger {
   readonly #clock: Clock;
@@ -293,32 +279,6 @@ function ledgerOf(change: IndexChange, stream: LedgerStream): StreamLedger {
   return { streamKey, streamId, state: parsed(state), settledMs, entries: change.ledger.linesOf(streamKey) };
 }
 
-/**
- * Ends what goes on at a moment, for a clock that was set back to it. What is dated later than now stays as it is, and what is
- * open there ends with the last that was heard.
- */
-function endAt(
-  change: IndexChange,
-  streamId: string,
-  { atMs, nowMs, heardMs }: { readonly atMs: number; readonly nowMs: number; readonly heardMs: number },
-): void {
-  const window = { beginMs: atMs, endMs: endOfTimeMs };
-  for (const gap of change.queries.gaps.between(streamId, window, limits.indexRowsMax)) {
-    const { gapId, beginMs, endMs } = gap;
-    if (gap.origin === 'loss') continue;
-    if (beginMs < atMs) change.gaps.change({ gapId, beginMs, endMs: atMs });
-    else if (beginMs <= nowMs) change.gaps.remove(gapId);
-    else if (endMs === undefined && beginMs < heardMs) change.gaps.change({ gapId, beginMs, endMs: heardMs });
-    else if (endMs === undefined) change.gaps.remove(gapId);
-  }
-  for (const { pauseId, beginMs, endMs } of change.queries.gaps.pausesBetween(streamId, window, limits.indexRowsMax)) {
-    if (beginMs < atMs) change.gaps.endPause(pauseId, atMs);
-    else if (beginMs <= nowMs) change.gaps.removePause(pauseId);
-    else if (endMs === undefined && beginMs < heardMs) change.gaps.endPause(pauseId, heardMs);
-    else if (endMs === undefined) change.gaps.removePause(pauseId);
-  }
-}
-
 function parsed(state: string | undefined): LedgerState {
   return state === undefined ? silentState : (JSON.parse(state) as LedgerState);
 }
@@ -352,48 +312,4 @@ function settledWithin(state: LedgerState, span: Span, footage: readonly Span[])
     if (beginMs < span.endMs && endMs > span.beginMs) latest = Math.max(latest ?? 0, Math.min(endMs, span.endMs));
   }
   return latest;
-}
-
-/** Rows that stay keep their id: players and pages may hold it. A row that began before the settled moment only moves its end. */
-function writeGaps(
-  change: IndexChange,
-  { streamKey, settledMs }: StreamLedger,
-  { known, wanted }: { readonly known: readonly Gap[]; readonly wanted: readonly NewGap[] },
-): void {
-  const left = new Set(known);
-  for (const gap of wanted) {
-    const beginMs = Math.floor(gap.beginMs);
-    const same = [...left].find(
-      (row) => Math.max(row.beginMs, settledMs) === beginMs && row.reason === gap.reason && row.detail === gap.detail,
-    );
-    if (same === undefined) {
-      change.gaps.add(streamKey, gap);
-      continue;
-    }
-    left.delete(same);
-    const endMs = gap.endMs === undefined ? undefined : Math.ceil(gap.endMs);
-    if (same.endMs !== endMs) change.gaps.change({ gapId: same.gapId, beginMs: same.beginMs, endMs });
-  }
-  for (const row of left) {
-    if (row.beginMs >= settledMs) change.gaps.remove(row.gapId);
-    else change.gaps.change({ gapId: row.gapId, beginMs: row.beginMs, endMs: settledMs });
-  }
-}
-
-/** The time before the first line of a stream is no pause: nothing is known of it. */
-function writePauses(change: IndexChange, ledger: StreamLedger, stretches: readonly Stretch[]): void {
-  const wanted = stretches.filter((stretch) => stretch.kind === 'unwanted' && stretch.beginMs > 0);
-  const window = { beginMs: ledger.settledMs, endMs: endOfTimeMs };
-  const historyId = ledger.state.history?.pauseId ?? 0;
-  const rows = change.queries.gaps.pausesBetween(ledger.streamId, window, limits.indexRowsMax);
-  const left = new Set(rows.filter(({ pauseId }) => pauseId > historyId));
-  for (const pause of wanted) {
-    const same = [...left].find((row) => row.beginMs === Math.floor(pause.beginMs));
-    if (same === undefined) change.gaps.addPause(ledger.streamKey, pause);
-    else {
-      left.delete(same);
-      if (same.endMs !== pause.endMs) change.gaps.endPause(same.pauseId, pause.endMs);
-    }
-  }
-  for (const row of left) if (row.beginMs >= ledger.settledMs) change.gaps.removePause(row.pauseId);
 }

@@ -132,7 +132,8 @@ export class Keeper {
     const onTaken = () => this.#storing.wake.wake();
     this.#takeInLoop = new TakeInLoop({ clock, clockWatch, ledger, recovery, takeIn, onTaken });
     const isTakenIn = () => this.#takeInLoop.isTakenIn;
-    const storing = { clock, index, life, clockWatch, gate, storeOut, retention, garbage, isTakenIn };
+    const onStored = () => this.#makingRoom.wake.wake();
+    const storing = { clock, index, life, clockWatch, gate, storeOut, retention, garbage, isTakenIn, onStored };
     this.#storeLoop = new StoreLoop(storing);
     const onRemoved = ({ isMore }: { readonly isMore: boolean }) => {
       this.#storing.wake.wake();

@@ -24,6 +24,8 @@ type Dependencies = {
   readonly garbage: GarbageRemoval;
   /** Files that were there when the index was opened have rows. */
   readonly isTakenIn: () => boolean;
+  /** Something was stored: it may be removed now where room is lacking. */
+  readonly onStored: () => void;
 };
 
 export class StoreLoop {
@@ -58,10 +60,11 @@ export class StoreLoop {
 
   /** Stores until nothing waits, which may take long where the store is slow: garbage has its turn in between. */
   async #storeAll(signal: AbortSignal): Promise<void> {
-    const { gate, storeOut, garbage } = this.#deps;
+    const { gate, storeOut, garbage, onStored } = this.#deps;
     await storeOut.releaseLocal();
     while (!signal.aborted && (await storeOut.storeSome()) > 0) {
       gate.well();
+      onStored();
       await garbage.deleteDue();
     }
   }
