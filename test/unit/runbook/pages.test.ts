@@ -5,7 +5,9 @@ import { errorCodes } from '../../../storage/base/errors.ts';
 import { gapReasons, runEndReasons } from '../../../storage/model/run.ts';
 
 /** Whatever people meet as a code. Problems of the keeper are alarms under their own codes, which the compiler sees to. */
-const known = [...errorCodes, ...Object.keys(gapReasons), ...Object.keys(runEndReasons), ...alarmCodes];
+const known = [
+  ...new Set<string>([...errorCodes, ...Object.keys(gapReasons), ...Object.keys(runEndReasons), ...alarmCodes]),
+];
 
 const headings = ['## How to confirm', '## What to do', '## When it clears'];
 
