@@ -12,6 +12,7 @@ import { benchPlayback } from './playback.ts';
 import { benchPublishers } from './publishers.ts';
 import { benchRecording } from './recording.ts';
 import { benchRestart } from './restart.ts';
+import { benchRtspOut } from './rtsp-out.ts';
 import { benchS3 } from './s3.ts';
 import { printTable, type Row } from './table.ts';
 
@@ -40,6 +41,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
           withFfmpeg: false,
         }),
   publishers: () => benchPublishers({ cameras: 20, ...window }),
+  'rtsp-out': () => benchRtspOut({ readers: 50, windowMs: window.windowMs }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
   import: () => benchImport({ isQuick: flags.quick }),
   index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),

@@ -15,11 +15,13 @@ import { until } from './until.ts';
 
 const entry = fileURLToPath(new URL('../../appliance/main.ts', import.meta.url));
 
-export type RoleName = 'ingest' | 'keeper' | 'serve';
+export type RoleName = 'ingest' | 'keeper' | 'serve' | 'onvif';
 
 export type RunningAppliance = {
   readonly dataDirectory: string;
   readonly url: string;
+  /** Where it offers streams by RTSP and RTSPS. */
+  readonly rtspPort: number;
   readonly pid: number;
   readonly process: ChildProcess;
   /** What it printed so far. */
@@ -41,7 +43,9 @@ export async function startAppliance(options: {
 }): Promise<RunningAppliance> {
   const { dataDirectory } = options;
   const port = await freePort();
-  const listen = ['--listen-address', '127.0.0.1', '--listen-port', String(port)];
+  const rtspPort = await freePort();
+  const ports = ['--listen-port', String(port), '--rtsp-port', String(rtspPort)];
+  const listen = ['--listen-address', '127.0.0.1', ...ports];
   const child = spawn(
     process.execPath,
     [entry, 'serve', '--data-directory', dataDirectory, ...listen, ...(options.args ?? [])],
@@ -74,6 +78,7 @@ export async function startAppliance(options: {
   const appliance: RunningAppliance = {
     dataDirectory,
     url: `https://127.0.0.1:${port}`,
+    rtspPort,
     pid: child.pid ?? 0,
     process: child,
     output: () => output,
