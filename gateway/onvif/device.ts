@@ -49,6 +49,7 @@ type AskOptions = {
   /** True for what a device answers to everyone. */
   readonly isPublic?: boolean;
   readonly timeoutMs?: number;
+  readonly answerBytesMax?: number;
 };
 
 const serviceNamespaces: Readonly<Record<string, ServiceName>> = {
@@ -143,10 +144,11 @@ export class OnvifDevice {
   }
 
   async #askOnce(say: (client: WordingClient) => void, options: AskOptions): Promise<XmlElement> {
-    const { signal, url = this.#address.url, isPublic = false, timeoutMs = onvifLimits.requestMs } = options;
+    const { signal, url = this.#address.url, isPublic = false } = options;
+    const { timeoutMs = onvifLimits.requestMs, answerBytesMax = onvifLimits.answerBytesMax } = options;
     const credentials = isPublic ? undefined : this.#credentials();
     const words = wordsOf(say, credentials === undefined ? '' : this.#security(credentials));
-    const request = { ...words, url, tls: this.#address.tls, credentials, timeoutMs, signal };
+    const request = { ...words, url, tls: this.#address.tls, credentials, timeoutMs, answerBytesMax, signal };
     const { status, text } = await postSoap(this.#deps, request);
     return answerOf(text, { status, url, credentials });
   }

@@ -7,6 +7,8 @@ const minutes = 60 * seconds;
 export const onvifLimits = {
   /** Profiles of a recorder with 64 channels have about 700 KB; an answer above this is none. */
   answerBytesMax: 2_048 * KiB,
+  /** A pull of 100 messages has about 150 KB; it comes again and again, so a hostile one must cost little to read. */
+  pullBytesMax: 512 * KiB,
   /** What Node takes by default; a digest challenge of Hikvision has 0.3 KB. */
   headBytesMax: 16 * KiB,
   /** Elements of one answer: a profile has about 150, a recorder with 64 channels 200 of them. */

@@ -21,6 +21,7 @@ export type SoapRequest = {
   /** For HTTP digest, when the device asks for it; what stands in the envelope is the caller's business. */
   readonly credentials: Credentials | undefined;
   readonly timeoutMs: number;
+  readonly answerBytesMax: number;
   readonly signal: AbortSignal;
 };
 
@@ -80,7 +81,7 @@ export function refusedLogin(request: { readonly url: string; readonly credentia
 }
 
 function exchange(clock: Clock, request: SoapRequest, authorization: string | undefined): Promise<Exchange> {
-  const { url, body, action, tls, timeoutMs, signal } = request;
+  const { url, body, action, tls, timeoutMs, answerBytesMax, signal } = request;
   const target = new URL(url);
   const isTls = target.protocol === 'https:';
   return new Promise((resolve, reject) => {
@@ -126,7 +127,7 @@ function exchange(clock: Clock, request: SoapRequest, authorization: string | un
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > onvifLimits.answerBytesMax) {
+        if (bytes > answerBytesMax) {
           fail(appError('resource_exhausted', 'the answer is too long', { peer: target.host, bytes }));
         } else chunks.push(chunk);
       });

@@ -16,6 +16,8 @@ type Subscription = {
   };
 };
 
+type Bounds = { readonly timeoutMs?: number; readonly answerBytesMax?: number };
+
 export class PullPoint {
   readonly #device: OnvifDevice;
   readonly #subscription: Subscription;
@@ -33,11 +35,10 @@ export class PullPoint {
 
   /** Waits for messages, up to a minute; none is an answer too. @throws AppError as `OnvifDevice.ask` */
   pull(signal: AbortSignal): Promise<XmlElement> {
-    return this.#say(
-      (client) => client.pullMessages({ messageLimit: onvifLimits.messagesMax }, unheard),
-      signal,
-      onvifLimits.pullMs,
-    );
+    return this.#say((client) => client.pullMessages({ messageLimit: onvifLimits.messagesMax }, unheard), signal, {
+      timeoutMs: onvifLimits.pullMs,
+      answerBytesMax: onvifLimits.pullBytesMax,
+    });
   }
 
   /** @throws AppError as `OnvifDevice.ask`; devices that do not know the order go on by pulls alone */
@@ -54,13 +55,13 @@ export class PullPoint {
     await this.#say((client) => client.unsubscribe(unheard), signal).catch(() => {});
   }
 
-  #say(say: (client: WordingClient) => void, signal: AbortSignal, timeoutMs?: number): Promise<XmlElement> {
+  #say(say: (client: WordingClient) => void, signal: AbortSignal, bounds: Bounds = {}): Promise<XmlElement> {
     const { url, reference } = this.#subscription;
     const onSubscription = (client: WordingClient) => {
       client.events = { subscription: { subscriptionReference: reference } } as unknown as WordingClient['events'];
       say(client);
     };
-    return this.#device.ask(onSubscription, { url, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    return this.#device.ask(onSubscription, { url, signal, ...bounds });
   }
 }
 
