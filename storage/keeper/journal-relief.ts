@@ -5,8 +5,9 @@
  */
 
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { errnoOf } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { limits } from '../model/limits.ts';
@@ -73,7 +74,7 @@ export class JournalRelief {
   }
 }
 
-/** False when the file was gone before it could be copied: it was stored meanwhile. */
+/** False when the file was gone before it could be moved: it was stored or removed meanwhile. */
 async function moveTo(spare: JournalRoot, file: FinishedFile): Promise<boolean> {
   const moving = join(spare.root, movingDirectory);
   const copy = join(moving, file.name);
@@ -97,6 +98,13 @@ async function moveTo(spare: JournalRoot, file: FinishedFile): Promise<boolean> 
   await rename(copy, target);
   await syncDirectory(dirname(target));
   await syncDirectory(spare.finished);
-  await removeFile(file.path);
-  return true;
+  try {
+    await unlink(file.path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    // It was stored or removed while it was copied: a copy that stays would be footage that nobody wants any more.
+    await removeFile(target);
+    return false;
+  }
 }
