@@ -70,6 +70,8 @@ export const onvifLimits = {
   retryDelayMsMax: 2 * minutes,
   loginDelayMsMin: 2 * minutes,
   loginDelayMsMax: 30 * minutes,
+  /** A device without events is asked again after so long: it may get a new firmware, or was still starting. */
+  unsupportedMs: 30 * minutes,
   /** What an event stream has done for so long is well: its next failure is retried soon. */
   stableMs: 60 * seconds,
   /** The camera's clock is read again so often: a quartz drifts by 4 s a day at worst. */

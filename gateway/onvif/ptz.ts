@@ -201,8 +201,14 @@ export class Ptz {
     return done;
   }
 
-  #say(say: (client: WordingClient) => void, signal: AbortSignal): Promise<XmlElement> {
-    return this.#deps.device.askService('ptz', say, signal);
+  async #say(say: (client: WordingClient) => void, signal: AbortSignal): Promise<XmlElement> {
+    try {
+      return await this.#deps.device.askService('ptz', say, signal);
+    } catch (error) {
+      // A camera that was set up anew has other profiles.
+      if (isAppError(error, 'failed_precondition')) this.#profile = undefined;
+      throw error;
+    }
   }
 
   /** Orders name a media profile: the first one that has a PTZ configuration. Escaped as it goes into a request. */

@@ -20,7 +20,7 @@ import { PullPoint } from './pull-point.ts';
 const unsubscribeMs = 1_000;
 
 export type EventStreamState = {
-  /** `unsupported`: the device has no events, and is not asked again. */
+  /** `unsupported`: the device has no events, and is asked again seldom. */
   readonly state: 'connecting' | 'listening' | 'retrying' | 'unsupported';
   readonly message: string | undefined;
   readonly hint: string | undefined;
@@ -89,16 +89,21 @@ export class EventStream {
       const beginMs = clock.monotonicMs();
       const failure = await this.#listenOnce(signal).catch((error: unknown) => toAppError(error));
       if (signal.aborted) return;
-      if (clock.monotonicMs() - beginMs > onvifLimits.stableMs) soon.reset();
-      if (failure.code === 'unimplemented') {
-        log.info('camera has no events', { reason: failure.message });
-        this.#change({ state: 'unsupported', message: failure.message, hint: failure.hint, nextAttemptMs: undefined });
-        return;
+      if (clock.monotonicMs() - beginMs > onvifLimits.stableMs) {
+        soon.reset();
+        seldom.reset();
       }
-      const delayMs = (failure.code === 'unauthenticated' ? seldom : soon).nextDelayMs();
-      if (this.#state.message !== failure.message) log.warn('events of the camera are not heard', { error: failure });
+      // What worked until now is a device in trouble, whatever it says.
+      const isUnsupported = failure.code === 'unimplemented' && this.#state.state !== 'listening';
+      const delayMs = isUnsupported
+        ? onvifLimits.unsupportedMs
+        : (failure.code === 'unauthenticated' ? seldom : soon).nextDelayMs();
+      if (this.#state.message !== failure.message) {
+        if (isUnsupported) log.info('camera has no events', { reason: failure.message });
+        else log.warn('events of the camera are not heard', { error: failure });
+      }
       this.#change({
-        state: 'retrying',
+        state: isUnsupported ? 'unsupported' : 'retrying',
         message: failure.message,
         hint: failure.hint,
         nextAttemptMs: clock.wallMs() + delayMs,

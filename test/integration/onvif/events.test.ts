@@ -89,10 +89,11 @@ describe('events of a camera', () => {
     expect(camera.subscriptions).toBe(0);
   });
 
-  it('of a camera without them are not asked for again', async () => {
+  it('of a camera without them are asked for again after half an hour', async () => {
     const { camera, ours } = await listening({ services: ['media'] });
 
     await until('it is known', () => ours.eventState.state === 'unsupported');
+    expect((ours.eventState.nextAttemptMs ?? 0) - Date.now()).toBeGreaterThan(20 * 60_000);
 
     expect(camera.operations('CreatePullPointSubscription')).toHaveLength(0);
   });
