@@ -301,10 +301,12 @@ export class Imports {
         await put.write(chunk as Uint8Array);
         silentSinceMs = clock.monotonicMs();
       }
-      const { isWhole, complaint } = await child.ended;
+      const { isWhole, isKilled, complaint } = await child.ended;
       signal.throwIfAborted();
-      const result = parseImportResult(await put.end({ isCut: !isWhole }));
-      return { result, complaint: isHanging ? 'ffmpeg hung over it and was ended' : complaint };
+      // The last fragment is half by chance, not by the file: it must not count as stored.
+      if (isHanging) throw appError('deadline_exceeded', 'ffmpeg hung over the file and was ended');
+      if (isKilled) throw appError('unavailable', 'ffmpeg was killed', { hint: 'run it again: it goes on' });
+      return { result: parseImportResult(await put.end({ isCut: !isWhole })), complaint };
     } finally {
       stopLooking();
       signal.removeEventListener('abort', child.kill);

@@ -10,8 +10,15 @@ import { formats, lastLine, type MediaFile, yieldToCameras } from './media-file.
 export type Remux = {
   /** The Matroska stream. */
   readonly output: Readable;
-  /** Resolves when all children have ended. `isWhole`: none of them failed. */
-  readonly ended: Promise<{ readonly isWhole: boolean; readonly complaint: string | undefined }>;
+  /**
+   * Resolves when all children have ended. `isWhole`: none of them failed. `isKilled`: one was ended from outside, so what came
+   * last says nothing of the file.
+   */
+  readonly ended: Promise<{
+    readonly isWhole: boolean;
+    readonly isKilled: boolean;
+    readonly complaint: string | undefined;
+  }>;
   kill(): void;
 };
 
@@ -28,7 +35,7 @@ export function remux(file: MediaFile, options: { readonly path: string; readonl
   const stages = stagesOf(file, path).map((args) => [...quiet, ...args]);
   let errors = '';
   const children: ChildProcess[] = [];
-  const ends: Promise<boolean>[] = [];
+  const ends: Promise<{ readonly isWhole: boolean; readonly isKilled: boolean }>[] = [];
   let input: Readable | undefined;
   for (const args of stages) {
     const child = spawn(ffmpegPath, args, { stdio: [input ?? 'ignore', 'pipe', 'pipe'] });
@@ -43,17 +50,18 @@ export function remux(file: MediaFile, options: { readonly path: string; readonl
       new Promise((resolve) => {
         child.once('error', (error) => {
           errors += `${error.message}\n`;
-          resolve(false);
+          resolve({ isWhole: false, isKilled: false });
         });
-        child.once('close', (code) => resolve(code === 0));
+        child.once('close', (code, signal) => resolve({ isWhole: code === 0, isKilled: signal !== null }));
       }),
     );
     children.push(child);
   }
   return {
     output: input as Readable,
-    ended: Promise.all(ends).then((wholes) => ({
-      isWhole: wholes.every((isWhole) => isWhole),
+    ended: Promise.all(ends).then((all) => ({
+      isWhole: all.every(({ isWhole }) => isWhole),
+      isKilled: all.some(({ isKilled }) => isKilled),
       complaint: errors.trim() === '' ? undefined : lastLine(errors, path),
     })),
     kill: () => {

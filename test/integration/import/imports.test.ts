@@ -1,9 +1,13 @@
+import { createReadStream } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { Imports } from '../../../gateway/import/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
+import { silentLog } from '../../../storage/base/log.ts';
 import { verifySegment } from '../../../storage/journal/index.ts';
 import { isImported } from '../../../storage/model/run.ts';
+import { until } from '../../kit/until.ts';
 import { storedFiles, streamId } from '../ingest/ingest-kit.ts';
 import { atMs, h264, makeFile, picture, setUpImports, tone } from './import-kit.ts';
 
@@ -64,6 +68,36 @@ test('a file that breaks off comes in as far as it goes, and a whole copy goes o
   expect(before).toBeLessThan(200);
   expect(whole.state).toBe('done');
   expect((await storedSamples(span))[1]).toBeGreaterThanOrEqual(225);
+});
+
+test('an ffmpeg that is killed leaves whole fragments, and the same file goes on after them', { timeout }, async () => {
+  const { bring, directory, imports, owner, paths, reader, storedSamples } = await setUpImports();
+  const noise = ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25:duration=40,noise=alls=40:allf=t'];
+  const file = await makeFile(join(directory, 'long.mp4'), [...noise, ...h264, '-preset', 'ultrafast', '-b:v', '12M']);
+  const killer = join(directory, 'ffmpeg');
+  // It dies as if the system had needed its memory, in the middle of a fragment.
+  await writeFile(killer, '#!/bin/bash\nffmpeg "$@" | head -c 20000000\nkill -9 $$\n', { mode: 0o755 });
+  const mortal = new Imports(
+    { clock: systemClock, log: silentLog, footage: reader, ownerOf: () => owner },
+    { directory: `${paths.imports}-mortal`, ffmpegPath: killer, ffprobePath: 'ffprobe' },
+  );
+  await mortal.start();
+
+  const killed = await mortal.create({
+    ...{ streamId, name: 'long.mp4', at: atMs, onTaken: 'refuse', admit: async () => {} },
+    ...{ body: createReadStream(file), byteLength: undefined },
+  });
+  await until('the import ends', () => mortal.find(killed.importId)?.endedMs !== undefined);
+  const before = await storedSamples(span);
+  const status = await bring(file);
+  await mortal.close();
+
+  expect(mortal.find(killed.importId)).toMatchObject({ state: 'failed', fault: { code: 'unavailable' } });
+  expect(before[1]).toBeGreaterThan(25);
+  expect((before[1] ?? 0) % 25).toBe(0);
+  expect(status).toMatchObject({ state: 'done', alreadyThere: (before[1] ?? 0) / 25 });
+  expect((await storedSamples(span))[1]).toBe(1_000);
+  expect(imports.list(streamId)).toHaveLength(1);
 });
 
 test.each([
