@@ -128,6 +128,40 @@ describe('commands that ask a running Weir', () => {
     });
   });
 
+  it('add a camera with a sub source, which is tested with the same user', async () => {
+    const result = { ok: true, tracks: [], warnings: [], fault: null };
+    const { data, asked } = await localDoor({
+      'POST /api/cameras/test': { body: result },
+      'POST /api/cameras': { status: 201, body: camera('gate', 'live') },
+    });
+
+    const url = 'rtsp://ada:s3cret@gate/main';
+    await weir(['cameras', 'add', 'gate', url, '--sub', 'rtsp://gate/sub', '--record-sub', '--data-directory', data]);
+
+    const bodies = asked.map(({ body }) => JSON.parse(body));
+    expect(bodies.map(({ source }) => source.url)).toEqual([url, 'rtsp://ada:s3cret@gate/sub', url]);
+    expect(bodies[2].sub).toEqual({
+      source: { kind: 'rtsp', url: 'rtsp://gate/sub' },
+      recording: { mode: 'continuous' },
+    });
+  });
+
+  it('show the stream key of a camera that publishes, once', async () => {
+    const added = { ...camera('drone', 'idle'), source: { kind: 'rtmp' }, streamKeys: { main: 'first-key' } };
+    const { data, asked } = await localDoor({
+      'POST /api/cameras': { status: 201, body: added },
+      'GET /api/cameras': { body: { cameras: [added] } },
+      'POST /api/cameras/id-drone/stream-key': { status: 201, body: { role: 'main', streamKey: 'second-key' } },
+    });
+
+    const first = await weir(['cameras', 'add', 'drone', '--rtmp', '--data-directory', data]);
+    const second = await weir(['cameras', 'key', 'drone', '--data-directory', data]);
+
+    expect(JSON.parse(asked[0]?.body ?? '')).toEqual({ name: 'drone', source: { kind: 'rtmp' } });
+    expect(first.out).toContain('stream key: first-key');
+    expect(second.out).toContain('stream key: second-key');
+  });
+
   it('do not add a camera that does not answer, and say how to add it all the same', async () => {
     const fault = { reason: 'refused', message: 'the camera refused the connection', hint: 'is it switched on?' };
     const { data, asked } = await localDoor({
