@@ -34,6 +34,8 @@ export class Courier {
   readonly #lifetime = new Lifetime();
   readonly #busy = new Map<string, Promise<void>>();
   readonly #outcomes = new Map<string, number>();
+  /** What became of an attempt that the catalog did not take yet: nothing else is sent to that target before it does. */
+  readonly #unwritten = new Map<string, { readonly delivery: Delivery; readonly attempt: Attempt }>();
 
   constructor(deps: CourierDeps) {
     this.#deps = deps;
@@ -90,6 +92,8 @@ export class Courier {
     const { signal } = this.#lifetime;
     for (;;) {
       const webhook = catalog.tables.webhooks.find(webhookId);
+      const unwritten = this.#unwritten.get(webhookId);
+      if (webhook !== undefined && unwritten !== undefined) this.#note(webhook, unwritten.delivery, unwritten.attempt);
       const delivery = catalog.tables.deliveries.firstWaiting(webhookId);
       if (webhook?.isEnabled !== true || delivery?.body == null || signal.aborted) return;
       const waitMs = delivery.nextAttemptMs - clock.wallMs();
@@ -97,6 +101,7 @@ export class Courier {
       if (waitMs > 0 && waitMs <= longestDelayMs) return this.#lookIn(waitMs);
       const attempt = await this.#attempt(webhook, { id: delivery.id, body: delivery.body }, signal);
       if (signal.aborted && attempt.error !== null) return;
+      this.#unwritten.set(webhookId, { delivery, attempt });
       this.#note(webhook, delivery, attempt);
     }
   }
@@ -139,6 +144,7 @@ export class Courier {
       if (attempts === 1) log.warn('webhook not told yet', { ...facts, reason: attempt.error });
       this.#count(webhook.id, 'failed');
     }
+    this.#unwritten.delete(webhook.id);
   }
 
   #delayMs(attempts: number): number {

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { SiteKey } from '../../../appliance/secrets/index.ts';
 import { Courier, Heartbeat, newSecret } from '../../../appliance/webhooks/index.ts';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
-import { silentLog } from '../../../storage/base/log.ts';
+import { createLog } from '../../../storage/base/log.ts';
 import { Catalog, endedMax } from '../../../storage/catalog/index.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -31,7 +32,9 @@ async function startCourier(
   catalog.start();
   const box = (await SiteKey.open(join(directory, 'site.key'), randomBytes)).box('webhook');
   const addresses = () => options.addresses ?? 'site';
-  const deps = { clock, log: silentLog, catalog, box, addresses };
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const deps = { clock, log: createLog({ level: 'warn', destination }), catalog, box, addresses };
   const courier = new Courier({ ...deps, random: () => 0.5 });
   courier.start();
   const close = async () => {
@@ -41,7 +44,7 @@ async function startCourier(
   onTestFinished(close);
   const { webhooks, deliveries } = catalog.tables;
   return {
-    ...{ courier, catalog, clock, directory, deps, close },
+    ...{ courier, catalog, clock, directory, deps, close, logged: () => lines.join('') },
     add: (name: string, url: string) => {
       const secret = newSecret(randomBytes);
       const settings = { tls: 'verify', severityMin: 'warning', codes: null, isEnabled: true } as const;
@@ -190,6 +193,26 @@ test('a new process tells what the one before could not', async () => {
   await until('all is told', () => target.told().length === 3);
 
   expect(target.told().map(({ json }) => json.n)).toEqual([0, 1, 2]);
+});
+
+test('what was told is not told again because the disk did not take the note of it', async () => {
+  const site = await startCourier();
+  const target = await startReceiver();
+  const { webhook } = site.add('a', target.url);
+  site.tell(webhook.id, 1);
+  const other = new Database(join(site.directory, 'catalog.sqlite'));
+  onTestFinished(() => void other.close());
+  other.exec('begin immediate');
+
+  await until('the note fails', () => site.logged().includes('webhook not told'));
+  await until('it was looked again', () => site.logged().split('database is locked').length > 2, 60_000);
+  other.exec('rollback');
+  await until(
+    'it is noted',
+    () => site.catalog.tables.deliveries.list(webhook.id, { limit: 1 })[0]?.state === 'delivered',
+  );
+
+  expect(target.received).toHaveLength(1);
 });
 
 test('the log of a target keeps its newest rows, and what waits is never forgotten', async () => {
