@@ -52,7 +52,7 @@ export class RtmpConnection {
     this.#protocol = new RtmpProtocol({
       publish: (streamName) => this.#publish(streamName),
       play: () => this.refuse('NetStream.Play.Failed', 'this server takes publishers and has no players here'),
-      unpublish: () => this.end(ends.closed),
+      unpublish: () => this.#unpublished(),
       media: (type, timestampMs, bytes) => this.#media(type, timestampMs, bytes),
       output: (bytes) => this.#write(bytes),
     });
@@ -99,12 +99,8 @@ export class RtmpConnection {
   refuse(code: string, description: string): void {
     if (this.#isEnded) return;
     this.#protocol.refuse(code, description);
-    this.#isEnded = true;
-    this.#clear();
-    // What was sent meanwhile is read and thrown away: with it unread the system would drop our answer.
-    this.#socket.resume();
+    this.#finish();
     this.#socket.end();
-    this.#clock.after(rtmpLimits.refusalMs, () => this.#socket.destroy());
     this.#owner.closed(this, description);
   }
 
@@ -116,6 +112,23 @@ export class RtmpConnection {
     this.#socket.destroy();
     this.#owner.closed(this, end.message);
     this.#receiver?.ended(end);
+  }
+
+  /** The stream is over. The peer closes the connection: GStreamer takes it for a failure when we do. */
+  #unpublished(): void {
+    if (this.#isEnded) return;
+    this.#finish();
+    this.#owner.closed(this, ends.closed.message);
+    this.#receiver?.ended(ends.closed);
+  }
+
+  /** Listens no more, and gives the peer time to read and to leave. */
+  #finish(): void {
+    this.#isEnded = true;
+    this.#clear();
+    // What still comes is read and thrown away: with it unread the system would drop our answer.
+    this.#socket.resume();
+    this.#clock.after(rtmpLimits.farewellMs, () => this.#socket.destroy());
   }
 
   #publish(streamName: string): void {

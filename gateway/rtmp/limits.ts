@@ -18,8 +18,8 @@ export const rtmpLimits = {
    * sends nothing in that time. Encoders send many times a second, and give up after 10 s at the soonest.
    */
   claimWaitMs: 3_000,
-  /** What a refused peer may need to read the answer before its connection is gone. */
-  refusalMs: 500,
+  /** What a peer may need to read the answer, or to say its last words, before its connection is gone. */
+  farewellMs: 2_000,
   /** Answers of ours that the peer does not read: they are below 4 KB together. */
   unreadBytesMax: 64 * 1024,
 
