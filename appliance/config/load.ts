@@ -148,6 +148,15 @@ function resolvePaths(tree: Record<string, unknown>, directory: string): void {
     if (typeof value === 'string' && value !== '') put(tree, path, resolve(directory, value));
     if (Array.isArray(value)) put(tree, path, resolvedAll(value, directory));
   }
+  const stores = get(tree, ['objects', 'stores']);
+  if (Array.isArray(stores)) for (const store of stores.filter(isTree)) resolveStorePaths(store, directory);
+}
+
+function resolveStorePaths(store: Record<string, unknown>, directory: string): void {
+  for (const path of [['directory'], ['s3', 'secretKeyFile'], ['s3', 'authorityFile']]) {
+    const value = get(store, path);
+    if (typeof value === 'string' && value !== '') put(store, path, resolve(directory, value));
+  }
 }
 
 function explain(

@@ -105,6 +105,14 @@ const s3Keys = {
   }),
 };
 
+const orderedStore = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be lower-case letters, digits and dashes'),
+  kind: z.enum(['directory', 's3']),
+  directory: path.optional(),
+  s3: section(s3Keys),
+  moveOnAfterHours: z.number().min(0).max(1_000_000).optional(),
+});
+
 const configFields = z.strictObject({
   dataDirectory: key(path.default('./data'), {
     description:
@@ -227,6 +235,13 @@ const configFields = z.strictObject({
       example: '/mnt/archive',
     }),
     s3: section(s3Keys),
+    stores: key(z.array(orderedStore).max(8).default([]), {
+      description:
+        'Several stores instead of one, fastest first, each with a name that stays, a kind and what it takes (directory, or s3 with the keys above). Segments go into the first and move on after moveOnAfterHours, or when it has no room left; each is read back and compared before the old copy goes.',
+      changeNeeds: 'restart',
+      example:
+        '[{ name: ssd, kind: directory, directory: /mnt/ssd, moveOnAfterHours: 48 }, { name: hdd, kind: directory, directory: /mnt/hdd }]',
+    }),
   }),
   storage: section({
     bytesMax: key(byteCount.optional(), {
@@ -284,12 +299,18 @@ export const configSchema = configFields.superRefine((config, context) => {
     if (config.tls.certificateFile === undefined) refuse(['tls', 'certificateFile'], 'is needed for tls.mode files');
     if (config.tls.keyFile === undefined) refuse(['tls', 'keyFile'], 'is needed for tls.mode files');
   }
-  if (config.objects.kind === 's3') {
-    const { endpoint, bucket, accessKey } = config.objects.s3;
-    if (endpoint === undefined) refuse(['objects', 's3', 'endpoint'], 'is needed for objects.kind s3');
-    if (bucket === undefined) refuse(['objects', 's3', 'bucket'], 'is needed for objects.kind s3');
-    if (accessKey === undefined) refuse(['objects', 's3', 'accessKey'], 'is needed for objects.kind s3');
+  const { stores, ...only } = config.objects;
+  if (stores.length === 0) needOf(only, (name, message) => refuse(['objects', ...name], message));
+  else if (only.kind === 's3') refuse(['objects', 'stores'], 'takes the place of objects.kind: name one of both');
+  for (const store of stores) {
+    needOf(store, (name, message) => refuse(['objects', 'stores'], `${store.name}: ${name.join('.')} ${message}`));
+    if (store.kind === 'directory' && store.directory === undefined)
+      refuse(['objects', 'stores'], `${store.name}: directory is needed for kind directory`);
   }
+  if (new Set(stores.map(({ name }) => name)).size < stores.length)
+    refuse(['objects', 'stores'], 'has two stores of one name');
+  if (stores.at(-1)?.moveOnAfterHours !== undefined)
+    refuse(['objects', 'stores'], 'has nowhere to move on to from its last store');
   if (config.tls.mode === 'plain' && !isLoopback(config.listen.address) && !config.tls.allowPlainBeyondLoopback) {
     refuse(['tls', 'mode'], 'may be plain on a loopback address only (listen.address 127.0.0.1)');
   }
@@ -341,6 +362,17 @@ function parseByteCount(text: string): number | undefined {
   const [, number = '', unit = '', binary = ''] = match;
   const power = unit === '' ? 0 : 'KMGT'.indexOf(unit.toUpperCase()) + 1;
   return Math.round(Number(number) * (binary === '' ? 1000 : 1024) ** power);
+}
+
+/** What a bucket cannot do without. */
+function needOf(
+  { kind, s3 }: { readonly kind: 'directory' | 's3'; readonly s3: Readonly<Record<string, unknown>> },
+  refuse: (name: string[], message: string) => void,
+): void {
+  if (kind !== 's3') return;
+  for (const name of ['endpoint', 'bucket', 'accessKey']) {
+    if (s3[name] === undefined) refuse(['s3', name], 'is needed for kind s3');
+  }
 }
 
 function isEndpoint(text: string): boolean {

@@ -3,9 +3,10 @@
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
-import { check, Keeper, keeperRequests, registerKeeperMetrics } from '../../storage/keeper/index.ts';
+import { check, Keeper, keeperRequests, registerKeeperMetrics, StoreMover } from '../../storage/keeper/index.ts';
 import { LaneServer } from '../../storage/lane/index.ts';
-import { objectStoreOf, storeTimeoutMsOf } from './object-store.ts';
+import { OrderedStores } from '../../storage/objects/index.ts';
+import { objectStoreOf, storePlansOf, storeTimeoutMsOf } from './object-store.ts';
 import type { RoleContext } from './role-context.ts';
 
 export async function startKeeper(context: RoleContext): Promise<Closable> {
@@ -14,9 +15,10 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
-  const store = lifetime.own(await objectStoreOf({ clock, log }, { config, paths, environment: process.env }));
+  const storeOf = (key: string) => (keeper.isIndexOpen ? keeper.index.queries.places.storeOf(key) : undefined);
+  const store = lifetime.own(await objectStoreOf({ clock, log }, { config, paths, environment: process.env, storeOf }));
   const { bytesMax, hotBytesMax } = config.storage;
-  const keeper = lifetime.own(
+  const keeper: Keeper = lifetime.own(
     new Keeper(
       { clock, log, store },
       { paths, hotBytesMax, storeTimeoutMs: storeTimeoutMsOf(config), ...(bytesMax === undefined ? {} : { bytesMax }) },
@@ -39,5 +41,9 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   // The socket first: where another keeper has it, this one must not touch index and files.
   await server.start();
   await keeper.start();
+  if (store instanceof OrderedStores) {
+    const mover = lifetime.own(new StoreMover({ clock, log, keeper, stores: store }, { plans: storePlansOf(config) }));
+    await mover.start();
+  }
   return lifetime;
 }

@@ -5,30 +5,74 @@ import { must } from '../../storage/base/assert.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
+import type { StorePlan } from '../../storage/keeper/index.ts';
 import { limits } from '../../storage/model/limits.ts';
 import type { Paths } from '../../storage/model/paths.ts';
-import { DirectoryStore, type ObjectStore, S3Store } from '../../storage/objects/index.ts';
+import { DirectoryStore, type ObjectStore, OrderedStores, S3Store } from '../../storage/objects/index.ts';
 import type { Config } from '../config/index.ts';
 
 const secretVariable = 'WEIR_OBJECTS_S3_SECRET_KEY';
 /** Keys of 40 characters are usual. */
 const secretCharactersMax = 1_024;
 
+type Surroundings = {
+  readonly paths: Paths;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
+type StoreSettings = Pick<Config['objects'], 'kind' | 'directory' | 's3'>;
+
 /**
- * Makes the store and reaches nothing yet.
- * @throws AppError invalid_argument  the file of its authority cannot be read
+ * Makes the store, or the stores as one, and reaches nothing yet.
+ *
+ * @param options.storeOf  of several, the one that has an object, as far as the index knows
+ * @throws AppError invalid_argument  the file of an authority cannot be read
  */
 export async function objectStoreOf(
   dependencies: { readonly clock: Clock; readonly log: Log },
-  options: {
+  options: Surroundings & {
     readonly config: Pick<Config, 'objects'>;
-    readonly paths: Paths;
-    readonly environment: Readonly<Record<string, string | undefined>>;
+    readonly storeOf?: (key: string) => string | undefined;
   },
 ): Promise<ObjectStore> {
-  const { config, paths, environment } = options;
-  const { kind, s3 } = config.objects;
-  if (kind === 'directory') return new DirectoryStore(dependencies, { directory: paths.objects });
+  const { stores } = options.config.objects;
+  if (stores.length === 0) return oneStore(dependencies, options.config.objects, options);
+  const named = await Promise.all(
+    stores.map(async (settings) => ({
+      name: settings.name,
+      store: await oneStore(dependencies, { directory: undefined, ...settings }, options),
+    })),
+  );
+  const [first, ...others] = named;
+  const storeOf = options.storeOf ?? (() => undefined);
+  return new OrderedStores({ storeOf }, { stores: [must(first, 'there is one'), ...others] });
+}
+
+/** How segments move on from store to store; empty for a site with one store. */
+export function storePlansOf(config: Pick<Config, 'objects'>): StorePlan[] {
+  return config.objects.stores.map(({ name, kind, moveOnAfterHours }) => ({
+    name,
+    moveOnAfterHours,
+    timeoutMs: timeoutMsOf(kind),
+  }));
+}
+
+/** What the keeper waits for one call of the store that gets what is new. */
+export function storeTimeoutMsOf(config: Pick<Config, 'objects'>): number {
+  return timeoutMsOf(config.objects.stores[0]?.kind ?? config.objects.kind);
+}
+
+/** A dead mount hangs for ever and is found out soon; calls of S3 end by themselves, and a segment over a slow line takes minutes. */
+function timeoutMsOf(kind: StoreSettings['kind']): number {
+  return kind === 's3' ? limits.s3TransferMsMax + limits.s3CallMsMax : limits.storeTimeoutMs;
+}
+
+async function oneStore(
+  dependencies: { readonly clock: Clock; readonly log: Log },
+  { kind, directory, s3 }: StoreSettings,
+  { paths, environment }: Surroundings,
+): Promise<ObjectStore> {
+  if (kind === 'directory') return new DirectoryStore(dependencies, { directory: directory ?? paths.objects });
   const { endpoint, bucket, accessKey, secretKeyFile, authorityFile, region, prefix, addressing } = s3;
   return new S3Store(dependencies, {
     endpoint: must(endpoint, 'checked with the configuration'),
@@ -40,14 +84,6 @@ export async function objectStoreOf(
     readSecretKey: () => readSecretKey(secretKeyFile, environment),
     authorityPem: authorityFile === undefined ? undefined : await readAuthority(authorityFile),
   });
-}
-
-/**
- * What the keeper waits for one call. A dead mount hangs for ever and is found out soon; calls of an S3 store end by themselves,
- * and a segment over a slow line takes minutes.
- */
-export function storeTimeoutMsOf(config: Pick<Config, 'objects'>): number {
-  return config.objects.kind === 's3' ? limits.s3TransferMsMax + limits.s3CallMsMax : limits.storeTimeoutMs;
 }
 
 async function readSecretKey(

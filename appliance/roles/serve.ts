@@ -75,7 +75,8 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   const keeper = lane(context, lifetime, 'keeper').client;
   const index = lifetime.own(new IndexReader({ clock, log }, { path: paths.index }));
   await index.start();
-  const store = lifetime.own(await objectStoreOf({ clock, log }, { config, paths, environment: process.env }));
+  const storeOf = (key: string) => index.snapshot((queries) => queries.places.storeOf(key));
+  const store = lifetime.own(await objectStoreOf({ clock, log }, { config, paths, environment: process.env, storeOf }));
   const readers: StreamReader[] = [];
   for (const { client } of lanes) {
     const reader = lifetime.own(new StreamReader({ clock, log, paths, index, store, watcher: client }));

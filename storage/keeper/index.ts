@@ -7,3 +7,4 @@ export type { KeeperProblem, KeeperState } from './keeper-state.ts';
 export { registerKeeperMetrics } from './metrics.ts';
 export { type RebuildResult, rebuildIndex } from './rebuild-index.ts';
 export { type KeeperRequests, keeperRequests } from './requests.ts';
+export { StoreMover, type StorePlan } from './store-mover.ts';

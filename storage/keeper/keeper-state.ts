@@ -20,6 +20,7 @@ export type KeeperProblem = {
     | 'files-unreadable'
     | 'files-unstorable'
     | 'bytes-undeletable'
+    | 'segments-unmovable'
     | 'taking-in-fails'
     | 'storing-fails'
     | 'making-room-fails';

@@ -10,7 +10,13 @@ import { must } from '../../storage/base/assert.ts';
 import { systemClock } from '../../storage/base/clock.ts';
 import { silentLog } from '../../storage/base/log.ts';
 import { limits } from '../../storage/model/limits.ts';
-import { DirectoryStore, type ObjectInfo, type ObjectStore, S3Store } from '../../storage/objects/index.ts';
+import {
+  DirectoryStore,
+  type ObjectInfo,
+  type ObjectStore,
+  OrderedStores,
+  S3Store,
+} from '../../storage/objects/index.ts';
 import { findMinio, Minio, withMinio } from '../kit/minio.ts';
 import { freePort, temporaryDirectory } from '../kit/temp.ts';
 
@@ -28,6 +34,15 @@ const implementations: Readonly<Record<string, () => Promise<Setting>>> = {
     await mkdir(files);
     onTestFinished(() => rm(files, { recursive: true, force: true }));
     return { store: await startedStore(join(await temporaryDirectory(), 'objects')), files };
+  },
+  'several stores in order': async () => {
+    const base = await temporaryDirectory();
+    const [ssd, hdd] = [await startedStore(join(base, 'ssd')), await startedStore(join(base, 'hdd'))];
+    const stores = [
+      { name: 'ssd', store: ssd },
+      { name: 'hdd', store: hdd },
+    ] as const;
+    return { store: new OrderedStores({ storeOf: () => undefined }, { stores: [...stores] }), files: base };
   },
   ...(program.missing === undefined
     ? { 'S3, a bucket of its own': () => s3Setting(''), 'S3, under a prefix': () => s3Setting('site/one/') }

@@ -1,0 +1,290 @@
+/**
+ * Moves stored segments on from store to store: oldest first when they have the age for it, earlier where a store has no room
+ * left. Copy -> every hash read back from the copy -> row -> old copy deleted. A kill between any two steps leaves two
+ * copies or one, never none: the row says which counts and whether an old one is still to go. A loop of its own, which nothing
+ * else waits for.
+ */
+
+import { AssertionError } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { type AppError, appError, isAppError, toAppError } from '../base/errors.ts';
+import { Lifetime } from '../base/lifecycle.ts';
+import type { Log } from '../base/log.ts';
+import { Backoff } from '../base/retry.ts';
+import type { IndexWriter, PlacedSegment } from '../index/index.ts';
+import { readSegment, verifySegment } from '../journal/index.ts';
+import type { ObjectStore, OrderedStores } from '../objects/index.ts';
+import { withObjectFile } from './object-file.ts';
+import { reserveBytesOf } from './quota-planner.ts';
+import { Refusals } from './refusals.ts';
+import { StoreGate } from './store-gate.ts';
+
+export type StorePlan = {
+  readonly name: string;
+  /** Age at which segments leave for the next store; undefined: only when there is no room. */
+  readonly moveOnAfterHours: number | undefined;
+  /** What is waited for one call. */
+  readonly timeoutMs: number;
+};
+
+type Dependencies = {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Its index is open now and then only: whoever asks looks first. */
+  readonly keeper: { readonly isIndexOpen: boolean; readonly index: IndexWriter };
+  readonly stores: OrderedStores;
+};
+
+type Store = StorePlan & { readonly gate: StoreGate; readonly store: ObjectStore };
+
+const periodMs = 10_000;
+const batchSegments = 16;
+const pageRows = 500;
+/** Rows that are not stored yet when they are met, and are looked at again: a backlog of hours of 100 cameras. */
+const waitingMax = 50_000;
+const hourMs = 3_600_000;
+
+export class StoreMover {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #keeper: Dependencies['keeper'];
+  readonly #stores: readonly Store[];
+  readonly #periodMs: number;
+  readonly #lifetime = new Lifetime();
+  /** Segments that cannot move for themselves alone, by key. */
+  readonly refused: Refusals<string>;
+  #moved = 0;
+  /** The row up to which places are known, but for those that wait to be stored. */
+  #placedTo = 0;
+  #waiting = new Map<number, string>();
+
+  constructor(
+    dependencies: Dependencies,
+    options: { readonly plans: readonly StorePlan[]; readonly periodMs?: number },
+  ) {
+    const { clock, log, stores } = dependencies;
+    this.#clock = clock;
+    this.#log = log;
+    this.#keeper = dependencies.keeper;
+    this.#periodMs = options.periodMs ?? periodMs;
+    this.#stores = stores.stores.map(({ name, store }, i) => {
+      const plan = options.plans[i] ?? { name, moveOnAfterHours: undefined, timeoutMs: 0 };
+      const named = log.child({ store: name });
+      return { ...plan, store, gate: new StoreGate({ clock, log: named, store }, { timeoutMs: plan.timeoutMs }) };
+    });
+    this.refused = new Refusals<string>(dependencies, {
+      code: 'segments-unmovable',
+      what: 'segments cannot move to the next store',
+      hint: 'They stay where they are and are tried again. Run `weir check --level hash`.',
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#lifetime.loop((signal) => this.#run(signal));
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  /** Segments moved since the start. */
+  get moved(): number {
+    return this.#moved;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ firstDelayMs: this.#periodMs, delayMsMax: 60_000 });
+    while (!signal.aborted) {
+      let delayMs = this.#periodMs;
+      try {
+        if (this.#keeper.isIndexOpen) await this.#tick(signal);
+        backoff.reset();
+      } catch (error) {
+        if (signal.aborted) return;
+        // The index may be replaced under any step; that its rows are gone is no mistake of ours.
+        if (error instanceof AssertionError && this.#keeper.isIndexOpen) throw error;
+        delayMs = backoff.nextDelayMs();
+        this.#log.counted('segments cannot move on', 1, { reason: toAppError(error).message });
+      }
+      await this.#clock.sleep(delayMs, signal);
+    }
+  }
+
+  /** A store that is away keeps nothing from the others. @throws AppError  the first failure, after all was tried */
+  async #tick(signal: AbortSignal): Promise<void> {
+    let failure: unknown;
+    const attempt = async (step: () => Promise<void>): Promise<boolean> => {
+      try {
+        await step();
+        return true;
+      } catch (error) {
+        if (error instanceof AssertionError) throw error;
+        failure ??= error;
+        return false;
+      }
+    };
+    const [, ...later] = this.#stores;
+    const ready = new Set<Store>();
+    for (const store of later) if (await attempt(() => this.#assertOurs(store))) ready.add(store);
+    await attempt(() => this.#placeAll(signal));
+    await attempt(() => this.#deleteOldCopies(signal));
+    for (const [i, from] of this.#stores.entries()) {
+      const to = this.#stores[i + 1];
+      if (to !== undefined && ready.has(to)) await attempt(() => this.#moveOn(from, to, signal));
+    }
+    if (failure !== undefined) throw toAppError(failure);
+  }
+
+  /** Looks up in which store each segment is that was stored since: nearly always the first one asked. */
+  async #placeAll(signal: AbortSignal): Promise<void> {
+    for (const [segmentId, objectKey] of this.#waiting) {
+      const row = this.#index.queries.segments.byId(segmentId);
+      if (row?.objectKey === objectKey && row.location === 'local') continue;
+      if (row?.objectKey === objectKey) await this.#place(objectKey);
+      this.#waiting.delete(segmentId);
+    }
+    while (!signal.aborted) {
+      const newestId = this.#index.queries.segments.lastTakenIn()?.segmentId ?? 0;
+      // An index that was replaced counts anew.
+      if (newestId < this.#placedTo) this.#forget();
+      const page = this.#index.queries.places.pageAfter(this.#placedTo, pageRows);
+      for (const { segmentId, objectKey, isStored, isPlaced } of page) {
+        if (!isStored && this.#waiting.size >= waitingMax) return;
+        if (!isStored) this.#waiting.set(segmentId, objectKey);
+        else if (!isPlaced) await this.#place(objectKey);
+        this.#placedTo = segmentId;
+      }
+      if (page.length < pageRows) return;
+    }
+  }
+
+  async #place(objectKey: string): Promise<void> {
+    for (const { name, gate } of this.#stores) {
+      if ((await gate.ask((store) => store.stat(objectKey))) === undefined) continue;
+      this.#index.transaction((change) => change.places.place(objectKey, name));
+      return;
+    }
+  }
+
+  /** Ends what an earlier process began, or what the old store refused. */
+  async #deleteOldCopies(signal: AbortSignal): Promise<void> {
+    for (const segment of this.#index.queries.places.movedSome(pageRows)) {
+      if (signal.aborted) return;
+      await this.#deleteOldCopy(segment.objectKey, segment.movedFrom);
+    }
+  }
+
+  async #deleteOldCopy(objectKey: string, from: string | undefined): Promise<void> {
+    const old = this.#stores.find(({ name }) => name === from);
+    // A store that the settings name no more keeps its copy.
+    if (old !== undefined) await old.gate.ask((store) => store.delete(objectKey));
+    this.#index.transaction((change) => change.places.settle(objectKey));
+  }
+
+  async #moveOn(from: Store, to: Store, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const nowMs = this.#clock.wallMs();
+      const ageMs = from.moveOnAfterHours === undefined ? undefined : from.moveOnAfterHours * hourMs;
+      const byAge = ageMs === undefined ? Number.MIN_SAFE_INTEGER : nowMs - ageMs;
+      const endBeforeMs = (await isShort(from)) ? Number.MAX_SAFE_INTEGER : byAge;
+      const due = this.#index.queries.places
+        .oldestOf(from.name, endBeforeMs, batchSegments + this.refused.size)
+        .filter(({ objectKey }) => this.refused.isDue(objectKey))
+        .slice(0, batchSegments);
+      if (due.length === 0) return;
+      for (const segment of due) {
+        if (signal.aborted) return;
+        await this.#move(segment, from, to);
+      }
+    }
+  }
+
+  /** @throws AppError failed_precondition  another disk or bucket is in its place */
+  async #assertOurs({ name, gate }: Store): Promise<void> {
+    const known = this.#index.state.get('store-ids') ?? {};
+    const expected = known[name];
+    // Once: a disk that was unmounted since must not get a new mark.
+    if (expected === undefined) await gate.ask((store) => store.start());
+    const identity = await gate.ask((store) => store.identity());
+    if (expected === undefined) {
+      this.#index.transaction((change) => change.state.set('store-ids', { ...known, [name]: identity }));
+    } else if (expected !== identity) {
+      const failure = appError('failed_precondition', 'this object store is not the one that was there before', {
+        store: name,
+        hint: 'Mount the disk that was there before. If it is gone for good, give the new one another name.',
+      });
+      gate.another(failure);
+      throw failure;
+    }
+    gate.well();
+  }
+
+  async #move(segment: PlacedSegment, from: Store, to: Store): Promise<void> {
+    const { objectKey } = segment;
+    try {
+      await this.#copy(segment, from, to);
+    } catch (error) {
+      if (!isOfSegment(error)) throw error;
+      this.refused.add(objectKey, objectKey, error);
+      return;
+    }
+    const way = { from: from.name, to: to.name };
+    const isMoved = this.#index.transaction((change) => change.places.move(objectKey, way));
+    // Retention was faster: nothing shows the copy that was just made.
+    if (!isMoved) return void (await to.gate.ask((store) => store.delete(objectKey)));
+    this.refused.delete(objectKey);
+    await this.#deleteOldCopy(objectKey, from.name);
+    this.#moved++;
+  }
+
+  async #copy(segment: PlacedSegment, from: Store, to: Store): Promise<void> {
+    const object = { key: segment.objectKey, byteLength: segment.byteLength };
+    await withObjectFile(storeBehind(from), object, async (path) => {
+      await assertWhole(path, segment, from.name);
+      await to.gate.ask((store) => store.putFile(object.key, path));
+    });
+    await to.gate.ask(async (store) => store.sync?.());
+    await withObjectFile(storeBehind(to), object, (path) => assertWhole(path, segment, to.name));
+  }
+
+  #forget(): void {
+    this.#placedTo = 0;
+    this.#waiting = new Map();
+  }
+
+  get #index(): IndexWriter {
+    if (!this.#keeper.isIndexOpen) throw appError('unavailable', 'the index is not open');
+    return this.#keeper.index;
+  }
+}
+
+/** Reads every byte. @throws AppError data_loss  they are not those of the row */
+async function assertWhole(path: string, segment: PlacedSegment, store: string): Promise<void> {
+  const { digest } = await readSegment(path);
+  const { damaged, isDigestWrong } = await verifySegment(path);
+  if (damaged.length === 0 && !isDigestWrong && Buffer.compare(digest, segment.digest) === 0) return;
+  throw appError('data_loss', 'the bytes of a segment are not what was recorded', {
+    store,
+    objectKey: segment.objectKey,
+    damagedFragments: damaged.length,
+  });
+}
+
+/** Room for as much again as a disk keeps free: retention removes only when moving did not help. */
+async function isShort({ gate }: Store): Promise<boolean> {
+  const space = await gate.ask((store) => store.space());
+  return space !== undefined && space.freeBytes < 2 * reserveBytesOf({ totalBytes: space.totalBytes, openFiles: 0 });
+}
+
+/** Its calls one by one under the gate's time. */
+function storeBehind({ gate, store: direct }: Store): Pick<ObjectStore, 'localPath' | 'getRange'> {
+  return {
+    localPath: (key) => direct.localPath(key),
+    getRange: (key, offset, length) => gate.ask((store) => store.getRange(key, offset, length)),
+  };
+}
+
+/** What is wrong with one segment, while its stores are well. */
+function isOfSegment(error: unknown): error is AppError {
+  return isAppError(error, 'data_loss') || isAppError(error, 'not_found') || isAppError(error, 'failed_precondition');
+}

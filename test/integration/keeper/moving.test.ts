@@ -1,0 +1,240 @@
+/** Segments move from store to store, each verified before its old copy goes, and a kill between any two steps loses none. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, rename, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { silentLog } from '../../../storage/base/log.ts';
+import { IndexReader } from '../../../storage/index/index.ts';
+import { check, Keeper, StoreMover, type StorePlan } from '../../../storage/keeper/index.ts';
+import { type Paths, pathsUnder } from '../../../storage/model/paths.ts';
+import { DirectoryStore, type NamedStore, OrderedStores, S3Store } from '../../../storage/objects/index.ts';
+import { findMinio, startMinio, withMinio } from '../../kit/minio.ts';
+import { recordRun } from '../../kit/recorded-runs.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+import { until } from '../../kit/until.ts';
+import { minute } from './kit.ts';
+
+const program = await findMinio();
+const log = silentLog;
+const clock = systemClock;
+const now = Date.now();
+const timeoutMs = 10_000;
+
+type Site = {
+  readonly paths: Paths;
+  readonly stores: OrderedStores;
+  /** A keeper and a mover, closed when the test ends. */
+  run(plans: readonly StorePlan[]): Promise<{ keeper: Keeper; mover: StoreMover; close(): Promise<void> }>;
+  /** Objects of each store, by name. */
+  objects(): Promise<Record<string, number>>;
+};
+
+function siteOn(root: string, named: readonly [NamedStore, ...NamedStore[]]): Site {
+  const paths = pathsUnder(root);
+  const index = new IndexReader({ clock, log }, { path: paths.index });
+  const storeOf = (key: string) => index.snapshot((queries) => queries.places.storeOf(key));
+  const stores = new OrderedStores({ storeOf }, { stores: named });
+  onTestFinished(async () => {
+    await index.close();
+    await stores.close();
+  });
+  return {
+    paths,
+    stores,
+    async run(plans) {
+      const keeper = new Keeper({ clock, log, store: stores }, { paths, periodMs: 20, diskReserveBytes: 0 });
+      const mover = new StoreMover({ clock, log, keeper, stores }, { plans, periodMs: 20 });
+      const close = async () => {
+        await mover.close();
+        await keeper.close();
+      };
+      onTestFinished(close);
+      await keeper.start();
+      await mover.start();
+      return { keeper, mover, close };
+    },
+    async objects() {
+      const counts: Record<string, number> = {};
+      for (const { name, store } of named) {
+        counts[name] = 0;
+        for await (const _ of store.list('')) counts[name]++;
+      }
+      return counts;
+    },
+  };
+}
+
+function directoryStore(root: string, name: string): NamedStore {
+  return { name, store: new DirectoryStore({ log }, { directory: join(root, name) }) };
+}
+
+function plan(name: string, moveOnAfterHours?: number): StorePlan {
+  return { name, moveOnAfterHours, timeoutMs };
+}
+
+async function expectWhole({ paths, stores }: Site, segments: number): Promise<void> {
+  const result = await check({ clock, log, store: stores }, { paths, level: 'hash' });
+  expect(result).toMatchObject({ findings: [], skipped: [], segments, objects: segments });
+}
+
+async function untilObjects(site: Site, wanted: Record<string, number>): Promise<void> {
+  await until(`objects are ${JSON.stringify(wanted)}`, async () => {
+    const found = await site.objects();
+    return Object.entries(wanted).every(([name, count]) => found[name] === count);
+  });
+}
+
+test('what has the age moves on, what is younger stays, and readers find both', async () => {
+  const root = await temporaryDirectory();
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  await recordRun(site.paths, { seed: 'old', beginMs: now - 180 * minute, fragments: 30, firstCounter: 1 });
+  await recordRun(site.paths, { seed: 'new', beginMs: now - 30 * minute, fragments: 20, firstCounter: 100 });
+
+  const { keeper, close } = await site.run([plan('ssd', 1), plan('hdd')]);
+  await until('three moved', async () => (await site.objects().catch(() => ({ hdd: 0 }))).hdd === 3);
+  await untilObjects(site, { ssd: 2, hdd: 3 });
+
+  const segments = keeper.index.queries.segments.after('door', undefined, 10);
+  expect(segments.map(({ objectKey }) => keeper.index.queries.places.storeOf(objectKey))).toEqual([
+    'hdd',
+    'hdd',
+    'hdd',
+    'ssd',
+    'ssd',
+  ]);
+  for (const { objectKey, byteLength } of segments) {
+    expect((await site.stores.getRange(objectKey, 0, byteLength)).byteLength).toBe(byteLength);
+  }
+  await close();
+  await expectWhole(site, 5);
+});
+
+test('a copy that is not what was recorded never takes the place of the old one', async () => {
+  const root = await temporaryDirectory();
+  class Lying extends DirectoryStore {
+    isLying = true;
+    override async putFile(key: string, path: string): Promise<void> {
+      if (!this.isLying) return super.putFile(key, path);
+      const bytes = await readFile(path);
+      bytes[bytes.byteLength >> 1] = (bytes[bytes.byteLength >> 1] ?? 0) ^ 1;
+      await writeFile(join(root, 'changed'), bytes);
+      return super.putFile(key, join(root, 'changed'));
+    }
+  }
+  const hdd = new Lying({ log }, { directory: join(root, 'hdd') });
+  const site = siteOn(root, [directoryStore(root, 'ssd'), { name: 'hdd', store: hdd }]);
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 180 * minute, fragments: 10, firstCounter: 1 });
+
+  const { mover, keeper } = await site.run([plan('ssd', 0), plan('hdd')]);
+  await until('it is refused', () => mover.refused.size === 1);
+
+  const [segment] = keeper.index.queries.segments.after('door', undefined, 1);
+  expect(keeper.index.queries.places.storeOf(segment?.objectKey ?? '')).toBe('ssd');
+  expect((await site.objects()).ssd).toBe(1);
+  expect(mover.refused.problem?.message).toContain('not what was recorded');
+});
+
+test('a disk that was unmounted gets nothing, and what waits moves when it is back', async () => {
+  const root = await temporaryDirectory();
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  const first = await site.run([plan('ssd'), plan('hdd')]);
+  await until('both stores are made', () => first.keeper.isIndexOpen && first.keeper.index.state.get('store-ids')?.hdd);
+  await until('the index is whole', () => first.keeper.state.rebuild === undefined);
+  await first.close();
+  await rename(join(root, 'hdd'), join(root, 'away'));
+  await mkdir(join(root, 'hdd'));
+
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 180 * minute, fragments: 20, firstCounter: 1 });
+  const { keeper, close } = await site.run([plan('ssd', 0), plan('hdd')]);
+  await until(
+    'both are stored',
+    () => keeper.isIndexOpen && keeper.index.queries.segments.latest('door') !== undefined,
+  );
+  await until('nothing waits', () => keeper.state.backlog.segments === 0);
+  expect(await readdir(join(root, 'hdd'))).toEqual([]);
+  await rmdir(join(root, 'hdd'));
+  await rename(join(root, 'away'), join(root, 'hdd'));
+
+  await untilObjects(site, { ssd: 0, hdd: 2 });
+  await close();
+  await expectWhole(site, 2);
+});
+
+test('a keeper that is killed while segments move has each of them whole and once', async () => {
+  const root = await temporaryDirectory();
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  for (let n = 0; n < 6; n++) {
+    const beginMs = now - (600 - n * 20) * minute;
+    await recordRun(site.paths, { seed: `run-${n}`, beginMs, fragments: 100, firstCounter: 1 + n * 100 });
+  }
+  const script = join(import.meta.dirname, 'moving-child.ts');
+
+  for (let kills = 0; kills < 5; kills++) {
+    const child = spawn(process.execPath, [script, root, join(root, 'ssd'), join(root, 'hdd')], { stdio: 'pipe' });
+    const [line] = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])) as [unknown];
+    await systemClock.sleep(kills * 11);
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    if (!String(line).includes('moving')) break;
+  }
+
+  const { close } = await site.run([plan('ssd', 0), plan('hdd')]);
+  await untilObjects(site, { ssd: 0, hdd: 60 });
+  await close();
+  await expectWhole(site, 60);
+});
+
+test('an index that is lost knows all stores again', async () => {
+  const root = await temporaryDirectory();
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  await recordRun(site.paths, { seed: 'old', beginMs: now - 180 * minute, fragments: 30, firstCounter: 1 });
+  await recordRun(site.paths, { seed: 'new', beginMs: now - 30 * minute, fragments: 20, firstCounter: 100 });
+  const first = await site.run([plan('ssd', 1), plan('hdd')]);
+  await until('three moved', () => first.mover.moved === 3);
+  await first.close();
+  for (const suffix of ['', '-wal', '-shm'])
+    await rename(`${site.paths.index}${suffix}`, join(root, `lost${suffix}`)).catch(() => {});
+
+  const { keeper, close } = await site.run([plan('ssd', 1), plan('hdd')]);
+  await until('it is whole', () => keeper.isIndexOpen && keeper.state.rebuild === undefined);
+  await until('all are placed', () => {
+    const segments = keeper.index.queries.segments.after('door', undefined, 10);
+    return segments.length === 5 && segments.every(({ objectKey }) => keeper.index.queries.places.storeOf(objectKey));
+  });
+
+  await close();
+  await expectWhole(site, 5);
+});
+
+describe.skipIf(program.missing !== undefined)(withMinio('from a disk to S3', program), () => {
+  test('segments move to the bucket, wait while it is away, and follow oldest first', async () => {
+    const minio = await startMinio(program);
+    const root = await temporaryDirectory();
+    const s3 = { name: 's3', store: new S3Store({ clock, log }, minio.storeOptions()) };
+    const site = siteOn(root, [directoryStore(root, 'ssd'), s3]);
+    await recordRun(site.paths, {
+      seed: 'a',
+      beginMs: now - 180 * minute,
+      fragments: 20,
+      firstCounter: 1,
+      payloadBytes: 50_000,
+    });
+    const { mover, close } = await site.run([plan('ssd', 0), plan('s3')]);
+    await until('two moved', () => mover.moved === 2);
+
+    await minio.stop();
+    await recordRun(site.paths, { seed: 'b', beginMs: now - 90 * minute, fragments: 30, firstCounter: 100 });
+    await until('they are on the disk', async () => {
+      const names = await readdir(join(root, 'ssd'), { recursive: true });
+      return names.filter((name) => name.endsWith('.mkv')).length === 3;
+    });
+    await minio.start();
+
+    await untilObjects(site, { ssd: 0, s3: 5 });
+    await close();
+    await expectWhole(site, 5);
+  });
+});
