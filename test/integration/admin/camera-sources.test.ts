@@ -70,6 +70,30 @@ test('the state of each source is shown', async () => {
   });
 });
 
+test('the sub stream is offered beside the main one to who may see both, for recorded ranges if it is recorded', async () => {
+  const { site, admin } = await startWithPlan();
+  const { id, streams } = (await admin.post('/api/cameras', { name: 'Gate', source: main, sub })).json;
+  const [mainId, subId] = streams.map((stream: { id: string }) => stream.id);
+  await admin.put('/api/policies/main-only', {
+    statements: [
+      { effect: 'allow', actions: ['streams:view'], resources: [`camera/${id}`] },
+      { effect: 'deny', actions: ['*'], resources: [`camera/${id}/stream/${subId}`] },
+    ],
+  });
+  const guard = site.client();
+  guard.token = (await admin.post('/api/tokens', { name: 'guard', role: null, policies: ['main-only'] })).json.secret;
+  const master = (streamId: string, query = '') => `/api/streams/${streamId}/hls/master.m3u8${query}`;
+  const offered = async (client: typeof guard, path: string) => / beside (.*)/.exec((await client.get(path)).text)?.[1];
+
+  expect(await offered(admin, master(mainId))).toBe(JSON.stringify({ streamId: subId, isRecorded: false }));
+  expect(await offered(admin, master(mainId, '?renditions=one'))).toBeUndefined();
+  expect(await offered(admin, master(subId))).toBeUndefined();
+  expect(await offered(guard, master(mainId))).toBeUndefined();
+  expect((await guard.get(master(subId))).status).toBe(403);
+  await admin.patch(`/api/cameras/${id}`, { sub: { recording: { mode: 'continuous' } } });
+  expect(await offered(admin, master(mainId))).toBe(JSON.stringify({ streamId: subId, isRecorded: true }));
+});
+
 test("the camera's user and password never go to a sub source or an ONVIF service of another device", async () => {
   const { admin } = await startWithPlan();
   const post = (more: object) => admin.post('/api/cameras', { name: 'Gate', source: main, ...more });

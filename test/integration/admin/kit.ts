@@ -109,9 +109,9 @@ export async function startSite(options: SiteOptions = {}) {
           .map((fragment) => ({ fragment })),
     },
     hls: {
-      get: async ({ file, query, carried = {} }) => ({
+      get: async ({ file, query, carried = {}, sub }) => ({
         contentType: 'application/vnd.apple.mpegurl',
-        body: `#EXTM3U\n${file} ${JSON.stringify(query)}\nvideo.m3u8?${new URLSearchParams(carried as Record<string, string>)}\n`,
+        body: `#EXTM3U\n${file} ${JSON.stringify(query)}${sub === undefined ? '' : ` beside ${JSON.stringify(sub)}`}\nvideo.m3u8?${new URLSearchParams(carried as Record<string, string>)}\n`,
         isImmutable: file.endsWith('.m4s'),
       }),
     },
