@@ -5,10 +5,12 @@ import { isAppError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { PlannedDevice } from '../../storage/model/camera.ts';
-import { type DeviceClock, OnvifDevice } from './device.ts';
+import { OnvifDevice } from './device.ts';
+import type { DeviceClock } from './device-clock.ts';
 import type { EventSink } from './events/event-sink.ts';
 import { EventStream, type EventStreamState } from './events/event-stream.ts';
-import { Ptz, type PtzFeatures, readPtzFeatures } from './ptz.ts';
+import { Ptz } from './ptz.ts';
+import { type PtzFeatures, readPtzFeatures } from './ptz-answers.ts';
 import { type ClockSource, setDeviceClock } from './set-clock.ts';
 
 export type CameraDeps = {

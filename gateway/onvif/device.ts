@@ -5,13 +5,15 @@
  */
 
 import type { Clock } from '../../storage/base/clock.ts';
-import { type AppError, appError, isAppError } from '../../storage/base/errors.ts';
+import { appError, isAppError } from '../../storage/base/errors.ts';
 import type { Credentials } from '../rtsp/index.ts';
+import { type DeviceClock, deviceClockOf } from './device-clock.ts';
 import { onvifLimits } from './limits.ts';
-import { postSoap, refusedLogin } from './soap-post.ts';
+import { answerOf } from './soap-answer.ts';
+import { postSoap } from './soap-post.ts';
 import { unheard, type WordingClient, wordsOf } from './soap-words.ts';
 import { usernameToken } from './ws-security.ts';
-import { childOf, childrenOf, elementAt, numberAt, readXml, textAt, type XmlElement } from './xml.ts';
+import { childrenOf, textAt, type XmlElement } from './xml.ts';
 
 /** How a device is reached. */
 export type DeviceAddress = {
@@ -26,21 +28,6 @@ export type DeviceDeps = { readonly clock: Clock; readonly random: (bytes: numbe
 
 /** Services that we have a use for. */
 export type ServiceName = 'media' | 'media2' | 'ptz' | 'events';
-
-/** A device's clock as it was read. */
-export type DeviceClock = {
-  /** Its time minus ours, milliseconds. */
-  readonly offsetMs: number;
-  /** How wrong the offset may be: devices tell whole seconds, and answers take their time. */
-  readonly accuracyMs: number;
-  /** `NTP` or `Manual`, as the device says. */
-  readonly source: string | undefined;
-  /** POSIX 1003.1, as the device says. */
-  readonly timeZone: string | undefined;
-  readonly isDaylightSaving: boolean;
-  /** Ours. */
-  readonly readMs: number;
-};
 
 type AskOptions = {
   readonly signal: AbortSignal;
@@ -223,90 +210,4 @@ export function ownAddress(told: string, works: string): string | undefined {
   address.username = '';
   address.password = '';
   return address.href;
-}
-
-/** The body's content. A fault becomes an error, whatever the status says: devices send faults with 200 and answers with 500. */
-export function answerOf(
-  text: string,
-  facts: { readonly status: number; readonly url: string; readonly credentials: Credentials | undefined },
-): XmlElement {
-  const { status, url } = facts;
-  const body = childOf(envelopeOf(text, status), 'Body');
-  const content = body?.children[0];
-  if (body === undefined || (content === undefined && status !== 200)) throw noSoap(status);
-  if (content?.name === 'Fault') throw faultOf(content, { url, credentials: facts.credentials });
-  // Some devices answer to orders with an empty body.
-  return content ?? body;
-}
-
-function envelopeOf(text: string, status: number): XmlElement | undefined {
-  try {
-    const root = readXml(text);
-    return root.name === 'Envelope' ? root : undefined;
-  } catch (error) {
-    if (status === 200 || isAppError(error, 'resource_exhausted')) throw error;
-    throw noSoap(status);
-  }
-}
-
-function noSoap(status: number): AppError {
-  return appError('unavailable', `no ONVIF service answers there (HTTP status ${status})`, {
-    hint: 'the address often ends with /onvif/device_service; in some cameras ONVIF must be switched on first',
-  });
-}
-
-/** SOAP 1.2, and 1.1 as some devices send it. */
-function faultOf(
-  fault: XmlElement,
-  request: { readonly url: string; readonly credentials: Credentials | undefined },
-): AppError {
-  const codes = [textAt(fault, 'Code', 'Value'), ...subcodes(childOf(fault, 'Code')), textAt(fault, 'faultcode')];
-  const reason = textAt(fault, 'Reason', 'Text') ?? textAt(fault, 'faultstring') ?? '';
-  const said = codes.join(' ');
-  if (
-    /NotAuthorized|FailedAuthentication|InvalidSecurity/i.test(said) ||
-    /not authori[sz]ed|unauthori[sz]ed/i.test(reason)
-  ) {
-    return refusedLogin(request);
-  }
-  if (/NotSupported|NotImplemented/i.test(said) || /not (supported|implemented)/i.test(reason)) {
-    return appError('unimplemented', `the device cannot do that: ${oneLine(reason) || 'it says no more'}`);
-  }
-  return appError('failed_precondition', `the device refuses: ${oneLine(reason) || oneLine(said)}`);
-}
-
-function subcodes(code: XmlElement | undefined): string[] {
-  const found: string[] = [];
-  for (let sub = childOf(code, 'Subcode'); sub !== undefined; sub = childOf(sub, 'Subcode')) {
-    found.push(textAt(sub, 'Value') ?? '');
-  }
-  return found;
-}
-
-/** What a stranger wrote, fit for a message. */
-function oneLine(text: string): string {
-  return text.replace(/[\s\p{C}]+/gu, ' ').trim();
-}
-
-/** The device tells whole seconds: on average its clock is half a second further, and was read in the middle of the trip. */
-export function deviceClockOf(
-  answer: XmlElement,
-  measured: { readonly nowMs: number; readonly tripMs: number },
-): DeviceClock | undefined {
-  const told = childOf(answer, 'SystemDateAndTime');
-  const time = childOf(told, 'UTCDateTime');
-  const part = (...path: string[]) => numberAt(time, ...path);
-  const [year, month, day] = [part('Date', 'Year'), part('Date', 'Month'), part('Date', 'Day')];
-  const [hour, minute, second] = [part('Time', 'Hour'), part('Time', 'Minute'), part('Time', 'Second')];
-  if (year === undefined || month === undefined || day === undefined) return undefined;
-  const toldMs = Date.UTC(year, month - 1, day, hour ?? 0, minute ?? 0, second ?? 0);
-  if (!Number.isFinite(toldMs)) return undefined;
-  return {
-    offsetMs: Math.round(toldMs + 500 - (measured.nowMs - measured.tripMs / 2)),
-    accuracyMs: Math.ceil(500 + measured.tripMs / 2),
-    source: textAt(told, 'DateTimeType'),
-    timeZone: textAt(elementAt(told, 'TimeZone'), 'TZ'),
-    isDaylightSaving: textAt(told, 'DaylightSavings') === 'true',
-    readMs: measured.nowMs,
-  };
 }

@@ -1,9 +1,10 @@
 /** Looks at a device that is not (yet) a camera of ours: who made it, its clock, its profiles and what it can do. */
 
 import { isAppError } from '../../storage/base/errors.ts';
-import { type DeviceAddress, type DeviceClock, type DeviceDeps, OnvifDevice } from './device.ts';
+import { type DeviceAddress, type DeviceDeps, OnvifDevice } from './device.ts';
+import type { DeviceClock } from './device-clock.ts';
 import { type Channel, type MediaProfile, readProfiles, recommended } from './profiles.ts';
-import { type PtzFeatures, readPtzFeatures } from './ptz.ts';
+import { type PtzFeatures, readPtzFeatures } from './ptz-answers.ts';
 import { unheard } from './soap-words.ts';
 import { textAt } from './xml.ts';
 

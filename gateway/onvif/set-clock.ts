@@ -1,7 +1,8 @@
 /** Sets a device's clock by ours, or lets it follow its time server again. */
 
 import type { Clock } from '../../storage/base/clock.ts';
-import type { DeviceClock, OnvifDevice } from './device.ts';
+import type { OnvifDevice } from './device.ts';
+import type { DeviceClock } from './device-clock.ts';
 import { unheard } from './soap-words.ts';
 import { escapeXml } from './xml.ts';
 
