@@ -129,7 +129,7 @@ export class Courier {
     const { catalog, clock, log } = this.#deps;
     const { deliveries } = catalog.tables;
     const nowMs = clock.wallMs();
-    const facts = { webhook: webhook.name, webhookId: webhook.id, deliveryId: delivery.id, event: delivery.event };
+    const facts = { webhook: webhook.name, webhookId: webhook.id, deliveryId: delivery.id, told: delivery.event };
     const attempts = delivery.attempts + 1;
     if (attempt.error === null) {
       deliveries.end(delivery.sequence, attempt, nowMs);
