@@ -59,7 +59,8 @@ export class RtspServerConnection {
   #refusals = 0;
   #aliveMs: number;
   #requests = { sinceMs: 0, count: 0 };
-  #queue = { bytes: 0, changedMs: 0 };
+  /** What waits for it and what it has taken, and when that last moved. */
+  #flow = { queuedBytes: 0, takenBytes: 0, movedMs: 0 };
   #asked: Asked | undefined;
   #reaskedMs = 0;
   #presentation: { readonly base: string; readonly presentation: Presentation } | undefined;
@@ -74,6 +75,7 @@ export class RtspServerConnection {
     this.#login = new ConnectionLogin(deps, options);
     this.#beganMs = this.#clock.monotonicMs();
     this.#aliveMs = this.#beganMs;
+    this.#flow.movedMs = this.#beganMs;
     this.#framer = new Framer({
       packet: () => {},
       isChannel: (channel) => this.#session?.isChannel(channel) ?? false,
@@ -112,16 +114,14 @@ export class RtspServerConnection {
   tick(): void {
     const nowMs = this.#clock.monotonicMs();
     const { firstRequestMs, strangerMs, sessionTimeoutMs, stuckMs, reaskMs } = rtspServerLimits;
-    const { bytes } = this.#queue;
     const queued = Math.max(this.#socket.writableLength, this.queuedBytes);
-    if (queued === 0 || queued < bytes) this.#queue.changedMs = nowMs;
-    this.#queue.bytes = queued;
+    this.#noteFlow(queued, nowMs);
     // What was taken out of the connection shows life as well as a word: many players send none while they play.
     if (this.isPlaying && this.#session?.isByTcp === true && queued === 0) this.#aliveMs = nowMs;
     if (!this.#hasAsked && nowMs - this.#beganMs > firstRequestMs) void this.close('it asked nothing');
     else if (this.isStranger && nowMs - this.#beganMs > strangerMs) void this.close('it did not say who it is');
     else if (nowMs - this.#aliveMs > sessionTimeoutMs) void this.close('nothing was heard of it');
-    else if (queued > 0 && nowMs - this.#queue.changedMs > stuckMs) void this.close('it takes nothing');
+    else if (queued > 0 && nowMs - this.#flow.movedMs > stuckMs) void this.close('it takes nothing');
     else if (nowMs - this.#reaskedMs > reaskMs) this.#reask(nowMs);
   }
 
@@ -143,6 +143,14 @@ export class RtspServerConnection {
       });
     }
     await session?.close();
+  }
+
+  #noteFlow(queuedBytes: number, nowMs: number): void {
+    const { bytesWritten, writableLength } = this.#socket;
+    const takenBytes = bytesWritten - writableLength;
+    const last = this.#flow;
+    const isMoving = last.queuedBytes === 0 || queuedBytes < last.queuedBytes || takenBytes !== last.takenBytes;
+    this.#flow = { queuedBytes, takenBytes, movedMs: isMoving ? nowMs : last.movedMs };
   }
 
   #read(chunk: Uint8Array): void {
