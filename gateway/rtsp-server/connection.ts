@@ -114,7 +114,8 @@ export class RtspServerConnection {
   tick(): void {
     const nowMs = this.#clock.monotonicMs();
     const { firstRequestMs, strangerMs, sessionTimeoutMs, stuckMs, reaskMs } = rtspServerLimits;
-    const queued = Math.max(this.#socket.writableLength, this.queuedBytes);
+    // UDP takes whatever it is given: only the connection itself can be stuck.
+    const queued = this.#socket.writableLength;
     this.#noteFlow(queued, nowMs);
     // What was taken out of the connection shows life as well as a word: many players send none while they play.
     if (this.isPlaying && this.#session?.isByTcp === true && queued === 0) this.#aliveMs = nowMs;

@@ -124,3 +124,13 @@ test('a reader whose account goes is sent away while it plays', async () => {
   await until('it is told goodbye', () => client.byes.length > 0, 20_000);
   await until('it is closed', () => client.isClosed);
 });
+
+test('a connection that says nothing, or only half a word, is closed', async () => {
+  const { host, server } = await site();
+  const [silent, half] = [await RawClient.open(host), await RawClient.open(host)];
+  half.socket.write('DESCRIBE rtsp://');
+
+  await until('both are closed', () => silent.isClosed && half.isClosed, 20_000);
+
+  expect(server.stats.connections).toBe(0);
+});
