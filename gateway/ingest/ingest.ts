@@ -273,14 +273,13 @@ export class Ingest {
 
   /** Both sources of a camera are planned for one process, so their times can be compared here. */
   #compareSources(): void {
-    for (const stream of this.#streams.values()) {
-      const { role, cameraId } = stream.planned;
-      if (role !== 'sub') continue;
-      const main = [...this.#streams.values()].find(
-        ({ planned }) => planned.cameraId === cameraId && planned.role === 'main',
-      );
-      stream.compareWithMain(main?.wayMs);
-    }
+    const streams = [...this.#streams.values()];
+    const subs = streams.filter(({ planned }) => planned.role === 'sub');
+    if (subs.length === 0) return;
+    const wayOfMain = new Map(
+      streams.flatMap(({ planned, wayMs }) => (planned.role === 'main' ? [[planned.cameraId, wayMs]] : [])),
+    );
+    for (const stream of subs) stream.compareWithMain(wayOfMain.get(stream.planned.cameraId));
   }
 
   #snapshot(): LaneSnapshot {
