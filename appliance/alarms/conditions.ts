@@ -233,6 +233,8 @@ function keeperSubject(code: string): Condition['subject'] {
     case 'storing-fails':
     case 'files-unstorable':
     case 'bytes-undeletable':
+    case 'segments-unmovable':
+    case 'moving-fails':
       return { kind: 'store', id: 'store', name: 'object store' };
     case 'clock-doubt':
       return { kind: 'clock', id: 'clock', name: 'clock of this machine' };

@@ -173,6 +173,20 @@ const keeperRules = {
     one: 'keeps what was removed',
     many: 'stores keep what was removed',
   },
+  'segments-unmovable': {
+    ...keeper,
+    family: 'segments-unmovable',
+    severity: 'error',
+    one: 'has segments that cannot move on',
+    many: 'stores have segments that cannot move on',
+  },
+  'moving-fails': {
+    ...keeper,
+    family: 'moving',
+    severity: 'error',
+    one: 'takes nothing from the store before it',
+    many: 'stores take nothing from those before them',
+  },
   'footage-given-up': {
     ...{ ...keeper, holdMs: 0, family: 'footage-given-up', severity: 'critical' },
     one: 'footage was removed before it was stored',

@@ -20,10 +20,14 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   const { bytesMax, hotBytesMax } = config.storage;
   const keeper: Keeper = lifetime.own(
     new Keeper(
-      { clock, log, store },
+      { clock, log, store, furtherProblems: () => mover?.problems ?? [] },
       { paths, hotBytesMax, storeTimeoutMs: storeTimeoutMsOf(config), ...(bytesMax === undefined ? {} : { bytesMax }) },
     ),
   );
+  const mover =
+    store instanceof OrderedStores
+      ? new StoreMover({ clock, log, keeper, stores: store }, { plans: storePlansOf(config) })
+      : undefined;
   keeper.setPlan(start.plan);
   registerKeeperMetrics({ keeper, registry }, { wallMs: () => clock.wallMs() });
   link.onPlan((plan) => keeper.setPlan(plan));
@@ -41,9 +45,6 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   // The socket first: where another keeper has it, this one must not touch index and files.
   await server.start();
   await keeper.start();
-  if (store instanceof OrderedStores) {
-    const mover = lifetime.own(new StoreMover({ clock, log, keeper, stores: store }, { plans: storePlansOf(config) }));
-    await mover.start();
-  }
+  if (mover !== undefined) await lifetime.own(mover).start();
   return lifetime;
 }

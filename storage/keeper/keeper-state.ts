@@ -21,6 +21,8 @@ export type KeeperProblem = {
     | 'files-unstorable'
     | 'bytes-undeletable'
     | 'segments-unmovable'
+    /** Of several stores one takes nothing, so that segments stay in the store before it. */
+    | 'moving-fails'
     | 'taking-in-fails'
     | 'storing-fails'
     | 'making-room-fails';

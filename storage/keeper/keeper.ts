@@ -61,6 +61,8 @@ export type KeeperDependencies = {
   readonly clock: Clock;
   readonly log: Log;
   readonly store: ObjectStore;
+  /** Of those who work with its rows beside it: told with its own. */
+  readonly furtherProblems?: () => readonly KeeperProblem[];
   /** Called with what must not be survived: an assertion of ours. Without it the process ends. */
   readonly onFatal?: (error: unknown) => void;
 };
@@ -72,6 +74,7 @@ type LoopKind = { readonly name: string; readonly problem: KeeperProblem['code']
 export class Keeper {
   readonly #log: Log;
   readonly #onFatal: (error: unknown) => void;
+  readonly #furtherProblems: () => readonly KeeperProblem[];
   readonly #options: KeeperOptions;
   readonly #lifetime = new Lifetime();
   readonly #takingIn: LoopKind;
@@ -101,6 +104,7 @@ export class Keeper {
     const roots = journalRoots(paths);
     this.#log = log;
     this.#onFatal = dependencies.onFatal ?? throwUncaught;
+    this.#furtherProblems = dependencies.furtherProblems ?? (() => []);
     this.#options = options;
     this.#takingIn = { name: 'taking in', problem: 'taking-in-fails', wake: new Wake({ clock }) };
     this.#storing = { name: 'storing', problem: 'storing-fails', wake: new Wake({ clock }) };
@@ -250,13 +254,16 @@ export class Keeper {
       untaken: left,
       journalSpace: this.#roomLoop.space,
       storeSpace: this.#storeLoop.space,
-      problems: this.#problems.all({
-        store: this.gate.health,
-        rebuildReason: rebuild?.reason,
-        clockDoubt: doubt,
-        shortBytes: this.#retention.shortBytes,
-        refused: [...refusals, this.#retention.givenUp],
-      }),
+      problems: [
+        ...this.#problems.all({
+          store: this.gate.health,
+          rebuildReason: rebuild?.reason,
+          clockDoubt: doubt,
+          shortBytes: this.#retention.shortBytes,
+          refused: [...refusals, this.#retention.givenUp],
+        }),
+        ...this.#furtherProblems(),
+      ],
     };
   }
 

@@ -14,6 +14,7 @@ import { Backoff } from '../base/retry.ts';
 import type { IndexWriter, PlacedSegment } from '../index/index.ts';
 import { readSegment, verifySegment } from '../journal/index.ts';
 import type { ObjectStore, OrderedStores } from '../objects/index.ts';
+import type { KeeperProblem } from './keeper-state.ts';
 import { withObjectFile } from './object-file.ts';
 import { reserveBytesOf } from './quota-planner.ts';
 import { Refusals } from './refusals.ts';
@@ -54,6 +55,7 @@ export class StoreMover {
   /** Segments that cannot move for themselves alone, by key. */
   readonly refused: Refusals<string>;
   #moved = 0;
+  #failing: KeeperProblem | undefined;
   /** The row up to which places are known, but for those that wait to be stored. */
   #placedTo = 0;
   #waiting = new Map<number, string>();
@@ -87,6 +89,12 @@ export class StoreMover {
     return this.#lifetime.close();
   }
 
+  /** What people should know of it; beside those of the keeper. */
+  get problems(): readonly KeeperProblem[] {
+    const refused = this.refused.problem;
+    return [...(this.#failing === undefined ? [] : [this.#failing]), ...(refused === undefined ? [] : [refused])];
+  }
+
   /** Segments moved since the start. */
   get moved(): number {
     return this.#moved;
@@ -99,15 +107,23 @@ export class StoreMover {
       try {
         if (this.#keeper.isIndexOpen) await this.#tick(signal);
         backoff.reset();
+        this.#failing = undefined;
       } catch (error) {
         if (signal.aborted) return;
         // The index may be replaced under any step; that its rows are gone is no mistake of ours.
         if (error instanceof AssertionError && this.#keeper.isIndexOpen) throw error;
         delayMs = backoff.nextDelayMs();
-        this.#log.counted('segments cannot move on', 1, { reason: toAppError(error).message });
+        this.#fail(toAppError(error));
       }
       await this.#clock.sleep(delayMs, signal);
     }
+  }
+
+  #fail({ message, hint, context }: AppError): void {
+    const store = typeof context.store === 'string' ? ` (${context.store})` : '';
+    const sinceMs = this.#failing?.sinceMs ?? this.#clock.wallMs();
+    this.#failing = { code: 'moving-fails', message: `segments cannot move on${store}: ${message}`, hint, sinceMs };
+    this.#log.counted('segments cannot move on', 1, { reason: message });
   }
 
   /** A store that is away keeps nothing from the others. @throws AppError  the first failure, after all was tried */
