@@ -16,8 +16,6 @@ export const webhookLimits = {
   ageMsMax: 72 * hours,
   /** Nothing is given up before so many attempts: a clock that is set must not. */
   attemptsMin: 20,
-  /** A receiver refuses what was signed longer ago. The signature is made anew for each attempt. */
-  replayMs: 5 * minutes,
   urlCharactersMax: 1_024,
   errorCharactersMax: 300,
 } as const;
