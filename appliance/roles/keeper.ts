@@ -16,7 +16,9 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   collectDefaultMetrics({ register: registry });
 
   const storeOf = (key: string) => (keeper.isIndexOpen ? keeper.index.queries.places.storeOf(key) : undefined);
-  const store = lifetime.own(await objectStoreOf({ clock, log }, { config, paths, environment: process.env, storeOf }));
+  const store = lifetime.own(
+    await objectStoreOf({ clock, log }, { config, paths, environment: process.env, storeOf, mayMake: true }),
+  );
   const { bytesMax, hotBytesMax } = config.storage;
   const keeper: Keeper = lifetime.own(
     new Keeper(

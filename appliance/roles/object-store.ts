@@ -1,6 +1,7 @@
 /** The object store that the configuration names, for everybody who opens it: keeper, serve and the commands that look at files. */
 
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { must } from '../../storage/base/assert.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError } from '../../storage/base/errors.ts';
@@ -33,6 +34,8 @@ export async function objectStoreOf(
   options: Surroundings & {
     readonly config: Pick<Config, 'objects'>;
     readonly storeOf?: (key: string) => string | undefined;
+    /** Makes stores that never were: the keeper's. */
+    readonly mayMake?: boolean;
   },
 ): Promise<ObjectStore> {
   const { stores } = options.config.objects;
@@ -45,7 +48,8 @@ export async function objectStoreOf(
   );
   const [first, ...others] = named;
   const storeOf = options.storeOf ?? (() => undefined);
-  return new OrderedStores({ storeOf }, { stores: [must(first, 'there is one'), ...others] });
+  const identities = { path: join(options.paths.state, 'keeper', 'stores.json'), mayMake: options.mayMake ?? false };
+  return new OrderedStores({ storeOf }, { stores: [must(first, 'there is one'), ...others], identities });
 }
 
 /** How segments move on from store to store; empty for a site with one store. */

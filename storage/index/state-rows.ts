@@ -6,8 +6,6 @@ import type { Database } from 'better-sqlite3';
 export type KeeperFacts = {
   /** Identity of the object store that holds the objects of the rows. */
   readonly 'store-id': string;
-  /** Identities of the stores that segments move on to, by their names in the settings. */
-  readonly 'store-ids': Readonly<Record<string, string>>;
   /** Wall time at which the keeper was last known to be alive. */
   readonly 'alive-ms': number;
   /** The index is being filled from files and objects; null when it is whole. */

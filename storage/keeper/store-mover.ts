@@ -49,6 +49,7 @@ export class StoreMover {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #keeper: Dependencies['keeper'];
+  readonly #all: OrderedStores;
   readonly #stores: readonly Store[];
   readonly #periodMs: number;
   readonly #lifetime = new Lifetime();
@@ -69,6 +70,7 @@ export class StoreMover {
     this.#log = log;
     this.#keeper = dependencies.keeper;
     this.#periodMs = options.periodMs ?? periodMs;
+    this.#all = stores;
     this.#stores = stores.stores.map(({ name, store }, i) => {
       const plan = options.plans[i] ?? { name, moveOnAfterHours: undefined, timeoutMs: 0 };
       const named = log.child({ store: name });
@@ -141,7 +143,7 @@ export class StoreMover {
     };
     const [, ...later] = this.#stores;
     const ready = new Set<Store>();
-    for (const store of later) if (await attempt(() => this.#assertOurs(store))) ready.add(store);
+    for (const store of later) if (await attempt(() => this.#assertSame(store))) ready.add(store);
     await attempt(() => this.#placeAll(signal));
     await attempt(() => this.#deleteOldCopies(signal));
     for (const [i, from] of this.#stores.entries()) {
@@ -215,23 +217,9 @@ export class StoreMover {
     }
   }
 
-  /** @throws AppError failed_precondition  another disk or bucket is in its place */
-  async #assertOurs({ name, gate }: Store): Promise<void> {
-    const known = this.#index.state.get('store-ids') ?? {};
-    const expected = known[name];
-    // Once: a disk that was unmounted since must not get a new mark.
-    if (expected === undefined) await gate.ask((store) => store.start());
-    const identity = await gate.ask((store) => store.identity());
-    if (expected === undefined) {
-      this.#index.transaction((change) => change.state.set('store-ids', { ...known, [name]: identity }));
-    } else if (expected !== identity) {
-      const failure = appError('failed_precondition', 'this object store is not the one that was there before', {
-        store: name,
-        hint: 'Mount the disk that was there before. If it is gone for good, give the new one another name.',
-      });
-      gate.another(failure);
-      throw failure;
-    }
+  /** @throws AppError  as `OrderedStores.assertSame`, in the gate's time */
+  async #assertSame({ name, gate, store }: Store): Promise<void> {
+    await gate.ask(() => this.#all.assertSame({ name, store }));
     gate.well();
   }
 

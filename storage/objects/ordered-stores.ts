@@ -4,31 +4,56 @@
  * object moves under its hands reads on from the next store.
  */
 
-import { appError, isAppError, toAppError } from '../base/errors.ts';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
+import { writeFileAtomic } from '../base/files.ts';
 import type { ChangeOptions, ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
 
 export type NamedStore = { readonly name: string; readonly store: ObjectStore };
 
+/** Which store is which, in a file that outlives the index: a disk that is not mounted is told from one that is empty. */
+export type StoreIdentities = {
+  readonly path: string;
+  /** The keeper alone makes stores that never were, and notes who they are. */
+  readonly mayMake: boolean;
+};
+
 export class OrderedStores implements ObjectStore {
   readonly stores: readonly [NamedStore, ...NamedStore[]];
   readonly #storeOf: (key: string) => string | undefined;
+  readonly #identities: StoreIdentities | undefined;
+  /** One look at a time: two that find no store would make two. */
+  #looking: Promise<unknown> = Promise.resolve();
 
   /** @param options.storeOf  the name of the store that has an object, as far as it is known; may throw */
   constructor(
     dependencies: { readonly storeOf: (key: string) => string | undefined },
-    options: { readonly stores: readonly [NamedStore, ...NamedStore[]] },
+    options: { readonly stores: readonly [NamedStore, ...NamedStore[]]; readonly identities?: StoreIdentities },
   ) {
+    this.#identities = options.identities;
     this.#storeOf = dependencies.storeOf;
     this.stores = options.stores;
   }
 
-  /** The first store; who moves objects starts the others. */
+  /** The first store; the others are made when they are first needed. */
   start(): Promise<void> {
     return this.#first.start();
   }
 
   async close(): Promise<void> {
     for (const { store } of this.stores) await store.close();
+  }
+
+  /**
+   * Makes sure that a later store is the one it was, or makes one that never was.
+   * @throws AppError unavailable          it cannot be reached
+   * @throws AppError failed_precondition  another disk or bucket is in its place
+   */
+  assertSame(named: NamedStore): Promise<void> {
+    const look = this.#looking.then(() => this.#look(named));
+    this.#looking = look.catch(() => {});
+    return look;
   }
 
   /** Of the first store, which gets what is new. */
@@ -67,8 +92,9 @@ export class OrderedStores implements ObjectStore {
     if (failure !== undefined) throw toAppError(failure);
   }
 
-  /** Each key once, with what the first store that has it says. */
+  /** Each key once, with what the first store that has it says. @throws AppError  as `assertSame`, of any store */
   async *list(prefix: string): AsyncGenerator<ObjectInfo> {
+    for (const named of this.stores.slice(1)) await this.assertSame(named);
     const walks = this.stores.map(({ store }) => store.list(prefix)[Symbol.asyncIterator]());
     try {
       const heads = await Promise.all(walks.map((walk) => walk.next()));
@@ -107,6 +133,26 @@ export class OrderedStores implements ObjectStore {
     return this.stores.at(-1)?.store.space();
   }
 
+  async #look({ name, store }: NamedStore): Promise<void> {
+    if (this.#identities === undefined) return;
+    const { path, mayMake } = this.#identities;
+    const known = await readIdentities(path);
+    const expected = known[name];
+    if (expected === undefined && !mayMake) return;
+    // Once: a disk that was unmounted since must not get a new mark.
+    if (expected === undefined) await store.start();
+    const identity = await store.identity();
+    if (identity === expected) return;
+    if (expected !== undefined) {
+      throw appError('failed_precondition', 'this object store is not the one that was there before', {
+        store: name,
+        hint: 'Mount the disk that was there before. If it is gone for good, give the new one another name.',
+      });
+    }
+    await mkdir(dirname(path), { recursive: true });
+    await writeFileAtomic(path, `${JSON.stringify({ ...known, [name]: identity })}\n`);
+  }
+
   get #first(): ObjectStore {
     return this.stores[0].store;
   }
@@ -141,4 +187,25 @@ export class OrderedStores implements ObjectStore {
     }
     throw toAppError(failure ?? missing);
   }
+}
+
+/** @throws AppError data_loss  the file is not what was written */
+async function readIdentities(path: string): Promise<Readonly<Record<string, unknown>>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return {};
+    throw toAppError(error);
+  }
+  try {
+    const known: unknown = JSON.parse(text);
+    if (typeof known === 'object' && known !== null) return { ...known };
+  } catch {
+    // As for any other that is not ours.
+  }
+  throw appError('data_loss', 'the file that knows the object stores is damaged', {
+    path,
+    hint: 'Mount all stores, remove the file and restart Weir.',
+  });
 }

@@ -28,7 +28,7 @@ export function addRebuildIndexCommand(program: Command, context: CommandContext
     );
     await lock.start();
     try {
-      const store = await objectStoreOf({ clock: systemClock, log }, { config, paths, environment });
+      const store = await objectStoreOf({ clock: systemClock, log }, { config, paths, environment, mayMake: true });
       const result = await context.output.progress('rebuilding the index', (tell) =>
         rebuildIndex(
           { clock: systemClock, log, store },

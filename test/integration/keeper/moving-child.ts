@@ -1,6 +1,7 @@
 /** A keeper with two stores in a process of its own, to be killed: `node moving-child.ts <root> <ssd> <hdd>`. */
 
 import { writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { Keeper, StoreMover } from '../../../storage/keeper/index.ts';
@@ -17,6 +18,7 @@ const stores = new OrderedStores(
       { name: 'ssd', store: new DirectoryStore({ log }, { directory: ssd }) },
       { name: 'hdd', store: new DirectoryStore({ log }, { directory: hdd }) },
     ],
+    identities: { path: join(root, 'stores.json'), mayMake: true },
   },
 );
 const keeper: Keeper = new Keeper(

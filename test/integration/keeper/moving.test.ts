@@ -35,8 +35,9 @@ type Site = {
 function siteOn(root: string, named: readonly [NamedStore, ...NamedStore[]]): Site {
   const paths = pathsUnder(root);
   const index = new IndexReader({ clock, log }, { path: paths.index });
+  const identities = { path: join(root, 'stores.json'), mayMake: true };
   const storeOf = (key: string) => index.snapshot((queries) => queries.places.storeOf(key));
-  const stores = new OrderedStores({ storeOf }, { stores: named });
+  const stores = new OrderedStores({ storeOf }, { stores: named, identities });
   onTestFinished(async () => {
     await index.close();
     await stores.close();
@@ -141,8 +142,7 @@ test('a disk that was unmounted gets nothing, and what waits moves when it is ba
   const root = await temporaryDirectory();
   const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
   const first = await site.run([plan('ssd'), plan('hdd')]);
-  await until('both stores are made', () => first.keeper.isIndexOpen && first.keeper.index.state.get('store-ids')?.hdd);
-  await until('the index is whole', () => first.keeper.state.rebuild === undefined);
+  await until('the index is whole', () => first.keeper.isIndexOpen && first.keeper.state.rebuild === undefined);
   await first.close();
   await rename(join(root, 'hdd'), join(root, 'away'));
   await mkdir(join(root, 'hdd'));
@@ -185,6 +185,30 @@ test('a keeper that is killed while segments move has each of them whole and onc
   await untilObjects(site, { ssd: 0, hdd: 60 });
   await close();
   await expectWhole(site, 60);
+});
+
+test('an index that is lost while a disk is away is not believed whole without it', async () => {
+  const root = await temporaryDirectory();
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  await recordRun(site.paths, { seed: 'old', beginMs: now - 180 * minute, fragments: 30, firstCounter: 1 });
+  const first = await site.run([plan('ssd', 0), plan('hdd')]);
+  await until('all moved', () => first.mover.moved === 3);
+  await first.close();
+  for (const suffix of ['', '-wal', '-shm'])
+    await rename(`${site.paths.index}${suffix}`, join(root, `lost${suffix}`)).catch(() => {});
+  await rename(join(root, 'hdd'), join(root, 'away'));
+  await mkdir(join(root, 'hdd'));
+
+  const { keeper, close } = await site.run([plan('ssd', 0), plan('hdd')]);
+  await until('it is tried', () => keeper.isIndexOpen && keeper.state.store.state === 'away');
+  expect(keeper.state.rebuild).not.toBeUndefined();
+  expect(await readdir(join(root, 'hdd'))).toEqual([]);
+  await rmdir(join(root, 'hdd'));
+  await rename(join(root, 'away'), join(root, 'hdd'));
+
+  await until('it is whole', () => keeper.state.rebuild === undefined);
+  await close();
+  await expectWhole(site, 3);
 });
 
 test('an index that is lost knows all stores again', async () => {
