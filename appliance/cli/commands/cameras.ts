@@ -10,13 +10,15 @@ import { addConfigFlags } from '../config-flags.ts';
 import { table } from '../output.ts';
 import { addOnvifCommands } from './onvif.ts';
 
+const stateShape = z.looseObject({ state: z.string(), message: z.string().nullable(), isRecording: z.boolean() });
 const cameraShape = z.looseObject({
   id: z.string(),
   name: z.string(),
   isEnabled: z.boolean(),
   source: z.looseObject({ kind: z.string(), url: z.string().optional() }),
   recording: z.looseObject({ mode: z.string(), retentionHours: z.number() }),
-  state: z.looseObject({ state: z.string(), message: z.string().nullable(), isRecording: z.boolean() }).nullable(),
+  state: stateShape.nullable(),
+  sub: z.looseObject({ state: stateShape.nullable() }).nullish(),
 });
 const addedShape = cameraShape.extend({ streamKeys: z.looseObject({ main: z.string().optional() }).optional() });
 const keyShape = z.looseObject({ streamKey: z.string() });
@@ -240,13 +242,20 @@ async function cameraNamed(api: ApiClient, name: string): Promise<Camera> {
   );
 }
 
+function stateText(word: string, message: string | null | undefined): string {
+  return message === null || message === undefined || message === '' ? word : `${word}: ${message}`;
+}
+
 function row(camera: Camera): string[] {
   const { state, isEnabled } = camera;
   const word = isEnabled ? (state?.state ?? 'unknown') : 'disabled';
-  const why = state?.message ?? '';
+  const subState = isEnabled ? camera.sub?.state : undefined;
+  const isSubWell = subState === null || subState === undefined || subState.state === 'live';
   return [
     camera.name,
-    why === '' ? word : `${word}: ${why}`,
+    isSubWell
+      ? stateText(word, state?.message)
+      : `${stateText(word, state?.message)}; sub ${stateText(subState.state, subState.message)}`,
     state?.isRecording === true ? 'yes' : 'no',
     camera.recording.mode === 'live' ? 'live only' : `${(camera.recording.retentionHours / 24).toFixed(1)} days`,
     camera.source.url ?? camera.source.kind,

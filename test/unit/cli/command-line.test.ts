@@ -109,6 +109,17 @@ describe('commands that ask a running Weir', () => {
     expect(JSON.parse(json.out)).toEqual({ cameras });
   });
 
+  it('list a sub source that is not well beside a main one that is', async () => {
+    const { state } = camera('sub', 'retrying');
+    const { data } = await localDoor({
+      'GET /api/cameras': { body: { cameras: [{ ...camera('gate', 'live'), sub: { state } }] } },
+    });
+
+    const { out } = await weir(['cameras', 'list', '--data-directory', data]);
+
+    expect(out).toContain('gate  live; sub retrying: the camera refused the connection  yes');
+  });
+
   it('test a camera before adding it, with the password from standard input', async () => {
     const result = { ok: true, tracks: [{ text: 'h264 1280x720' }], warnings: [], fault: null };
     const { data, asked } = await localDoor({

@@ -7,6 +7,7 @@ import { Fault } from '../fault.tsx';
 export function AddCamera(props: { readonly onAdded: () => void }) {
   const [name, setName] = createSignal('');
   const [url, setUrl] = createSignal('');
+  const [subUrl, setSubUrl] = createSignal('');
   const [username, setUsername] = createSignal('');
   const [password, setPassword] = createSignal('');
   const [transport, setTransport] = createSignal<'tcp' | 'udp'>('tcp');
@@ -16,9 +17,9 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
   const [fault, setFault] = createSignal<ApiFault>();
   const [busy, setBusy] = createSignal<'test' | 'save'>();
 
-  const source = () => ({
+  const source = (address = url()) => ({
     kind: 'rtsp' as const,
-    url: url().trim(),
+    url: address.trim(),
     transport: transport(),
     tls: trustsAnyCertificate() ? ('any' as const) : ('verify' as const),
   });
@@ -51,6 +52,7 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
         source: source(),
         ...credentials(),
         recording: { retentionHours: retentionDays() * 24 },
+        ...(subUrl().trim() === '' ? {} : { sub: { source: source(subUrl()) } }),
       };
       const camera = await call<Camera>('POST', '/api/cameras', input);
       props.onAdded();
@@ -81,6 +83,16 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
             onInput={(event) => setUrl(event.currentTarget.value)}
             required
             placeholder="rtsp://10.0.0.21/stream1"
+            spellcheck={false}
+          />
+        </label>
+        <label>
+          Address of its smaller picture, if it has one
+          <input
+            name="sub-url"
+            value={subUrl()}
+            onInput={(event) => setSubUrl(event.currentTarget.value)}
+            placeholder="rtsp://10.0.0.21/stream2"
             spellcheck={false}
           />
         </label>

@@ -20,6 +20,19 @@ export function CameraView(props: {
 }) {
   const streamId = () => props.camera.streams[0]?.id ?? '';
   const state = () => stateOf(props.camera, props.events.states);
+  const subText = () => {
+    const sub = props.camera.sub;
+    const streamId = props.camera.streams.find((stream) => stream.role === 'sub')?.id;
+    const subState = (streamId === undefined ? undefined : props.events.states[streamId]) ?? sub?.state;
+    if (subState == null) return 'unknown';
+    if (subState.state !== 'live') return `${subState.state}: ${subState.message ?? ''}`;
+    const { mainOffsetMs, isRecording } = subState;
+    const place =
+      mainOffsetMs == null
+        ? ''
+        : `, ${Math.round(Math.abs(mainOffsetMs))} ms ${mainOffsetMs < 0 ? 'before' : 'behind'} the main source`;
+    return `${isRecording ? 'recording' : 'live'}${place}`;
+  };
   const [nowMs, setNowMs] = createSignal(Date.now());
   const [dayMs, setDayMs] = createSignal(midnight(Date.now()));
   /** Undefined is live. */
@@ -167,7 +180,10 @@ export function CameraView(props: {
             {(sub) => (
               <>
                 <dt>Sub source</dt>
-                <dd>{sourceText(sub().source)}</dd>
+                <dd>
+                  {sourceText(sub().source)}
+                  <div class="quiet">{subText()}</div>
+                </dd>
               </>
             )}
           </Show>
