@@ -118,7 +118,7 @@ export class RtspServerConnection {
     const queued = this.#socket.writableLength;
     this.#noteFlow(queued, nowMs);
     // What was taken out of the connection shows life as well as a word: many players send none while they play.
-    if (this.isPlaying && this.#session?.isByTcp === true && queued === 0) this.#aliveMs = nowMs;
+    if (this.isPlaying && this.#session?.isByTcp === true && this.#flow.movedMs === nowMs) this.#aliveMs = nowMs;
     if (!this.#hasAsked && nowMs - this.#beganMs > firstRequestMs) void this.close('it asked nothing');
     else if (this.isStranger && nowMs - this.#beganMs > strangerMs) void this.close('it did not say who it is');
     else if (nowMs - this.#aliveMs > sessionTimeoutMs) void this.close('nothing was heard of it');
