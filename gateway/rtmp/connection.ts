@@ -1,9 +1,10 @@
 /**
- * One accepted connection, from the first byte to its end: reads no more in a turn than a camera may, keeps the
+ * One accepted connection, from the first byte to its end: reads in turns like the cameras' connections, keeps the
  * deadlines of a stranger, and ends by itself on whatever the peer does wrong. Nothing that a peer sends can throw out of here.
  */
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../storage/base/clock.ts';
 import { isAppError } from '../../storage/base/errors.ts';
 import type { SharedReads, SourceEnd } from '../rtsp/index.ts';
@@ -21,6 +22,9 @@ export type MediaReceiver = {
   crashed(error: unknown): void;
 };
 
+/** What Node reads from a socket at a time: less was all there was. A TLS record is never more than a quarter of it. */
+const fullReadBytes = 64 * 1024;
+
 export type ConnectionOwner = {
   /** To be answered by `accept` or `refuse`, at once or later. The stream name holds the key. */
   publishAsked(connection: RtmpConnection, streamName: string): void;
@@ -36,6 +40,15 @@ export class RtmpConnection {
   readonly #protocol: RtmpProtocol;
   readonly #cancel: (() => void)[] = [];
   #receiver: MediaReceiver | undefined;
+  /** As the turns know it. */
+  readonly #turns = {
+    resume: () => {
+      this.#oldBytes = this.#socket.readableLength;
+      this.#socket.resume();
+    },
+  };
+  /** Of the stream's own queue, read before this turn began. */
+  #oldBytes = 0;
   #isAsked = false;
   #isEnded = false;
   /** A mistake of ours on its way through the parser. */
@@ -169,9 +182,11 @@ export class RtmpConnection {
       return;
     }
     if (this.#isEnded || !this.isPublishing) return;
-    // Read as it comes, up to what one connection may have in a turn. Waiting for turns as the cameras' connections do would spare
-    // nothing: Node reads an accepted socket packet by packet into its own queue, paused or not.
-    if (!this.#reads.goesOn(this.#socket, bytes.length, { isUrgent: true })) this.#socket.pause();
+    // What was read while the connection waited for its turn is old; a short reading after it has emptied the kernel's buffer.
+    const isOld = this.#oldBytes > 0;
+    this.#oldBytes = Math.max(0, this.#oldBytes - bytes.length);
+    const isUrgent = isOld || bytes.length >= fullReadBytes || this.#socket instanceof TLSSocket;
+    if (!this.#reads.goesOn(this.#turns, bytes.length, { isUrgent })) this.#socket.pause();
   }
 
   #write(bytes: Uint8Array): void {

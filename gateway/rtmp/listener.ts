@@ -24,6 +24,9 @@ export type RtmpListenerOptions = {
   readonly identity?: (() => Promise<{ readonly key: string; readonly cert: string }>) | undefined;
 };
 
+/** A connection that waits for its turn reads one piece into its queue and no more: the kernel holds the rest, and wakes nobody. */
+const queueBytes = 1;
+
 /** Content type of a TLS record that carries a handshake (RFC 8446, 5.1): no RTMP version. */
 const tlsHandshake = 0x16;
 
@@ -174,7 +177,7 @@ export class RtmpListener implements ConnectionOwner {
   async #listen(): Promise<boolean> {
     const { address, port } = this.#options;
     try {
-      const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+      const server = createServer({ noDelay: true, highWaterMark: queueBytes }, (socket) => this.#accept(socket));
       server.maxConnections = rtmpLimits.connectionsMax + rtmpLimits.strangersMax;
       await opened(server, address, port);
       server.on('error', (error) => this.#log.warn('rtmp port reports an error', { error: toAppError(error) }));

@@ -3,7 +3,14 @@
 import { publishNumbered } from './numbered.ts';
 
 const { port, keys } = JSON.parse(process.argv[2] ?? '{}') as { port: number; keys: readonly string[] };
-const publishings = await Promise.all(keys.map((key, camera) => publishNumbered({ port, key, camera })));
+/** Key frames of all at the same moment are nobody's site. */
+const phaseMs = 97;
+const publishings = await Promise.all(
+  keys.map(async (key, camera) => {
+    await new Promise((resolve) => setTimeout(resolve, camera * phaseMs));
+    return publishNumbered({ port, key, camera });
+  }),
+);
 const refused = publishings.filter(({ answer }) => answer !== 'NetStream.Publish.Start');
 process.send?.(refused.length === 0 ? 'ready' : `refused: ${refused[0]?.answer}`);
 process.on('message', () => process.send?.({ isGone: publishings.filter(({ isGone }) => isGone).length }));
