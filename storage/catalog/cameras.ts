@@ -8,7 +8,8 @@ import { type CameraRow, rowsToSettings, type SourceRow, settingsToRows } from '
 import type { CameraSettings } from './camera-settings.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';
-import { cameras, sources, streams } from './schema.ts';
+import { forgetManaged } from './managed.ts';
+import { cameras, managed, sources, streams } from './schema.ts';
 import { streamNameFor } from './stream-name.ts';
 
 export type CatalogStream = {
@@ -28,6 +29,8 @@ export type Camera = CameraSettings & {
   readonly updatedMs: number;
   /** The main source's first. */
   readonly streams: readonly CatalogStream[];
+  /** The site file that manages it; undefined when it was made by hand. */
+  readonly managedBy?: string | undefined;
 };
 
 /** A site of one owner: ten times what one `ingest` process carries. */
@@ -46,8 +49,12 @@ export class CameraTable {
   list(): Camera[] {
     const streamsOf = grouped(this.streams().filter((stream) => stream.removedMs === undefined));
     const sourcesOf = grouped(this.#db.select().from(sources).all());
+    const sites = new Map(this.#marks().map(({ itemId, site }) => [itemId, site]));
     const rows = this.#db.select().from(cameras).orderBy(sql`${cameras.name} collate nocase`).all();
-    return rows.map((row) => rowsToCamera(row, sourcesOf.get(row.id) ?? [], streamsOf.get(row.id) ?? []));
+    return rows.map((row) => ({
+      ...rowsToCamera(row, sourcesOf.get(row.id) ?? [], streamsOf.get(row.id) ?? []),
+      managedBy: sites.get(row.id),
+    }));
   }
 
   find(cameraId: string): Camera | undefined {
@@ -59,7 +66,8 @@ export class CameraTable {
       .where(and(eq(streams.cameraId, cameraId), isNull(streams.removedMs)))
       .all();
     const ownSources = this.#db.select().from(sources).where(eq(sources.cameraId, cameraId)).all();
-    return rowsToCamera(row, ownSources, own.map(rowToStream));
+    const managedBy = this.#marks(cameraId)[0]?.site;
+    return { ...rowsToCamera(row, ownSources, own.map(rowToStream)), managedBy };
   }
 
   /** The publisher whose stream key has this SHA-256, as 64 hexadecimal digits. */
@@ -181,7 +189,14 @@ export class CameraTable {
       .where(and(eq(streams.cameraId, cameraId), isNull(streams.removedMs)))
       .run();
     this.#db.delete(cameras).where(eq(cameras.id, cameraId)).run();
+    forgetManaged(this.#db, 'camera', cameraId);
     return camera;
+  }
+
+  #marks(cameraId?: string) {
+    const isCamera = eq(managed.kind, 'camera');
+    const where = cameraId === undefined ? isCamera : and(isCamera, eq(managed.itemId, cameraId));
+    return this.#db.select({ itemId: managed.itemId, site: managed.site }).from(managed).where(where).all();
   }
 
   /** Adds, replaces or removes the sub source. Its stream stays as the name of what was recorded, and comes back with it. */
@@ -268,6 +283,14 @@ function grouped<T extends { readonly cameraId: string }>(rows: readonly T[]): M
     else group.push(row);
   }
   return groups;
+}
+
+/**
+ * Names of what another set of settings would change: `name`, `url` (of the main source), `sub.url`, or `sub` when there was none
+ * or is none. None: they are the same.
+ */
+export function changedSettings(before: CameraSettings, after: CameraSettings): string[] {
+  return changedFields(settingsToRows(before), settingsToRows(after));
 }
 
 type SettingsRows = ReturnType<typeof settingsToRows>;

@@ -8,6 +8,7 @@ import { type Actor, type AuditNote, AuditTable } from './audit.ts';
 import { CameraTable } from './cameras.ts';
 import { openCatalog } from './database.ts';
 import { DeliveryTable } from './deliveries.ts';
+import { ManagedTable } from './managed.ts';
 import { PolicyTable } from './policies.ts';
 import { SessionTable } from './sessions.ts';
 import { SettingTable } from './settings.ts';
@@ -26,6 +27,7 @@ export type CatalogTables = {
   readonly alarms: AlarmTable;
   readonly webhooks: WebhookTable;
   readonly deliveries: DeliveryTable;
+  readonly managed: ManagedTable;
 };
 
 export type CatalogDeps = {
@@ -63,6 +65,7 @@ export class Catalog {
       alarms: new AlarmTable(db),
       webhooks: new WebhookTable(db, this.#deps.random),
       deliveries: new DeliveryTable(db, this.#deps.random),
+      managed: new ManagedTable(db),
     };
     this.#tables.policies.writeBuiltIn(this.#deps.clock.wallMs());
   }

@@ -10,9 +10,10 @@ export type {
   CatalogSource,
   SealedCredentials,
 } from './camera-settings.ts';
-export { type Camera, type CatalogStream, camerasMax } from './cameras.ts';
+export { type Camera, type CatalogStream, camerasMax, changedSettings } from './cameras.ts';
 export { Catalog } from './catalog.ts';
 export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax } from './deliveries.ts';
+export type { ManagedKind, ManagedMark } from './managed.ts';
 export { PlanFile, planOf } from './plan.ts';
 export type { Policy } from './policies.ts';
 export type { AlarmSubject, PolicyStatement } from './schema.ts';

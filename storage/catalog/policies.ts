@@ -6,6 +6,7 @@
 import { eq, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import type { CatalogDb } from './database.ts';
+import { forgetManaged } from './managed.ts';
 import { type PolicyStatement, policies, tokens, users } from './schema.ts';
 
 export type Policy = {
@@ -114,6 +115,7 @@ export class PolicyTable {
     }
     const removed = this.#db.delete(policies).where(eq(policies.name, name)).run();
     if (removed.changes === 0) throw appError('not_found', 'no such policy', { policy: name });
+    forgetManaged(this.#db, 'policy', name);
   }
 
   /** @throws AppError invalid_argument  one of them does not exist: it would grant nothing, and deny nothing */

@@ -213,6 +213,24 @@ export const settings = sqliteTable('settings', {
   updatedMs: integer('updated_ms').notNull(),
 });
 
+export const managed = sqliteTable(
+  'managed',
+  {
+    /** What kind of thing it is. */
+    kind: text('kind', { enum: ['camera', 'policy', 'user', 'webhook', 'setting'] }).notNull(),
+    /** Its id; the name of a policy or setting. The row goes with the thing. */
+    itemId: text('item_id').notNull(),
+    /** Name of the site file that made it or took it over, and that may therefore remove it. */
+    site: text('site').notNull(),
+    /** What the file calls it: stays when its name changes. */
+    key: text('key').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.kind, table.itemId] }),
+    uniqueIndex('managed_key').on(table.site, table.kind, table.key),
+  ],
+);
+
 export const audit = sqliteTable(
   'audit',
   {

@@ -5,6 +5,7 @@ import { and, eq, ne, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';
+import { forgetManaged } from './managed.ts';
 import { users } from './schema.ts';
 
 export type User = {
@@ -89,6 +90,7 @@ export class UserTable {
   remove(userId: string): User {
     const user = this.#existing(userId);
     this.#db.delete(users).where(eq(users.id, userId)).run();
+    forgetManaged(this.#db, 'user', userId);
     this.#requireAdmin();
     return user;
   }

@@ -5,6 +5,7 @@ import { appError } from '../base/errors.ts';
 import type { AlarmSeverity } from './alarms.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';
+import { forgetManaged } from './managed.ts';
 import { webhooks } from './schema.ts';
 
 /** What people decide about a webhook. */
@@ -85,6 +86,7 @@ export class WebhookTable {
   remove(webhookId: string): Webhook {
     const found = this.require(webhookId);
     this.#db.delete(webhooks).where(eq(webhooks.id, webhookId)).run();
+    forgetManaged(this.#db, 'webhook', webhookId);
     return found;
   }
 
