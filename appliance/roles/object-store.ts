@@ -49,7 +49,10 @@ export async function objectStoreOf(
   const [first, ...others] = named;
   const storeOf = options.storeOf ?? (() => undefined);
   const identities = { path: join(options.paths.state, 'keeper', 'stores.json'), mayMake: options.mayMake ?? false };
-  return new OrderedStores({ storeOf }, { stores: [must(first, 'there is one'), ...others], identities });
+  return new OrderedStores(
+    { clock: dependencies.clock, storeOf },
+    { stores: [must(first, 'there is one'), ...others], identities },
+  );
 }
 
 /** How segments move on from store to store; empty for a site with one store. */

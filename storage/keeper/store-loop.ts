@@ -1,6 +1,8 @@
 /** The store loop: rows not stored =put=> object store; garbage that is due =delete=> gone; a lost index =fill=> whole. */
 
+import { AssertionError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { type AppError, toAppError } from '../base/errors.ts';
 import type { IndexWriter } from '../index/index.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { Space } from './finished-files.ts';
@@ -50,12 +52,24 @@ export class StoreLoop {
       return;
     }
     this.#space = await gate.ask((store) => store.space());
-    if (!life.isWhole && isTakenIn()) await life.fill({ signal, onBatch: () => this.#storeAll(signal) });
+    const failure = !life.isWhole && isTakenIn() ? await this.#fill(signal) : undefined;
     // First: a full store takes nothing before something was deleted.
     await garbage.deleteDue();
     await this.#storeAll(signal);
+    if (failure !== undefined) throw failure;
     gate.well();
     this.#keepHouse();
+  }
+
+  /** What is new doesn't wait for old rows: a failure is answered, and begun again later. */
+  async #fill(signal: AbortSignal): Promise<AppError | undefined> {
+    try {
+      await this.#deps.life.fill({ signal, onBatch: () => this.#storeAll(signal) });
+      return undefined;
+    } catch (error) {
+      if (error instanceof AssertionError || signal.aborted) throw error;
+      return toAppError(error);
+    }
   }
 
   /** Stores until nothing waits, which may take long where the store is slow: garbage has its turn in between. */

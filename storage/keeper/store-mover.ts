@@ -142,6 +142,7 @@ export class StoreMover {
       }
     };
     const [, ...later] = this.#stores;
+    await attempt(() => this.#noteSpace());
     const ready = new Set<Store>();
     for (const store of later) if (await attempt(() => this.#assertSame(store))) ready.add(store);
     await attempt(() => this.#placeAll(signal));
@@ -215,6 +216,12 @@ export class StoreMover {
         await this.#move(segment, from, to);
       }
     }
+  }
+
+  /** Retention removes for the last store's room. */
+  async #noteSpace(): Promise<void> {
+    this.#all.noteLastSpace(undefined);
+    this.#all.noteLastSpace(await this.#stores.at(-1)?.gate.ask((store) => store.space()));
   }
 
   /** @throws AppError  as `OrderedStores.assertSame`, in the gate's time */

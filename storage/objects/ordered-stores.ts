@@ -6,9 +6,13 @@
 
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Clock } from '../base/clock.ts';
 import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files.ts';
 import type { ChangeOptions, ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
+
+/** A store that refused a deletion is not asked for another so soon. */
+const awayMs = 300_000;
 
 export type NamedStore = { readonly name: string; readonly store: ObjectStore };
 
@@ -21,16 +25,21 @@ export type StoreIdentities = {
 
 export class OrderedStores implements ObjectStore {
   readonly stores: readonly [NamedStore, ...NamedStore[]];
+  readonly #clock: Clock;
   readonly #storeOf: (key: string) => string | undefined;
   readonly #identities: StoreIdentities | undefined;
+  /** Stores that refused a deletion because they are away, and until when they are not asked for another. */
+  readonly #awayUntilMs = new Map<string, number>();
+  #lastSpace: ObjectSpace | undefined;
   /** One look at a time: two that find no store would make two. */
   #looking: Promise<unknown> = Promise.resolve();
 
   /** @param options.storeOf  the name of the store that has an object, as far as it is known; may throw */
   constructor(
-    dependencies: { readonly storeOf: (key: string) => string | undefined },
+    dependencies: { readonly clock: Clock; readonly storeOf: (key: string) => string | undefined },
     options: { readonly stores: readonly [NamedStore, ...NamedStore[]]; readonly identities?: StoreIdentities },
   ) {
+    this.#clock = dependencies.clock;
     this.#identities = options.identities;
     this.#storeOf = dependencies.storeOf;
     this.stores = options.stores;
@@ -84,8 +93,8 @@ export class OrderedStores implements ObjectStore {
   async delete(key: string, options?: ChangeOptions): Promise<void> {
     let failure: unknown;
     // Also those behind one that is away: what can give room gives it at once.
-    for (const { store } of this.stores) {
-      await store.delete(key, store === this.#first ? options : {}).catch((error: unknown) => {
+    for (const named of this.stores) {
+      await this.#deleteIn(named, key, options).catch((error: unknown) => {
         failure ??= error;
       });
     }
@@ -128,9 +137,29 @@ export class OrderedStores implements ObjectStore {
     }
   }
 
-  /** Of the last store: what lies before it moves on when there is no room. */
+  /** Of the last store, as it was noted: what lies before it moves on when there is no room, and its disk must not hang others. */
   async space(): Promise<ObjectSpace | undefined> {
-    return this.stores.at(-1)?.store.space();
+    return this.#lastSpace;
+  }
+
+  /** Who moves objects looks at the last store's room. */
+  noteLastSpace(space: ObjectSpace | undefined): void {
+    this.#lastSpace = space;
+  }
+
+  /** A store that is away costs one deadline and not one for each object. */
+  async #deleteIn({ name, store }: NamedStore, key: string, options: ChangeOptions | undefined): Promise<void> {
+    if (store === this.#first) return store.delete(key, options);
+    if ((this.#awayUntilMs.get(name) ?? Number.NEGATIVE_INFINITY) > this.#clock.monotonicMs()) {
+      throw appError('unavailable', 'an object store is away', { store: name, objectKey: key });
+    }
+    try {
+      await store.delete(key);
+      this.#awayUntilMs.delete(name);
+    } catch (error) {
+      this.#awayUntilMs.set(name, this.#clock.monotonicMs() + awayMs);
+      throw error;
+    }
   }
 
   async #look({ name, store }: NamedStore): Promise<void> {

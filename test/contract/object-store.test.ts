@@ -42,7 +42,10 @@ const implementations: Readonly<Record<string, () => Promise<Setting>>> = {
       { name: 'ssd', store: ssd },
       { name: 'hdd', store: hdd },
     ] as const;
-    return { store: new OrderedStores({ storeOf: () => undefined }, { stores: [...stores] }), files: base };
+    return {
+      store: new OrderedStores({ clock: systemClock, storeOf: () => undefined }, { stores: [...stores] }),
+      files: base,
+    };
   },
   ...(program.missing === undefined
     ? { 'S3, a bucket of its own': () => s3Setting(''), 'S3, under a prefix': () => s3Setting('site/one/') }

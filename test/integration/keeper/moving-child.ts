@@ -12,7 +12,7 @@ const [root = '', ssd = '', hdd = ''] = process.argv.slice(2);
 const log = silentLog;
 const storeOf = (key: string) => (keeper.isIndexOpen ? keeper.index.queries.places.storeOf(key) : undefined);
 const stores = new OrderedStores(
-  { storeOf },
+  { clock: systemClock, storeOf },
   {
     stores: [
       { name: 'ssd', store: new DirectoryStore({ log }, { directory: ssd }) },

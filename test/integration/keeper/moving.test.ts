@@ -37,7 +37,7 @@ function siteOn(root: string, named: readonly [NamedStore, ...NamedStore[]]): Si
   const index = new IndexReader({ clock, log }, { path: paths.index });
   const identities = { path: join(root, 'stores.json'), mayMake: true };
   const storeOf = (key: string) => index.snapshot((queries) => queries.places.storeOf(key));
-  const stores = new OrderedStores({ storeOf }, { stores: named, identities });
+  const stores = new OrderedStores({ clock, storeOf }, { stores: named, identities });
   onTestFinished(async () => {
     await index.close();
     await stores.close();
@@ -201,6 +201,11 @@ test('an index that is lost while a disk is away is not believed whole without i
 
   const { keeper, close } = await site.run([plan('ssd', 0), plan('hdd')]);
   await until('it is tried', () => keeper.isIndexOpen && keeper.state.store.state === 'away');
+  await recordRun(site.paths, { seed: 'new', beginMs: now - 30 * minute, fragments: 10, firstCounter: 100 });
+  await until('what is new is stored meanwhile', () => {
+    const segment = keeper.index.queries.segments.latest('door');
+    return segment?.location === 'stored';
+  });
   expect(keeper.state.rebuild).not.toBeUndefined();
   expect(await readdir(join(root, 'hdd'))).toEqual([]);
   await rmdir(join(root, 'hdd'));
@@ -208,7 +213,7 @@ test('an index that is lost while a disk is away is not believed whole without i
 
   await until('it is whole', () => keeper.state.rebuild === undefined);
   await close();
-  await expectWhole(site, 3);
+  await expectWhole(site, 4);
 });
 
 test('an index that is lost knows all stores again', async () => {
