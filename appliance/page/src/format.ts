@@ -45,3 +45,39 @@ export function dayName(atMs: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
+
+const dayTimeFormat = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+
+/** Day of the month and time of day, without the year. */
+export function dayTimeText(atMs: number): string {
+  return dayTimeFormat.format(atMs);
+}
+
+const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** `1.4 GB`: decimal units, as disks are sold. */
+export function bytesText(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(byteUnits.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1_000 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${byteUnits[power]}`;
+}
+
+/** `2.1 Mbit/s`. */
+export function bitrateText(bitsPerSecond: number): string {
+  if (bitsPerSecond >= 1e6) return `${(bitsPerSecond / 1e6).toFixed(1)} Mbit/s`;
+  return `${Math.round(bitsPerSecond / 1e3)} kbit/s`;
+}
+
+/** Days when there are several, else as `durationText` has it. */
+export function longText(durationMs: number): string {
+  const days = durationMs / 86_400_000;
+  if (days < 2) return durationText(durationMs);
+  return days < 10 ? `${days.toFixed(1)} days` : `${Math.round(days).toLocaleString()} days`;
+}

@@ -1,17 +1,27 @@
 /** The page's frame: who is logged in, the bar on top, and the view that the address names. */
 
-import { createResource, Match, Show, Switch } from 'solid-js';
+import { createResource, For, Match, Show, Switch } from 'solid-js';
 import { render } from 'solid-js/web';
 import { Login } from './account/login.tsx';
 import { Password } from './account/password.tsx';
+import { AlarmBar } from './alarms/alarm-bar.tsx';
+import { createAlarms } from './alarms/alarms.ts';
+import { AlarmsPage } from './alarms/alarms-page.tsx';
 import { ApiError, type Camera, call, type Session } from './api.ts';
 import { AddCamera } from './cameras/add.tsx';
 import { CameraView } from './cameras/camera.tsx';
 import { CameraList } from './cameras/list.tsx';
 import { connectEvents } from './events.ts';
 import { Fault } from './fault.tsx';
-import { createRoute } from './route.ts';
-import './style.css';
+import { SessionContext } from './frame/session.ts';
+import { createRoute, type Route } from './route.ts';
+import './style/all.css';
+
+const places: readonly { readonly href: string; readonly text: string; readonly covers: readonly Route['at'][] }[] = [
+  { href: '#/', text: 'Cameras', covers: ['cameras', 'camera'] },
+  { href: '#/add', text: 'Add camera', covers: ['add'] },
+  { href: '#/alarms', text: 'Alarms', covers: ['alarms'] },
+];
 
 async function readSession(): Promise<Session | null> {
   try {
@@ -34,7 +44,13 @@ function App() {
       <Match when={session()?.subject.mustChangePassword}>
         <Password isForced onDone={again} />
       </Match>
-      <Match when={session()}>{(known) => <House session={known()} onLogout={again} />}</Match>
+      <Match when={session()}>
+        {(known) => (
+          <SessionContext.Provider value={known()}>
+            <House session={known()} onLogout={again} />
+          </SessionContext.Provider>
+        )}
+      </Match>
     </Switch>
   );
 }
@@ -47,9 +63,11 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
   const events = connectEvents(
     (what) => {
       if (what === 'cameras') void refetch();
+      if (what === 'alarms') alarms.refresh();
     },
     () => props.onLogout(),
   );
+  const alarms = createAlarms(events.isConnected);
   const logout = async () => {
     await call('DELETE', '/api/session');
     props.onLogout();
@@ -66,20 +84,22 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
           Weir
         </a>
         <nav>
-          <a href="#/" classList={{ here: route().at === 'cameras' || route().at === 'camera' }}>
-            Cameras
-          </a>
-          <a href="#/add" classList={{ here: route().at === 'add' }}>
-            Add camera
-          </a>
+          <For each={places}>
+            {(place) => (
+              <a href={place.href} aria-current={place.covers.includes(route().at) ? 'page' : undefined}>
+                {place.text}
+              </a>
+            )}
+          </For>
         </nav>
+        <span class="grow" />
         <Show when={!events.isConnected()}>
           <span class="lost" role="status">
-            Connection to the appliance lost, trying again …
+            Not connected, trying again …
           </span>
         </Show>
-        <span class="grow" />
-        <a href="#/account" classList={{ here: route().at === 'account' }}>
+        <AlarmBar alarms={alarms} />
+        <a href="#/account" aria-current={route().at === 'account' ? 'page' : undefined}>
           {props.session.subject.name}
         </a>
         <button type="button" class="plain" onClick={() => void logout()}>
@@ -91,6 +111,9 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
         <Switch>
           <Match when={route().at === 'add'}>
             <AddCamera onAdded={() => void refetch()} />
+          </Match>
+          <Match when={route().at === 'alarms'}>
+            <AlarmsPage alarms={alarms} />
           </Match>
           <Match when={route().at === 'account'}>
             <Password

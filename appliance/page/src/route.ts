@@ -1,12 +1,13 @@
-/** Where in the page one is: `#/`, `#/add`, `#/camera/<id>`, `#/account`. The hash keeps server routes out of it. */
+/** Where in the page one is: `#/`, `#/camera/<id>`, `#/alarms` ... The hash keeps server routes out of it. */
 
 import { createSignal } from 'solid-js';
 
+const places = ['cameras', 'add', 'alarms', 'storage', 'settings', 'account'] as const;
+
+export type Place = (typeof places)[number];
 export type Route =
-  | { readonly at: 'cameras' }
-  | { readonly at: 'add' }
-  | { readonly at: 'account' }
-  | { readonly at: 'camera'; readonly cameraId: string };
+  /** `tab`: which part of the place, as `#/settings/users` has it. */
+  { readonly at: Place; readonly tab: string | undefined } | { readonly at: 'camera'; readonly cameraId: string };
 
 export function createRoute() {
   const [route, setRoute] = createSignal(parse(location.hash));
@@ -14,10 +15,12 @@ export function createRoute() {
   return route;
 }
 
+export function cameraAddress(cameraId: string): string {
+  return `#/camera/${encodeURIComponent(cameraId)}`;
+}
+
 function parse(hash: string): Route {
   const [, first, second] = hash.split('/');
-  if (first === 'add') return { at: 'add' };
-  if (first === 'account') return { at: 'account' };
   if (first === 'camera' && second !== undefined) return { at: 'camera', cameraId: decodeURIComponent(second) };
-  return { at: 'cameras' };
+  return { at: places.find((place) => place === first) ?? 'cameras', tab: second };
 }
