@@ -12,17 +12,21 @@ import type { RoleLink } from './role-link.ts';
 /** A change of a camera by hand takes effect while one looks. */
 const lookPeriodMs = 1_000;
 
+export type LocalLinkOptions = {
+  readonly planPath: string;
+  /** What of the plan is this role's. */
+  readonly planFor: (plan: Plan) => Plan;
+  readonly show: (lines: readonly string[]) => void;
+};
+
 export class LocalLink implements RoleLink {
   readonly #deps: { readonly clock: Clock; readonly log: Log; readonly box: SecretBox };
-  readonly #options: { readonly planPath: string; readonly show: (lines: readonly string[]) => void };
+  readonly #options: LocalLinkOptions;
   readonly #lifetime = new Lifetime();
   readonly #callbacks = new Set<(plan: Plan) => void>();
   #version = '';
 
-  constructor(
-    deps: { readonly clock: Clock; readonly log: Log; readonly box: SecretBox },
-    options: { readonly planPath: string; readonly show: (lines: readonly string[]) => void },
-  ) {
+  constructor(deps: { readonly clock: Clock; readonly log: Log; readonly box: SecretBox }, options: LocalLinkOptions) {
     this.#deps = deps;
     this.#options = options;
   }
@@ -62,8 +66,8 @@ export class LocalLink implements RoleLink {
 
   readonly show = (lines: readonly string[]): void => this.#options.show(lines);
 
-  #read(): Promise<Plan> {
-    return readPlan(this.#options.planPath, this.#deps);
+  async #read(): Promise<Plan> {
+    return this.#options.planFor(await readPlan(this.#options.planPath, this.#deps));
   }
 
   /** Replaced as a whole, so a new file is a new inode. */

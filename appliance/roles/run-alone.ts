@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../storage/base/clock.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import { createLog } from '../../storage/base/log.ts';
+import type { Plan } from '../../storage/model/camera.ts';
 import type { Config } from '../config/index.ts';
 import { cameraPurpose, SiteKey } from '../secrets/index.ts';
-import { InstanceLock, partOfPlan } from '../supervisor/index.ts';
+import { InstanceLock, planForRole } from '../supervisor/index.ts';
 import { LocalLink } from './local-link.ts';
 import { makeContext, startRole } from './run-role.ts';
 import { pathsOf, siteKeyPath } from './setting-paths.ts';
@@ -28,11 +29,9 @@ export async function runRoleAlone(options: {
   );
   await lifetime.own(lock).start();
   const box = (await SiteKey.open(siteKeyPath(config), randomBytes)).box(cameraPurpose);
-  const link = lifetime.own(new LocalLink({ clock: systemClock, log, box }, { planPath: paths.plan, show }));
-  const plan = await link.start();
-  const index = Number(/-(\d+)$/.exec(name)?.[1] ?? '0');
-  const part = name === 'onvif' ? plan : partOfPlan(plan, { index, processes: config.ingest.processes });
-  const start = { type: 'start', config, isDemo: false, plan: part } as const;
+  const planFor = (plan: Plan) => planForRole(plan, name, { processes: config.ingest.processes });
+  const link = lifetime.own(new LocalLink({ clock: systemClock, log, box }, { planPath: paths.plan, planFor, show }));
+  const start = { type: 'start', config, isDemo: false, plan: await link.start() } as const;
   try {
     lifetime.own(await startRole(makeContext({ name, log, link, start })));
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));

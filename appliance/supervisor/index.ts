@@ -2,5 +2,6 @@
 
 export { InstanceLock } from './instance-lock.ts';
 export type { RoleFigures, RoleKind, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
-export { partIndexes, partIndexOf, partOfPlan, readPlan } from './plan-reader.ts';
+export { partIndexes, partIndexOf, readPlan } from './plan-reader.ts';
+export { planForRole } from './role-plan.ts';
 export { Supervisor } from './supervisor.ts';

@@ -9,10 +9,11 @@ import type { Log } from '../../storage/base/log.ts';
 import type { Plan } from '../../storage/model/camera.ts';
 import type { Paths } from '../../storage/model/paths.ts';
 import type { Config } from '../config/index.ts';
-import { type SecretBox, withoutCredentials } from '../secrets/index.ts';
+import type { SecretBox } from '../secrets/index.ts';
 import { InstanceLock } from './instance-lock.ts';
 import type { RoleKind, RoleMessage, RoleState, SupervisorMessage } from './messages.ts';
-import { partOfPlan, readPlan } from './plan-reader.ts';
+import { readPlan } from './plan-reader.ts';
+import { hasPlan, planForRole } from './role-plan.ts';
 import { type RolePatience, RoleProcess } from './role-process.ts';
 
 /** Recording comes back at once and waits for its files at stop; the keeper may be in a long transaction; the rest is as it is. */
@@ -72,19 +73,17 @@ export class Supervisor {
     await this.#readPlan();
 
     // The demo camera outlives the recorder of its stream at stop: the run then ends by our wish, not by a lost connection.
-    if (isDemo) this.#startRole('demo', 'demo', () => noPlan);
+    if (isDemo) this.#startRole('demo', 'demo');
     const ingests: RoleProcess[] = [];
     this.#lifetime.defer(async () => {
       await Promise.all(ingests.map((ingest) => ingest.close()));
     });
-    for (const [index, name] of ingestNames.entries()) {
-      ingests.push(this.#makeRole('ingest', name, () => this.#partOf(index)));
-    }
+    for (const name of ingestNames) ingests.push(this.#makeRole('ingest', name));
     for (const ingest of ingests) ingest.start();
     const allStarted = Promise.all(ingests.map((ingest) => ingest.firstStart)).then(() => {});
     await Promise.race([allStarted, clock.sleep(ingestHeadStartMs, this.#lifetime.signal)]);
-    this.#startRole('keeper', 'keeper', () => withoutCredentials(this.#plan));
-    this.#startRole('serve', 'serve', () => noPlan);
+    this.#startRole('keeper', 'keeper');
+    this.#startRole('serve', 'serve');
     if (this.#plan.devices.length > 0) this.#startOnvif();
   }
 
@@ -96,14 +95,14 @@ export class Supervisor {
   /** Once wanted it stays: who looked for cameras looks again, and an idle one costs memory alone. */
   #startOnvif(): void {
     if (this.#roles.has('onvif') || this.#lifetime.signal.aborted) return;
-    this.#startRole('onvif', 'onvif', () => devicesOf(this.#plan));
+    this.#startRole('onvif', 'onvif');
   }
 
-  #startRole(kind: RoleKind, name: string, plan: () => Plan): void {
-    this.#lifetime.own(this.#makeRole(kind, name, plan)).start();
+  #startRole(kind: RoleKind, name: string): void {
+    this.#lifetime.own(this.#makeRole(kind, name)).start();
   }
 
-  #makeRole(kind: RoleKind, name: string, plan: () => Plan): RoleProcess {
+  #makeRole(kind: RoleKind, name: string): RoleProcess {
     const { clock, log } = this.#deps;
     const { config, isDemo, entry } = this.#options;
     const role: RoleProcess = new RoleProcess(
@@ -128,7 +127,7 @@ export class Supervisor {
         // Importing packages makes garbage: a small nursery gives it back at once, 14 MB in serve and 5 MB in keeper.
         execArgv: kind === 'ingest' ? [] : ['--max-semi-space-size=4'],
         patience: patience[kind],
-        startMessage: () => ({ type: 'start', config, isDemo, plan: plan() }),
+        startMessage: () => ({ type: 'start', config, isDemo, plan: this.#planFor(name) }),
       },
     );
     this.#roles.set(name, role);
@@ -165,20 +164,18 @@ export class Supervisor {
 
   async #takePlan(): Promise<void> {
     await this.#readPlan();
-    for (let index = 0; index < this.#options.config.ingest.processes; index++) {
-      this.#send(`ingest-${index}`, { type: 'plan', plan: this.#partOf(index) });
-    }
-    this.#send('keeper', { type: 'plan', plan: withoutCredentials(this.#plan) });
     if (this.#plan.devices.length > 0) this.#startOnvif();
-    this.#send('onvif', { type: 'plan', plan: devicesOf(this.#plan) });
+    for (const [name, role] of this.#roles) {
+      if (hasPlan(name)) role.send({ type: 'plan', plan: this.#planFor(name) });
+    }
   }
 
   async #readPlan(): Promise<void> {
     this.#plan = await readPlan(this.#options.paths.plan, { box: this.#deps.box, log: this.#deps.log });
   }
 
-  #partOf(index: number): Plan {
-    return partOfPlan(this.#plan, { index, processes: this.#options.config.ingest.processes });
+  #planFor(name: string): Plan {
+    return planForRole(this.#plan, name, { processes: this.#options.config.ingest.processes });
   }
 
   #tellServe(): void {
@@ -188,9 +185,4 @@ export class Supervisor {
   #send(name: string, message: SupervisorMessage): void {
     this.#roles.get(name)?.send(message);
   }
-}
-
-/** What ONVIF is asked by; addresses of streams are for the process that connects. */
-function devicesOf(plan: Plan): Plan {
-  return { version: 2, sources: [], devices: plan.devices };
 }
