@@ -25,9 +25,13 @@ export class RunClock {
     return this.#startServerMs + mediaMs + this.#slewMs;
   }
 
-  /** Server time of a moment of ours, on the run's own timeline even if the wall clock was set since. */
+  /**
+   * Server time of a moment of ours, on the run's own timeline even if the wall clock was set since; never before its start, which
+   * a run that began behind a backlog and ends at once has not come back from yet.
+   */
   serverMsAt(monotonicMs: number): number {
-    return this.#startServerMs + (monotonicMs - this.#startMonotonicMs) + this.#slewMs;
+    const sinceStartMs = monotonicMs - this.#startMonotonicMs + this.#slewMs;
+    return this.#startServerMs + Math.max(0, sinceStartMs);
   }
 
   /**

@@ -29,6 +29,14 @@ test('a run that begins behind a backlog is on time again after as much media', 
   expect(clock.toServerMs(50_000)).toBeCloseTo(1_026_000, 6);
 });
 
+test('a run that ends in the middle of its backlog does not end before it began', () => {
+  const clock = new RunClock({ startServerMs: 1_000_000, startMonotonicMs: 0 });
+
+  for (let mediaMs = 0; mediaMs <= 8_000; mediaMs += 2_000) clock.follow(mediaMs, 1_000_000);
+
+  expect(clock.serverMsAt(10)).toBe(1_000_000);
+});
+
 test('server time arrives at a clock that differs and stays there', () => {
   const clock = new RunClock({ startServerMs: 0, startMonotonicMs: 0 });
 
