@@ -10,7 +10,13 @@ import { silentLog } from '../../../storage/base/log.ts';
 import { IndexReader } from '../../../storage/index/index.ts';
 import { check, Keeper, StoreMover, type StorePlan } from '../../../storage/keeper/index.ts';
 import { type Paths, pathsUnder } from '../../../storage/model/paths.ts';
-import { DirectoryStore, type NamedStore, OrderedStores, S3Store } from '../../../storage/objects/index.ts';
+import {
+  DirectoryStore,
+  type NamedStore,
+  type ObjectSpace,
+  OrderedStores,
+  S3Store,
+} from '../../../storage/objects/index.ts';
 import { findMinio, startMinio, withMinio } from '../../kit/minio.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -136,6 +142,30 @@ test('a copy that is not what was recorded never takes the place of the old one'
   expect(keeper.index.queries.places.storeOf(segment?.objectKey ?? '')).toBe('ssd');
   expect((await site.objects()).ssd).toBe(1);
   expect(mover.refused.problem?.message).toContain('not what was recorded');
+});
+
+test('a store that has no room left hands on before the age', async () => {
+  const root = await temporaryDirectory();
+  class Small extends DirectoryStore {
+    isFull = false;
+    override async space(): Promise<ObjectSpace> {
+      return { freeBytes: this.isFull ? 1_000 : 900_000_000, totalBytes: 1_000_000_000, device: 1 };
+    }
+  }
+  const ssd = new Small({ log }, { directory: join(root, 'ssd') });
+  const site = siteOn(root, [{ name: 'ssd', store: ssd }, directoryStore(root, 'hdd')]);
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 30 * minute, fragments: 20, firstCounter: 1 });
+  const { keeper, close } = await site.run([plan('ssd', 1_000), plan('hdd')]);
+  await until(
+    'both are stored',
+    () => keeper.isIndexOpen && keeper.index.queries.places.oldestOf('ssd', now, 9).length === 2,
+  );
+
+  ssd.isFull = true;
+
+  await untilObjects(site, { ssd: 0, hdd: 2 });
+  await close();
+  await expectWhole(site, 2);
 });
 
 test('a disk that was unmounted gets nothing, and what waits moves when it is back', async () => {

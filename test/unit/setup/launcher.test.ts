@@ -98,3 +98,25 @@ it('an unknown verb ends with code 2 and says which there are', async () => {
   expect(code).toBe(2);
   expect(err).toContain('unknown verb strat: use start, test, check, dev or bench');
 });
+
+describe('a MinIO server for the tests', () => {
+  it('is said to be missing where there is neither the program nor a Go to build it', async () => {
+    const empty = await temporaryDirectory();
+
+    const env = { PATH: empty, XDG_CACHE_HOME: empty };
+    const { code, out, err } = await runCommand(process.execPath, [join(setup, 'minio.mjs')], { env });
+
+    expect({ code, out }).toEqual({ code: 3, out: '' });
+    expect(err).toContain('neither a minio nor a Go');
+  });
+
+  it('is the one in PATH before any other', async () => {
+    const directory = await temporaryDirectory();
+    await writeFile(join(directory, 'minio'), '', { mode: 0o755 });
+
+    const env = { PATH: directory, XDG_CACHE_HOME: directory };
+    const { out } = await runCommand(process.execPath, [join(setup, 'minio.mjs')], { env });
+
+    expect(out.trim()).toBe(join(directory, 'minio'));
+  });
+});
