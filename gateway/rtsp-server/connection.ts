@@ -62,6 +62,8 @@ export class RtspServerConnection {
   /** What waits for it and what it has taken, and when that last moved. */
   #flow = { queuedBytes: 0, takenBytes: 0, movedMs: 0 };
   #asked: Asked | undefined;
+  /** What the session was let in for: requests about other streams change nothing of it. */
+  #watched: Asked | undefined;
   #reaskedMs = 0;
   #presentation: { readonly base: string; readonly presentation: Presentation } | undefined;
   #session: ReaderSession | undefined;
@@ -246,15 +248,15 @@ export class RtspServerConnection {
     const reader = await this.#login.identify(request, target.name);
     const stream = reader.view(target.name);
     if (this.#isClosed) throw appError('cancelled', 'the connection is closed');
-    this.#asked = { reader, streamName: target.name };
-    this.#reaskedMs = this.#clock.monotonicMs();
+    const asked = { reader, streamName: target.name };
+    this.#asked = asked;
     switch (method) {
       case 'DESCRIBE':
         return this.#describe(target, stream);
       case 'SETUP':
-        return this.#setup(request, target, stream);
+        return this.#setup(request, target, { ...stream, asked });
       default:
-        return this.#play(request, target);
+        return this.#play(request, target, asked);
     }
   }
 
@@ -282,7 +284,7 @@ export class RtspServerConnection {
   async #setup(
     request: RtspRequest,
     target: Target,
-    stream: { readonly streamId: string; readonly name: string },
+    stream: { readonly streamId: string; readonly name: string; readonly asked: Asked },
   ): Promise<Outcome> {
     const session = header(request, 'session') === undefined ? undefined : this.#sessionOf(request);
     if (session !== undefined && session.base !== target.base) {
@@ -298,6 +300,7 @@ export class RtspServerConnection {
     // When it is refused, the presentation stays for the next try: another transport, most likely.
     const transport = await used.setup(trackNumber, offers);
     this.#session = used;
+    this.#watch(stream.asked);
     const headers = [
       ['Transport', transport],
       ['Session', `${used.id};timeout=${timeoutSeconds}`],
@@ -305,9 +308,10 @@ export class RtspServerConnection {
     return { status: 200, headers };
   }
 
-  async #play(request: RtspRequest, target: Target): Promise<Outcome> {
+  async #play(request: RtspRequest, target: Target, asked: Asked): Promise<Outcome> {
     const session = this.#sessionOf(request);
     if (parseTarget(session.base)?.name !== target.name) throw refusal(459, 'invalid_argument', 'not of this session');
+    this.#watch(asked);
     const rangeText = header(request, 'range');
     const range = rangeText === undefined ? undefined : parseRange(rangeText);
     if (rangeText !== undefined && range === undefined) throw refusal(457, 'invalid_argument', 'range is not known');
@@ -391,14 +395,20 @@ export class RtspServerConnection {
     if (isFinal) this.#end(why, '');
   }
 
+  #watch(asked: Asked): void {
+    this.#watched = asked;
+    this.#reaskedMs = this.#clock.monotonicMs();
+  }
+
   /** A token that was removed, a right that was taken away: the reader sees no more. */
   #reask(nowMs: number): void {
     this.#reaskedMs = nowMs;
-    if (this.#asked === undefined || this.#session === undefined) return;
+    const watched = this.#watched;
+    if (watched === undefined || this.#session === undefined) return;
     try {
-      this.#asked.reader.view(this.#asked.streamName);
+      watched.reader.view(watched.streamName);
     } catch (error) {
-      this.#log.info('rtsp reader is sent away', { reader: this.#asked.reader.name, error: toAppError(error) });
+      this.#log.info('rtsp reader is sent away', { reader: watched.reader.name, error: toAppError(error) });
       this.#onEnded('it may not watch any longer', true);
     }
   }

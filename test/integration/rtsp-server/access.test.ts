@@ -125,6 +125,27 @@ test('a reader whose account goes is sent away while it plays', async () => {
   await until('it is closed', () => client.isClosed);
 });
 
+test('a reader who keeps asking for what it may see is still sent away from what it may not see any more', async () => {
+  const { host, target, gone, lines } = await site();
+  const client = await RawClient.open(host, 'reader');
+  await client.play(target);
+  await until('it is sent pictures', () => client.pictures > 3);
+  gone.add(`reader ${streamId}`);
+  let looks = 0;
+
+  await until(
+    'it is closed',
+    () => {
+      if (!client.isClosed && looks++ % 50 === 0)
+        client.ask('DESCRIBE', `rtsp://${host}/another?start=${beginMs}`).catch(() => {});
+      return client.isClosed;
+    },
+    20_000,
+  );
+
+  expect(lines.join('')).toContain('rtsp reader is sent away');
+});
+
 test('a connection that says nothing, or only half a word, is closed', async () => {
   const { host, server } = await site();
   const [silent, half] = [await RawClient.open(host), await RawClient.open(host)];

@@ -19,7 +19,7 @@ export const run = promisify(execFile);
 
 export const password = 'open-sesame';
 
-/** `reader` sees every stream, `other` none; both have the same password. */
+/** `reader` sees every stream, `other` none; both have the same password. Readers go by name, rights by `<reader> <stream>`. */
 export function testGate(options: { readonly isBasicOffered?: boolean } = {}) {
   const asked: { reader: string; name: string }[] = [];
   const gone = new Set<string>();
@@ -39,7 +39,8 @@ export function testGate(options: { readonly isBasicOffered?: boolean } = {}) {
         view: (name) => {
           asked.push({ reader: username, name });
           if (gone.has(username)) throw appError('unauthenticated', 'gone');
-          if (username === 'other') throw appError('permission_denied', 'not yours');
+          const isTaken = gone.has(`${username} ${name}`);
+          if (username === 'other' || isTaken) throw appError('permission_denied', 'not yours');
           if (name === 'nowhere') throw appError('not_found', 'no such stream');
           return { streamId: name, name };
         },
