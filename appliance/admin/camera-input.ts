@@ -15,7 +15,8 @@ export const credentialsInput = z.strictObject({
   password: z.string().max(256),
 });
 
-const rtspFields = {
+/** What is told about an RTSP source. */
+export const rtspFields = {
   url: z.string().min(1).max(urlCharactersMax).describe('rtsp:// or rtsps://; a user and password in it are taken out'),
   transport: z.enum(['tcp', 'udp']),
   tls: z.enum(['verify', 'any']),
@@ -81,7 +82,8 @@ const subInput = z.strictObject({
   recording: subRecordingInput.describe('live when nothing is said: only the main source is recorded'),
 });
 
-const onvifFields = {
+/** What is told about an ONVIF service. */
+export const onvifFields = {
   url: z.string().min(1).max(urlCharactersMax).describe('of the device service, http:// or https://'),
   tls: z.enum(['verify', 'any']),
 };

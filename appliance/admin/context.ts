@@ -18,6 +18,8 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly passwords: Passwords;
   readonly playbackTokens: PlaybackTokens;
   readonly cameraSecrets: SecretBox;
+  /** For secrets in site files: `weir seal`. */
+  readonly siteSecrets: SecretBox;
   /** For digest verifiers of tokens. */
   readonly digests: SecretBox;
   readonly board: StateBoard;

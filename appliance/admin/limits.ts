@@ -18,6 +18,8 @@ export const adminLimits = {
   keepAliveTimeoutMs: 75 * seconds,
   /** The largest body is a policy: 100 statements of 256 characters. */
   bodyBytesMax: 64 * KiB,
+  /** Site files and lists of cameras: a thousand cameras of 3 KB, with all that can be said of each. */
+  siteBytesMax: 4_096 * KiB,
   /** File descriptors are 1,024 by default on a bare host; roles share none, and footage needs its part. */
   connectionsMax: 800,
   /** Of one address: 30 browsers behind one router, and never all of them. */

@@ -133,11 +133,6 @@ export class Serve {
       resourceOf: (streamId) => streamResource(catalog, streamId),
     });
 
-    const digests = secrets.box(digestPurpose);
-    const { arePlainRtspPasswordsAllowed = false } = this.#options;
-    const gateOptions = { arePlainPasswordsAllowed: arePlainRtspPasswordsAllowed };
-    this.#rtspGate = rtspGate({ catalog, authentication, digests }, gateOptions);
-
     const keeperPort = new KeeperPort({ lane: keeper });
     const alarmParts = startAlarmParts(
       {
@@ -146,6 +141,11 @@ export class Serve {
       },
       { lifetime: this.#lifetime, paths, publicUrl },
     );
+
+    const digests = secrets.box(digestPurpose);
+    const { arePlainRtspPasswordsAllowed = false } = this.#options;
+    const gateOptions = { arePlainPasswordsAllowed: arePlainRtspPasswordsAllowed };
+    this.#rtspGate = rtspGate({ catalog, authentication, digests }, gateOptions);
 
     const playbackTokens = new PlaybackTokens({ clock }, { key: this.#playbackKey(catalog) });
     let localDoor: LocalDoor | undefined;
@@ -172,6 +172,7 @@ export class Serve {
       passwords,
       playbackTokens,
       cameraSecrets: secrets.box(cameraPurpose),
+      siteSecrets: secrets.box('site'),
       digests,
       board,
       plan,

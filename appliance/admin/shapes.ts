@@ -92,6 +92,7 @@ export const cameraShape = z.object({
   streams: z
     .array(z.object({ id: z.string(), name: z.string(), role: sourceRoleShape }))
     .describe("the main source's first"),
+  managedBy: z.string().nullable().describe('the site file that manages it; null: it was made by hand'),
   state: sourceStateShape.nullable().describe('of the main source; null: nobody can say just now'),
 });
 
@@ -140,6 +141,7 @@ export function cameraAnswer(camera: Camera, board: StateBoard): z.infer<typeof 
         ? null
         : { url: shownUrl(onvif.url), tls: onvif.tls, hasOwnCredentials: onvif.credentials !== undefined },
     streams: camera.streams.map(({ id, name, role }) => ({ id, name, role })),
+    managedBy: camera.managedBy ?? null,
     state: stateAnswer(camera, 'main', board),
   };
 }

@@ -44,6 +44,7 @@ function schemaAt(schema: z.ZodType, path: readonly string[]): z.ZodType {
   for (const name of path) {
     if (at instanceof z.ZodObject) at = unwrapped((at.shape as Record<string, z.ZodType>)[name] ?? z.unknown());
     else if (at instanceof z.ZodArray) at = unwrapped(at.element as z.ZodType);
+    else if (at instanceof z.ZodRecord) at = unwrapped(at.valueType as z.ZodType);
   }
   return at;
 }

@@ -28,8 +28,8 @@ export function readAlarmSettings(catalog: Catalog): AlarmSettings {
   return stored.success ? stored.data : defaults;
 }
 
-/** Inside of a `Catalog.change`. */
-export function writeAlarmSettings(catalog: Catalog, settings: AlarmSettings, nowMs: number): void {
+/** Inside of a `Catalog.change`. What is left out is as it is by default. */
+export function writeAlarmSettings(catalog: Catalog, settings: Partial<AlarmSettings>, nowMs: number): void {
   catalog.tables.settings.put(setting, settings, nowMs);
 }
 

@@ -16,7 +16,7 @@ export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax }
 export type { ManagedKind, ManagedMark } from './managed.ts';
 export { PlanFile, planOf } from './plan.ts';
 export type { Policy } from './policies.ts';
-export type { AlarmSubject, PolicyStatement } from './schema.ts';
+export type { AlarmSubject, AuditDetail, PolicyStatement } from './schema.ts';
 export type { Session } from './sessions.ts';
 export type { Token } from './tokens.ts';
 export type { User } from './users.ts';

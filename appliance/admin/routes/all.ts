@@ -19,6 +19,7 @@ import { addPlaybackRoutes } from './playback.ts';
 import { addPolicyRoutes } from './policies.ts';
 import { addRemovalRoute } from './removal.ts';
 import { addSessionRoutes } from './session.ts';
+import { addSiteRoutes } from './site.ts';
 import { addStreamRoutes } from './streams.ts';
 import { addSystemRoutes } from './system.ts';
 import { addTokenRoutes } from './tokens.ts';
@@ -43,6 +44,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addWebhookRoutes(app, context);
   addHeartbeatRoutes(app, context);
   addHelpRoutes(app);
+  addSiteRoutes(app, context);
   addAuditRoutes(app, context);
   addMetricsRoute(app, context);
   addEventRoute(app, context);

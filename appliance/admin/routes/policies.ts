@@ -9,8 +9,10 @@ import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { pathPart } from '../resources.ts';
 
-const policyName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'has other characters than a-z, 0-9 and -');
-const pattern = z
+/** What the site calls a policy. */
+export const policyName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'has other characters than a-z, 0-9 and -');
+/** A pattern of actions or resources. */
+export const policyPattern = z
   .string()
   .max(256)
   .regex(/^[A-Za-z0-9*:/_.-]+$/, 'has characters that no action or resource has');
@@ -19,8 +21,8 @@ const statements = z
   .array(
     z.strictObject({
       effect: z.enum(['allow', 'deny']),
-      actions: z.array(pattern).min(1).max(50),
-      resources: z.array(pattern).min(1).max(100),
+      actions: z.array(policyPattern).min(1).max(50),
+      resources: z.array(policyPattern).min(1).max(100),
     }),
   )
   .max(100);

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
@@ -19,6 +19,7 @@ import {
 import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
 import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
+import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { createLog } from '../../../storage/base/log.ts';
@@ -44,6 +45,8 @@ export type SiteOptions = {
   readonly publicUrl?: string;
   readonly isKeeperAway?: boolean;
   readonly pageDirectory?: string;
+  /** The site key file of another machine. */
+  readonly siteKey?: Uint8Array;
   /** Fragments of 2 s that no index has yet. */
   readonly newest?: readonly { readonly beginMs: number; readonly count: number }[];
 };
@@ -77,6 +80,10 @@ export async function startSite(options: SiteOptions = {}) {
     ),
   );
   await tls.start();
+  if (options.siteKey !== undefined) {
+    await mkdir(paths.secrets, { recursive: true });
+    await writeFile(join(paths.secrets, 'site.key'), options.siteKey, { mode: 0o600 });
+  }
   const siteKey = await SiteKey.open(join(paths.secrets, 'site.key'), randomBytes);
 
   const states = new Map<string, SourceState>();
@@ -262,7 +269,10 @@ async function startLanes(given: {
   ingest.start();
   keeper.start();
   const devices = own(
-    new Onvif({ ...{ clock: systemClock, log, random: randomBytes }, sink: { began() {}, ended() {} } }),
+    new Onvif({
+      ...{ clock: systemClock, log, random: randomBytes, addresses: new AddressPolicy({ networks: [] }) },
+      sink: { began() {}, ended() {} },
+    }),
   );
   const { signal } = new AbortController();
   const requests = onvifRequests({ clock: systemClock, onvif: devices, metrics: async () => '' }, { signal });
