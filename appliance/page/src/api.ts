@@ -59,6 +59,12 @@ export type Camera = {
   readonly state: SourceState | null;
 };
 
+/** What adding or changing a camera answers. */
+export type ChangedCamera = Camera & {
+  /** Keys that were made just now: told once. */
+  readonly streamKeys?: { readonly main?: string; readonly sub?: string };
+};
+
 export type RtspSource = {
   readonly kind: 'rtsp';
   readonly url: string;
@@ -92,7 +98,8 @@ export type CameraInput = {
   readonly name: string;
   readonly source: CameraSource;
   readonly credentials?: { readonly username: string; readonly password: string } | null;
-  readonly recording?: Partial<Recording>;
+  readonly recording?: Partial<Recording & { readonly bytesMax: number | null }>;
+  readonly onvif?: { readonly url: string; readonly tls?: 'verify' | 'any' } | null;
   readonly sub?: {
     readonly source: CameraSource;
     readonly credentials?: { readonly username: string; readonly password: string } | null;
@@ -127,7 +134,11 @@ export type Day = {
  * Calls the API. Answers are JSON or nothing.
  * @throws ApiError  the appliance refused, with words for a person; `unavailable` when it could not be reached
  */
-export async function call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+export async function call<T>(
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {

@@ -79,5 +79,13 @@ export function bitrateText(bitsPerSecond: number): string {
 export function longText(durationMs: number): string {
   const days = durationMs / 86_400_000;
   if (days < 2) return durationText(durationMs);
-  return days < 10 ? `${days.toFixed(1)} days` : `${Math.round(days).toLocaleString()} days`;
+  const rounded = days < 10 ? Math.round(days * 10) / 10 : Math.round(days);
+  return `${rounded.toLocaleString()} days`;
+}
+
+/** One unit: `8 min`, `5 h`. For columns. */
+export function shortText(durationMs: number): string {
+  if (durationMs < 60_000) return `${Math.round(durationMs / 1_000)} s`;
+  if (durationMs < 3_600_000) return `${Math.floor(durationMs / 60_000)} min`;
+  return durationMs < 48 * 3_600_000 ? `${Math.floor(durationMs / 3_600_000)} h` : longText(durationMs);
 }

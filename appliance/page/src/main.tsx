@@ -8,11 +8,12 @@ import { AlarmBar } from './alarms/alarm-bar.tsx';
 import { createAlarms } from './alarms/alarms.ts';
 import { AlarmsPage } from './alarms/alarms-page.tsx';
 import { ApiError, type Camera, call, type Session } from './api.ts';
-import { AddCamera } from './cameras/add.tsx';
+import { AddCameras } from './cameras/add-page.tsx';
 import { CameraView } from './cameras/camera.tsx';
 import { CameraList } from './cameras/list.tsx';
 import { connectEvents } from './events.ts';
 import { Fault } from './fault.tsx';
+import { createDeepSignal } from './frame/deep-signal.ts';
 import { SessionContext } from './frame/session.ts';
 import { createRoute, type Route } from './route.ts';
 import './style/all.css';
@@ -59,6 +60,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
   const route = createRoute();
   const [cameras, { refetch }] = createResource(
     async () => (await call<{ cameras: Camera[] }>('GET', '/api/cameras')).cameras,
+    { storage: createDeepSignal },
   );
   const events = connectEvents(
     (what) => {
@@ -71,6 +73,10 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
   const logout = async () => {
     await call('DELETE', '/api/session');
     props.onLogout();
+  };
+  const tab = () => {
+    const at = route();
+    return at.at === 'camera' ? undefined : at.tab;
   };
   const camera = () => {
     const at = route();
@@ -110,7 +116,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
         <Fault fault={cameras.error instanceof ApiError ? cameras.error.fault : undefined} />
         <Switch>
           <Match when={route().at === 'add'}>
-            <AddCamera onAdded={() => void refetch()} />
+            <AddCameras tab={tab()} onAdded={() => void refetch()} />
           </Match>
           <Match when={route().at === 'alarms'}>
             <AlarmsPage alarms={alarms} />

@@ -2,6 +2,7 @@
 
 import { createEffect, createResource, on } from 'solid-js';
 import { ApiError, call } from '../api.ts';
+import { createDeepSignal } from '../frame/deep-signal.ts';
 
 export type Severity = 'info' | 'warning' | 'error' | 'critical';
 
@@ -48,16 +49,19 @@ export type Alarms = ReturnType<typeof createAlarms>;
  * @param isConnected  read again when the connection came back: news were missed
  */
 export function createAlarms(isConnected: () => boolean) {
-  const [standing, { refetch, mutate }] = createResource(async () => {
-    try {
-      const { alarms } = await call<AlarmPage>('GET', `/api/alarms?limit=${standingMax}`);
-      return [...alarms].sort(byUrgency);
-    } catch (error) {
-      // Not everybody may see alarms; for them there is nothing to show.
-      if (error instanceof ApiError && error.status === 403) return undefined;
-      throw error;
-    }
-  });
+  const [standing, { refetch, mutate }] = createResource(
+    async () => {
+      try {
+        const { alarms } = await call<AlarmPage>('GET', `/api/alarms?limit=${standingMax}`);
+        return [...alarms].sort(byUrgency);
+      } catch (error) {
+        // Not everybody may see alarms; for them there is nothing to show.
+        if (error instanceof ApiError && error.status === 403) return undefined;
+        throw error;
+      }
+    },
+    { storage: createDeepSignal },
+  );
   createEffect(on(isConnected, (is) => is && void refetch(), { defer: true }));
   const acknowledge = async (alarmId: string, note: string | null) => {
     const changed = await call<Alarm>('POST', `/api/alarms/${alarmId}/acknowledge`, { note });

@@ -1,10 +1,14 @@
 /** Adding a camera: address, test with picture and tracks, then save. Saving without a good test is allowed and said. */
 
 import { createSignal, For, Show } from 'solid-js';
-import { type ApiFault, type Camera, type CameraInput, call, faultOf, type TestResult } from '../api.ts';
+import { type ApiFault, type CameraInput, type ChangedCamera, call, faultOf, type TestResult } from '../api.ts';
 import { Fault } from '../fault.tsx';
+import { cameraAddress } from '../route.ts';
+import { StreamKeyOnce } from './stream-key.tsx';
 
 export function AddCamera(props: { readonly onAdded: () => void }) {
+  const [kind, setKind] = createSignal<'rtsp' | 'rtmp'>('rtsp');
+  const [added, setAdded] = createSignal<ChangedCamera>();
   const [name, setName] = createSignal('');
   const [url, setUrl] = createSignal('');
   const [subUrl, setSubUrl] = createSignal('');
@@ -49,21 +53,33 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
     return attempt('save', async () => {
       const input: CameraInput = {
         name: name().trim(),
-        source: source(),
-        ...credentials(),
+        ...(kind() === 'rtmp'
+          ? { source: { kind: 'rtmp' as const } }
+          : {
+              source: source(),
+              ...credentials(),
+              ...(subUrl().trim() === '' ? {} : { sub: { source: source(subUrl()) } }),
+            }),
         recording: { retentionHours: retentionDays() * 24 },
-        ...(subUrl().trim() === '' ? {} : { sub: { source: source(subUrl()) } }),
       };
-      const camera = await call<Camera>('POST', '/api/cameras', input);
+      const camera = await call<ChangedCamera>('POST', '/api/cameras', input);
       props.onAdded();
-      location.hash = `#/camera/${encodeURIComponent(camera.id)}`;
+      if (camera.streamKeys === undefined) location.hash = cameraAddress(camera.id);
+      else setAdded(camera);
     });
   };
 
   return (
     <div class="columns">
       <form class="card" onSubmit={(event) => void save(event)}>
-        <h1>Add camera</h1>
+        <div class="choice">
+          <button type="button" aria-pressed={kind() === 'rtsp'} onClick={() => setKind('rtsp')}>
+            Weir connects (RTSP)
+          </button>
+          <button type="button" aria-pressed={kind() === 'rtmp'} onClick={() => setKind('rtmp')}>
+            It publishes (RTMP)
+          </button>
+        </div>
         <label>
           Name
           <input
@@ -75,49 +91,49 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
             placeholder="Gate north"
           />
         </label>
-        <label>
-          RTSP address
-          <input
-            name="url"
-            value={url()}
-            onInput={(event) => setUrl(event.currentTarget.value)}
-            required
-            placeholder="rtsp://10.0.0.21/stream1"
-            spellcheck={false}
-          />
-        </label>
-        <label>
-          Address of its smaller picture, if it has one
-          <input
-            name="sub-url"
-            value={subUrl()}
-            onInput={(event) => setSubUrl(event.currentTarget.value)}
-            placeholder="rtsp://10.0.0.21/stream2"
-            spellcheck={false}
-          />
-        </label>
-        <div class="row">
+        <Show when={kind() === 'rtsp'}>
           <label>
-            User
+            RTSP address
             <input
-              name="camera-user"
-              autocomplete="off"
-              value={username()}
-              onInput={(event) => setUsername(event.currentTarget.value)}
+              name="url"
+              value={url()}
+              onInput={(event) => setUrl(event.currentTarget.value)}
+              required
+              placeholder="rtsp://10.0.0.21/stream1"
+              spellcheck={false}
             />
           </label>
           <label>
-            Password
+            Address of its smaller picture, if it has one
             <input
-              name="camera-password"
-              type="password"
-              autocomplete="off"
-              value={password()}
-              onInput={(event) => setPassword(event.currentTarget.value)}
+              name="sub-url"
+              value={subUrl()}
+              onInput={(event) => setSubUrl(event.currentTarget.value)}
+              placeholder="rtsp://10.0.0.21/stream2"
+              spellcheck={false}
             />
           </label>
-        </div>
-        <div class="row">
+          <div class="row">
+            <label>
+              User
+              <input
+                name="camera-user"
+                autocomplete="off"
+                value={username()}
+                onInput={(event) => setUsername(event.currentTarget.value)}
+              />
+            </label>
+            <label>
+              Password
+              <input
+                name="camera-password"
+                type="password"
+                autocomplete="off"
+                value={password()}
+                onInput={(event) => setPassword(event.currentTarget.value)}
+              />
+            </label>
+          </div>
           <label>
             Transport
             <select value={transport()} onChange={(event) => setTransport(event.currentTarget.value as 'tcp' | 'udp')}>
@@ -125,52 +141,81 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
               <option value="udp">UDP</option>
             </select>
           </label>
-          <label>
-            Keep for (days)
-            <input
-              type="number"
-              min="0"
-              max="3650"
-              value={retentionDays()}
-              onInput={(event) => setRetentionDays(event.currentTarget.valueAsNumber || 0)}
-            />
-          </label>
-        </div>
-        <Show when={url().startsWith('rtsps:')}>
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={trustsAnyCertificate()}
-              onChange={(event) => setTrustsAny(event.currentTarget.checked)}
-            />
-            Accept the camera's self-signed certificate
-          </label>
+          <Show when={url().startsWith('rtsps:')}>
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={trustsAnyCertificate()}
+                onChange={(event) => setTrustsAny(event.currentTarget.checked)}
+              />
+              Accept the camera's self-signed certificate
+            </label>
+          </Show>
         </Show>
+        <label>
+          Keep for (days)
+          <input
+            type="number"
+            min="0"
+            max="3650"
+            value={retentionDays()}
+            onInput={(event) => setRetentionDays(event.currentTarget.valueAsNumber || 0)}
+          />
+        </label>
         <Fault fault={fault()} />
         <div class="row">
-          <button
-            type="button"
-            class="second"
-            disabled={busy() !== undefined || url() === ''}
-            onClick={() => void test()}
-          >
-            {busy() === 'test' ? 'Testing …' : 'Test'}
-          </button>
+          <Show when={kind() === 'rtsp'}>
+            <button
+              type="button"
+              class="second"
+              disabled={busy() !== undefined || url() === ''}
+              onClick={() => void test()}
+            >
+              {busy() === 'test' ? 'Testing …' : 'Test'}
+            </button>
+          </Show>
           <button type="submit" disabled={busy() !== undefined}>
             {busy() === 'save' ? 'Saving …' : 'Save and record'}
           </button>
         </div>
       </form>
-      <section class="card">
-        <h2>Test</h2>
-        <Show
-          when={result()}
-          fallback={<p class="quiet">Connects to the camera and shows what it sends. Nothing is saved.</p>}
-        >
-          {(found) => <Found result={found()} />}
-        </Show>
-      </section>
+      <Show when={kind() === 'rtsp'} fallback={<Published camera={added()} />}>
+        <section class="card">
+          <h2>Test</h2>
+          <Show
+            when={result()}
+            fallback={<p class="quiet">Connects to the camera and shows what it sends. Nothing is saved.</p>}
+          >
+            {(found) => <Found result={found()} />}
+          </Show>
+        </section>
+      </Show>
     </div>
+  );
+}
+
+function Published(props: { readonly camera: ChangedCamera | undefined }) {
+  return (
+    <section class="card">
+      <h2>Stream key</h2>
+      <Show
+        when={props.camera}
+        fallback={
+          <p class="quiet">
+            Encoders, drones, phones and OBS connect by themselves, with a key that is made when the camera is saved.
+          </p>
+        }
+      >
+        {(camera) => (
+          <>
+            <StreamKeyOnce title={camera().name} streamKey={camera().streamKeys?.main ?? ''} />
+            <a class="link" href={cameraAddress(camera().id)}>
+              To the camera
+            </a>
+          </>
+        )}
+      </Show>
+    </section>
   );
 }
 

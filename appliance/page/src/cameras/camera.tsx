@@ -93,7 +93,7 @@ export function CameraView(props: {
           Live
         </button>
       </div>
-      <StateReason state={state()} />
+      <StateReason state={state()} nowMs={nowMs()} />
       <For each={state()?.warnings ?? []}>{(warning) => <p class="reason">{warning}</p>}</For>
       <Player
         url={address()}

@@ -1,85 +1,139 @@
-/** All cameras at a glance: a picture that renews itself, the state, and the reason when something is wrong. */
+/** All cameras: as a wall of pictures or as a dense table, found by name and by how they are doing. */
 
-import { createSignal, For, onCleanup, Show } from 'solid-js';
+import { createMemo, createSignal, For, Show } from 'solid-js';
 import type { Camera } from '../api.ts';
 import type { Events } from '../events.ts';
-import { StateBadge, StateReason, stateOf } from './state.tsx';
+import { createMay, createNow } from '../frame/session.ts';
+import { cameraAddress } from '../route.ts';
+import { LivePicture } from './live-picture.tsx';
+import { isInTrouble, StateBadge, StateReason, stateOf } from './state.tsx';
+import { CameraTable } from './table.tsx';
 
-const picturePeriodMs = 5_000;
+const views = ['wall', 'table'] as const;
+type View = (typeof views)[number];
+const viewSetting = 'weir.cameras.view';
+const tileSizes = { small: '12rem', medium: '19rem', large: '28rem' } as const;
+type TileSize = keyof typeof tileSizes;
+const sizeSetting = 'weir.cameras.size';
 
 export function CameraList(props: { readonly cameras: readonly Camera[]; readonly events: Events }) {
+  const may = createMay();
+  const [view, setView] = createSignal<View>(localStorage.getItem(viewSetting) === 'table' ? 'table' : 'wall');
+  const [size, setSize] = createSignal<TileSize>(storedSize());
+  const [words, setWords] = createSignal('');
+  const [isTroubleOnly, setTroubleOnly] = createSignal(false);
+  const nowMs = createNow(10_000);
+  const hasTrouble = (camera: Camera) => isInTrouble(camera, stateOf(camera, props.events.states));
+  const troubled = createMemo(() => props.cameras.filter(hasTrouble));
+  const shown = createMemo(() => {
+    const wanted = words().trim().toLocaleLowerCase();
+    return (isTroubleOnly() ? troubled() : props.cameras).filter((camera) => textOf(camera).includes(wanted));
+  });
   return (
     <Show
       when={props.cameras.length > 0}
       fallback={
         <div class="card narrow">
           <h1>No cameras yet</h1>
-          <p class="quiet">Add the first one: all that is needed is its RTSP address.</p>
-          <a class="button" href="#/add">
-            Add camera
-          </a>
+          <p class="quiet">Look for cameras on the network, type in an address, or paste a list.</p>
+          <Show when={may('cameras:create')}>
+            <a class="button" href="#/add">
+              Add camera
+            </a>
+          </Show>
         </div>
       }
     >
-      <div class="tiles">
-        <For each={props.cameras}>{(camera) => <Tile camera={camera} events={props.events} />}</For>
+      <div class="title">
+        <h1>Cameras</h1>
+        <div class="choice">
+          <button type="button" aria-pressed={!isTroubleOnly()} onClick={() => setTroubleOnly(false)}>
+            All <span class="numbers">{props.cameras.length}</span>
+          </button>
+          <button type="button" aria-pressed={isTroubleOnly()} onClick={() => setTroubleOnly(true)}>
+            In trouble <span class="numbers">{troubled().length}</span>
+          </button>
+        </div>
+        <input
+          type="search"
+          class="small search"
+          aria-label="Search cameras"
+          placeholder="Search name or address"
+          value={words()}
+          onInput={(event) => setWords(event.currentTarget.value)}
+        />
+        <span class="grow" />
+        <Show when={view() === 'wall'}>
+          <select
+            class="small"
+            aria-label="Size of the pictures"
+            value={size()}
+            onChange={(event) => {
+              setSize(event.currentTarget.value as TileSize);
+              localStorage.setItem(sizeSetting, size());
+            }}
+          >
+            <For each={Object.keys(tileSizes)}>{(name) => <option value={name}>{name}</option>}</For>
+          </select>
+        </Show>
+        <div class="choice">
+          <For each={views}>
+            {(one) => (
+              <button
+                type="button"
+                aria-pressed={view() === one}
+                onClick={() => {
+                  setView(one);
+                  localStorage.setItem(viewSetting, one);
+                }}
+              >
+                {one === 'wall' ? 'Wall' : 'Table'}
+              </button>
+            )}
+          </For>
+        </div>
       </div>
+      <Show when={shown().length === 0}>
+        <p class="quiet middle">
+          {isTroubleOnly() && troubled().length === 0 ? 'All cameras are well.' : 'No camera is like that.'}
+        </p>
+      </Show>
+      <Show when={view() === 'wall'} fallback={<CameraTable cameras={shown()} events={props.events} nowMs={nowMs()} />}>
+        <div class="tiles" style={{ '--tile': tileSizes[size()] }}>
+          <For each={shown()}>{(camera) => <Tile camera={camera} events={props.events} nowMs={nowMs()} />}</For>
+        </div>
+      </Show>
     </Show>
   );
 }
 
-function Tile(props: { readonly camera: Camera; readonly events: Events }) {
+function Tile(props: { readonly camera: Camera; readonly events: Events; readonly nowMs: number }) {
   const state = () => stateOf(props.camera, props.events.states);
+  /** The smaller picture where it is live: a wall of them stays light. */
+  const pictured = () => {
+    const sub = props.camera.streams.find((stream) => stream.role === 'sub');
+    const subState = sub === undefined ? undefined : (props.events.states[sub.id] ?? props.camera.sub?.state);
+    return (subState?.state === 'live' ? sub : props.camera.streams[0])?.id;
+  };
   return (
-    <a class="tile" href={`#/camera/${encodeURIComponent(props.camera.id)}`}>
-      <LivePicture streamId={props.camera.streams[0]?.id} isLive={state()?.state === 'live'} />
+    <a class="tile" href={cameraAddress(props.camera.id)}>
+      <LivePicture streamId={pictured()} isLive={state()?.state === 'live'} />
       <div class="caption">
         <strong>{props.camera.name}</strong>
         <StateBadge camera={props.camera} state={state()} />
       </div>
-      <StateReason state={state()} />
+      <StateReason state={state()} nowMs={props.nowMs} />
     </a>
   );
 }
 
-/** The newest key frame as JPEG, read again every few seconds while it can be seen and the camera is live. */
-function LivePicture(props: { readonly streamId: string | undefined; readonly isLive: boolean }) {
-  const [turn, setTurn] = createSignal(Date.now());
-  const [hasPicture, setHasPicture] = createSignal(false);
-  let frame: HTMLDivElement | undefined;
-  let isVisible = true;
-  const watcher = new IntersectionObserver((entries) => {
-    isVisible = entries.some((entry) => entry.isIntersecting);
-  });
-  const timer = setInterval(() => {
-    if (props.isLive && isVisible && !document.hidden) setTurn(Date.now());
-  }, picturePeriodMs);
-  onCleanup(() => {
-    clearInterval(timer);
-    watcher.disconnect();
-  });
-  return (
-    <div
-      class="picture"
-      ref={(element) => {
-        frame = element;
-        watcher.observe(frame);
-      }}
-    >
-      <Show when={props.streamId}>
-        {(streamId) => (
-          <img
-            src={`/api/streams/${streamId()}/image.jpg?width=480&turn=${turn()}`}
-            alt=""
-            classList={{ old: !props.isLive, absent: !hasPicture() }}
-            onLoad={() => setHasPicture(true)}
-            onError={() => setHasPicture(false)}
-          />
-        )}
-      </Show>
-      <Show when={!hasPicture()}>
-        <span class="quiet">{props.isLive ? 'First picture is on its way …' : 'No picture'}</span>
-      </Show>
-    </div>
-  );
+function storedSize(): TileSize {
+  const stored = localStorage.getItem(sizeSetting);
+  return stored !== null && stored in tileSizes ? (stored as TileSize) : 'medium';
+}
+
+/** What a search looks at. */
+function textOf({ name, source, sub }: Camera): string {
+  const addresses = [source, sub?.source].map((one) => (one?.kind === 'rtsp' ? one.url : 'rtmp'));
+  return [name, ...addresses].join(' ').toLocaleLowerCase();
 }

@@ -18,20 +18,26 @@ export function stateWord(camera: Camera, state: SourceState | undefined): strin
   return state.state;
 }
 
+/** Not well, or nobody can say; a disabled camera is as it should be. */
+export function isInTrouble(camera: Camera, state: SourceState | undefined): boolean {
+  if (!camera.isEnabled) return false;
+  return state === undefined || state.state === 'retrying' || state.state === 'stopped' || state.message != null;
+}
+
 export function StateBadge(props: { readonly camera: Camera; readonly state: SourceState | undefined }) {
   const word = () => stateWord(props.camera, props.state);
   return <span class={`badge ${word()}`}>{word()}</span>;
 }
 
 /** Why the camera is not well and what to do; nothing while it is. */
-export function StateReason(props: { readonly state: SourceState | undefined }) {
+export function StateReason(props: { readonly state: SourceState | undefined; readonly nowMs: number }) {
   return (
     <Show when={props.state?.message}>
       {(message) => (
-        <p class="reason">
+        <p class="reason" title={[message(), props.state?.hint ?? ''].map(sentence).join(' ')}>
           {sentence(message())} <Show when={props.state?.hint}>{(hint) => sentence(hint())}</Show>{' '}
           <Show when={props.state?.sinceMs}>
-            {(sinceMs) => <span class="quiet">For {durationText(Math.max(0, Date.now() - sinceMs()))}.</span>}
+            {(sinceMs) => <span class="quiet">For {durationText(Math.max(0, props.nowMs - sinceMs()))}.</span>}
           </Show>
         </p>
       )}
