@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { countedSink, type EventSink, Onvif, onvifRequests, registerOnvifMetrics } from '../../gateway/onvif/index.ts';
+import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { LaneServer } from '../../storage/lane/index.ts';
@@ -10,13 +11,14 @@ import type { Plan } from '../../storage/model/camera.ts';
 import type { RoleContext } from './role-context.ts';
 
 export async function startOnvif(context: RoleContext): Promise<Closable> {
-  const { clock, log, random, paths, link, start } = context;
+  const { clock, config, log, random, paths, link, start } = context;
   const lifetime = new Lifetime();
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
   const sink = countedSink(loggedEvents(log), registry);
-  const onvif = lifetime.own(new Onvif({ clock, log, random, sink }));
+  const addresses = new AddressPolicy({ networks: config.cameras.allowedNetworks });
+  const onvif = lifetime.own(new Onvif({ addresses, clock, log, random, sink }));
   registerOnvifMetrics({ onvif, registry });
   const requests = onvifRequests({ clock, onvif, metrics: () => registry.metrics() }, { signal: lifetime.signal });
   const server = new LaneServer(

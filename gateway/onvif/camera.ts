@@ -1,5 +1,6 @@
 /** One camera of the plan: its device, what it can do, its movements and its events. */
 
+import type { AddressPolicy } from '../../storage/base/address-policy.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { isAppError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -19,6 +20,8 @@ export type CameraDeps = {
   readonly sink: EventSink;
   /** Cryptographically random bytes. */
   readonly random: (bytes: number) => Uint8Array;
+  /** Where devices may be. */
+  readonly addresses: AddressPolicy;
 };
 
 /** What a camera can do by ONVIF, and how it is doing. */
@@ -43,11 +46,11 @@ export class OnvifCamera {
   #features: PtzFeatures | undefined;
 
   constructor(deps: CameraDeps, planned: PlannedDevice) {
-    const { clock, random, sink } = deps;
+    const { addresses, clock, random, sink } = deps;
     const log = deps.log.child({ cameraId: planned.cameraId });
     this.planned = planned;
     this.#deps = deps;
-    this.#device = new OnvifDevice({ clock, random }, planned);
+    this.#device = new OnvifDevice({ addresses, clock, random }, planned);
     const newId = () => Buffer.from(random(16)).toString('hex');
     const chance = () => Buffer.from(random(4)).readUInt32LE() / 2 ** 32;
     this.#events = new EventStream({ clock, log, device: this.#device, sink, newId, random: chance }, planned);

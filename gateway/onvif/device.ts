@@ -4,13 +4,12 @@
  * a login elsewhere.
  */
 
-import type { Clock } from '../../storage/base/clock.ts';
 import { appError, isAppError } from '../../storage/base/errors.ts';
 import type { Credentials } from '../rtsp/index.ts';
 import { type DeviceClock, deviceClockOf } from './device-clock.ts';
 import { onvifLimits } from './limits.ts';
 import { answerOf } from './soap-answer.ts';
-import { postSoap } from './soap-post.ts';
+import { postSoap, type SoapDeps } from './soap-post.ts';
 import { unheard, type WordingClient, wordsOf } from './soap-words.ts';
 import { usernameToken } from './ws-security.ts';
 import { childrenOf, textAt, type XmlElement } from './xml.ts';
@@ -24,7 +23,7 @@ export type DeviceAddress = {
   readonly password?: string;
 };
 
-export type DeviceDeps = { readonly clock: Clock; readonly random: (bytes: number) => Uint8Array };
+export type DeviceDeps = SoapDeps;
 
 /** Services that we have a use for. */
 export type ServiceName = 'media' | 'media2' | 'ptz' | 'events';

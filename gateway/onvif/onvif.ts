@@ -79,7 +79,7 @@ export class Onvif {
     try {
       if (addresses !== undefined) {
         const all = addressesIn(addresses);
-        return await searchAddresses({ clock, random }, { addresses: all, ports: ports ?? usualPorts, signal });
+        return await searchAddresses(this.#deps, { addresses: all, ports: ports ?? usualPorts, signal });
       }
       const newId = () => uuidOf(random(16));
       return await searchNetwork(

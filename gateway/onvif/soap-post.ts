@@ -1,14 +1,22 @@
 /**
- * One SOAP request to a device over HTTP: bounded in time and size, to one address, and nowhere else. Redirects are refused, so
- * a device can send us (and a digest of its password) to nobody. Logs nothing, tells no credentials.
+ * One SOAP request to a device over HTTP: bounded in time and size, to one address that cameras may have, and nowhere else.
+ * Redirects are refused, so a device can send us (and a digest of its password) to nobody. Logs nothing, tells no credentials.
  */
 
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
+import type { AddressPolicy } from '../../storage/base/address-policy.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { type AppError, appError, errnoOf, isAppError } from '../../storage/base/errors.ts';
 import { type Credentials, Login } from '../rtsp/index.ts';
 import { onvifLimits } from './limits.ts';
+
+export type SoapDeps = {
+  readonly clock: Clock;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Where devices may be. */
+  readonly addresses: AddressPolicy;
+};
 
 export type SoapRequest = {
   /** http:// or https:// */
@@ -38,11 +46,9 @@ type Exchange = SoapAnswer & { readonly challenges: readonly string[] };
  * @throws AppError resource_exhausted  the answer exceeds `answerBytesMax`
  * @throws AppError unauthenticated     it wants another login than it was given
  * @throws AppError failed_precondition it sends us to another address, or its certificate is not trusted
+ * @throws AppError permission_denied   no device may be at its address
  */
-export async function postSoap(
-  deps: { readonly clock: Clock; readonly random: (bytes: number) => Uint8Array },
-  request: SoapRequest,
-): Promise<SoapAnswer> {
+export async function postSoap(deps: SoapDeps, request: SoapRequest): Promise<SoapAnswer> {
   const login = new Login(
     { random: () => Buffer.from(deps.random(4)).readUInt32LE() / 2 ** 32 },
     { credentials: request.credentials, isBasicAllowed: request.url.startsWith('https:') },
@@ -52,7 +58,7 @@ export async function postSoap(
   for (let tries = 0; tries < onvifLimits.loginTriesMax; tries++) {
     const authorization = login.authorization('POST', `${pathname}${search}`);
     const leftMs = Math.max(1, deadlineMs - deps.clock.monotonicMs());
-    const answer = await exchange(deps.clock, { ...request, timeoutMs: leftMs }, authorization);
+    const answer = await exchange(deps, { ...request, timeoutMs: leftMs }, authorization);
     if (answer.status >= 300 && answer.status < 400) {
       throw appError('failed_precondition', `the device redirects (${answer.status}), which is not followed`, {
         peer: host,
@@ -80,17 +86,22 @@ export function refusedLogin(request: { readonly url: string; readonly credentia
   );
 }
 
-function exchange(clock: Clock, request: SoapRequest, authorization: string | undefined): Promise<Exchange> {
+function exchange(deps: SoapDeps, request: SoapRequest, authorization: string | undefined): Promise<Exchange> {
+  const { clock, addresses } = deps;
   const { url, body, action, tls, timeoutMs, answerBytesMax, signal } = request;
   const target = new URL(url);
   const isTls = target.protocol === 'https:';
+  const hostname = target.hostname.replace(/^\[|\]$/g, '');
+  const refusal = addresses.refusalOf(hostname);
+  if (refusal !== undefined) return Promise.reject(refusal);
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(givenUp(signal));
       return;
     }
     const sent = (isTls ? tlsRequest : plainRequest)({
-      hostname: target.hostname.replace(/^\[|\]$/g, ''),
+      hostname,
+      lookup: addresses.lookup,
       port: target.port === '' ? (isTls ? 443 : 80) : Number(target.port),
       path: `${target.pathname}${target.search}`,
       method: 'POST',
@@ -154,6 +165,7 @@ function challengesOf({ rawHeaders }: IncomingMessage): string[] {
 }
 
 function unreachable(error: Error, peer: string): AppError {
+  if (isAppError(error)) return error;
   const code = 'code' in error ? String(error.code) : '';
   if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
     return appError('failed_precondition', `its certificate is not trusted (${code})`, {

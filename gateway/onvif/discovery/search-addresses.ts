@@ -61,7 +61,8 @@ async function askHost(
       if (device !== undefined) found.push(device);
     } catch (error) {
       // What refuses, or answers in another language, may have its ONVIF elsewhere.
-      if (signal.aborted || isAppError(error, 'deadline_exceeded') || isUnroutable(error)) break;
+      const isLost = isAppError(error, 'deadline_exceeded') || isAppError(error, 'permission_denied');
+      if (signal.aborted || isLost || isUnroutable(error)) break;
     }
   }
   return found;

@@ -11,6 +11,7 @@ import { OnvifDevice } from '../../../gateway/onvif/device.ts';
 import { inspectDevice } from '../../../gateway/onvif/inspect.ts';
 import { onvifLimits } from '../../../gateway/onvif/limits.ts';
 import { unheard } from '../../../gateway/onvif/soap-words.ts';
+import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { AppError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
@@ -18,7 +19,7 @@ import { envelope, type OnvifCameraOptions, TestOnvifCamera } from '../../kit/on
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 
-const deps = { clock: systemClock, random: randomBytes };
+const deps = { clock: systemClock, random: randomBytes, addresses: new AddressPolicy({ networks: [] }) };
 const { signal } = new AbortController();
 const credentials = { username: 'ad&min', password: 'pä<ss>"wörd' };
 
@@ -30,6 +31,25 @@ async function camera(options: OnvifCameraOptions = {}): Promise<TestOnvifCamera
 }
 
 describe('a device', () => {
+  it('where no camera may be is never connected to, by its address or by a name', async () => {
+    const standing = await camera();
+    const { port } = new URL(standing.url);
+    const within = { ...deps, addresses: new AddressPolicy({ networks: ['10.0.0.0/8'] }) };
+    const path = 'onvif/device_service';
+    const urls = [standing.url, `http://localhost:${port}/${path}`, `http://[::ffff:127.0.0.1]:${port}/${path}`];
+    const codeOf = (asking: typeof deps, url: string) =>
+      inspectDevice(asking, { url, tls: 'verify' }, signal).then(
+        () => 'reached',
+        (error: AppError) => error.code,
+      );
+
+    const codes = await Promise.all(urls.map((url) => codeOf(within, url)));
+
+    expect(codes).toEqual(['permission_denied', 'permission_denied', 'permission_denied']);
+    expect(await codeOf(deps, `http://169.254.169.254/${path}`)).toBe('permission_denied');
+    expect(await codeOf(deps, standing.url)).toBe('reached');
+  });
+
   it('tells profiles by Media2, H.265 among them, with a main and a sub for each scene', async () => {
     const { url } = await camera({
       profiles: [

@@ -5,10 +5,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { OnvifDevice } from '../../../gateway/onvif/device.ts';
 import { PullPoint } from '../../../gateway/onvif/events/pull-point.ts';
 import { type EventRange, Onvif } from '../../../gateway/onvif/index.ts';
+import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { createLog } from '../../../storage/base/log.ts';
 import { fault, type OnvifCameraOptions, TestOnvifCamera } from '../../kit/onvif-camera.ts';
 import { until } from '../../kit/until.ts';
+
+const addresses = new AddressPolicy({ networks: [] });
 
 const motion = { topic: 'tns1:RuleEngine/CellMotionDetector/Motion', source: { Rule: 'MyMotion' } };
 const credentials = { username: 'admin', password: 'secret7' };
@@ -35,7 +38,7 @@ async function listening(options: OnvifCameraOptions = {}) {
   const { sink, began, ended } = sinkOfTest();
   const lines: string[] = [];
   const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } });
-  const onvif = new Onvif({ clock: systemClock, log, sink, random: randomBytes });
+  const onvif = new Onvif({ addresses, clock: systemClock, log, sink, random: randomBytes });
   onTestFinished(() => onvif.close());
   const device = { cameraId: 'c1', streamId: 's1', name: 'gate', revision: 1, url: camera.url, tls: 'verify' as const };
   await onvif.apply([{ ...device, ...credentials }]);
@@ -166,7 +169,7 @@ describe('events of a camera', () => {
       },
     });
     const address = { url: camera.url, tls: 'verify' as const, ...credentials };
-    const device = new OnvifDevice({ clock: systemClock, random: randomBytes }, address);
+    const device = new OnvifDevice({ addresses, clock: systemClock, random: randomBytes }, address);
     const { signal } = new AbortController();
     await device.connect(signal);
     const subscription = await PullPoint.subscribe(device, signal);

@@ -3,13 +3,16 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Onvif } from '../../../gateway/onvif/index.ts';
+import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { TestOnvifCamera } from '../../kit/onvif-camera.ts';
 
+const addresses = new AddressPolicy({ networks: [] });
+
 function searcher(): Onvif {
   const sink = { began() {}, ended() {} };
-  const onvif = new Onvif({ clock: systemClock, log: silentLog, sink, random: randomBytes });
+  const onvif = new Onvif({ addresses, clock: systemClock, log: silentLog, sink, random: randomBytes });
   onTestFinished(() => onvif.close());
   return onvif;
 }

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { OnvifCamera } from '../../../gateway/onvif/camera.ts';
 import { type EventRange, Onvif } from '../../../gateway/onvif/index.ts';
+import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { ipycamFolder, startIpycam } from '../../kit/ipycam.ts';
@@ -18,13 +19,15 @@ import { runCommand } from '../../kit/run-command.ts';
 import { freePort, temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 
+const addresses = new AddressPolicy({ networks: [] });
+
 const folder = await ipycamFolder();
 const simulator = process.env.WEIR_ONVIF_SIMULATOR;
 const { signal } = new AbortController();
 const login = { username: 'admin', password: 'pass word' };
 
 function ours(sink: ConstructorParameters<typeof Onvif>[0]['sink'] = { began() {}, ended() {} }): Onvif {
-  const onvif = new Onvif({ clock: systemClock, log: silentLog, sink, random: randomBytes });
+  const onvif = new Onvif({ addresses, clock: systemClock, log: silentLog, sink, random: randomBytes });
   onTestFinished(() => onvif.close());
   return onvif;
 }
@@ -55,7 +58,7 @@ describe.skipIf(folder === undefined)('ipycam', () => {
   it('is moved, and its presets are made and gone to', async () => {
     const { url } = await start();
     const camera = new OnvifCamera(
-      { clock: systemClock, log: silentLog, sink: { began() {}, ended() {} }, random: randomBytes },
+      { addresses, clock: systemClock, log: silentLog, sink: { began() {}, ended() {} }, random: randomBytes },
       { cameraId: 'c', streamId: 's', name: 'c', revision: 1, url, tls: 'verify', ...login },
     );
     camera.start();
