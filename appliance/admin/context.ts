@@ -1,6 +1,7 @@
 /** What routes work with. */
 
 import type { Catalog } from '../../storage/catalog/index.ts';
+import type { HealthBook } from '../health/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { AlarmParts } from './alarm-parts.ts';
 import type { Authentication } from './authentication.ts';
@@ -23,6 +24,7 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   /** For digest verifiers of tokens. */
   readonly digests: SecretBox;
   readonly board: StateBoard;
+  readonly health: HealthBook;
   readonly plan: PlanWriter;
   readonly feed: EventFeed;
   readonly keeper: KeeperPort;
@@ -37,6 +39,8 @@ export type SiteFacts = {
   readonly places: Readonly<Record<'data' | 'journal' | 'objects', string>>;
   /** The zone of days when a request names none. */
   readonly timeZone: string;
+  /** Where else it listens; null is switched off. */
+  readonly ports: { readonly rtsp: number | null; readonly rtmp: number | null };
   /** Where the built page lies; nothing need be there. */
   readonly pageDirectory: string;
 };

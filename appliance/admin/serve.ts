@@ -7,6 +7,7 @@ import { must } from '../../storage/base/assert.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import { Catalog } from '../../storage/catalog/index.ts';
 import type { Paths } from '../../storage/model/paths.ts';
+import { HealthBook } from '../health/index.ts';
 import { cameraPurpose } from '../secrets/index.ts';
 import type { Access } from './access.ts';
 import { startAlarmParts } from './alarm-parts.ts';
@@ -45,6 +46,8 @@ export type ServeOptions = {
   readonly timeZone: string;
   /** Where the built page lies. */
   readonly pageDirectory: string;
+  /** Ports of the other doors, as the page shows them; null is switched off. */
+  readonly ports?: { readonly rtsp: number | null; readonly rtmp: number | null };
   /** Takes passwords of RTSP readers also where they cross a network without TLS. */
   readonly arePlainRtspPasswordsAllowed?: boolean;
   /** Connections that no HTTP server is to parse. */
@@ -125,6 +128,16 @@ export class Serve {
     const board = new StateBoard({ lanes: deps.ingests });
     board.start();
     this.#lifetime.defer(() => board.close());
+    const health = this.#lifetime.own(
+      new HealthBook({
+        ...{ clock, log, ingests: deps.ingests },
+        clockOf: (streamId) => {
+          const state = board.state(streamId);
+          return { offsetMs: state?.clockOffsetMs, driftPpm: state?.clockDriftPpm };
+        },
+      }),
+    );
+    health.start();
     const feed = new EventFeed({
       clock,
       board,
@@ -175,6 +188,7 @@ export class Serve {
       siteSecrets: secrets.box('site'),
       digests,
       board,
+      health,
       plan,
       feed,
       keeper: keeperPort,
@@ -184,6 +198,7 @@ export class Serve {
         startedMs: clock.wallMs(),
         places: { data: paths.data, journal: paths.journalOpen, objects: paths.objects },
         timeZone: this.#options.timeZone,
+        ports: this.#options.ports ?? { rtsp: null, rtmp: null },
         pageDirectory: this.#options.pageDirectory,
       },
     };

@@ -139,6 +139,10 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         host: config.listen.address,
         port: config.listen.port,
         isPlainAllowed: config.tls.allowPlainBeyondLoopback,
+        ports: {
+          rtsp: config.rtsp.enabled ? config.rtsp.port : null,
+          rtmp: config.rtmp.enabled ? config.rtmp.port : null,
+        },
         arePlainRtspPasswordsAllowed: config.rtsp.allowPlainPasswords,
         publicUrl: config.publicUrl,
         timeZone: config.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone,

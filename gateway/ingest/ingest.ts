@@ -98,6 +98,7 @@ export class Ingest {
             states: () => this.#snapshot().states,
             snapshot: () => this.#snapshot(),
             metrics: () => this.#metrics.text(),
+            figures: () => this.#figures(),
           },
           snapshot: () => this.#snapshot(),
           subscribe: (streamId, lane) => this.#streamOf(streamId).join(lane),
@@ -280,6 +281,16 @@ export class Ingest {
       streams.flatMap(({ planned, wayMs }) => (planned.role === 'main' ? [[planned.cameraId, wayMs]] : [])),
     );
     for (const stream of subs) stream.compareWithMain(wayOfMain.get(stream.planned.cameraId));
+  }
+
+  /** What each source has counted, for whoever draws it over time. */
+  #figures(): { streamId: string; bytes: number; units: number; packetsLost: number }[] {
+    return [...this.#streams.values()].map(({ planned, stats: { bytes, units, packetsLost } }) => ({
+      streamId: planned.streamId,
+      bytes,
+      units,
+      packetsLost,
+    }));
   }
 
   #snapshot(): LaneSnapshot {

@@ -8,6 +8,7 @@ import { addAuditRoutes } from './audit.ts';
 import { addCameraTestRoute } from './camera-test.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addEventRoute } from './events.ts';
+import { addHealthRoute } from './health.ts';
 import { addHeartbeatRoutes } from './heartbeat.ts';
 import { addHelpRoutes } from './help.ts';
 import { addHoldRoutes } from './holds.ts';
@@ -30,6 +31,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addSessionRoutes(app, context);
   addCameraRoutes(app, context);
   addCameraTestRoute(app, context);
+  addHealthRoute(app, context);
   addOnvifRoutes(app, context);
   addStreamRoutes(app, context);
   addPlaybackRoutes(app, context);

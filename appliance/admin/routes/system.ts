@@ -30,6 +30,9 @@ const systemShape = z.object({
   startedMs: z.number(),
   nowMs: z.number(),
   timeZone: z.string().describe('whose days are meant when nobody names a zone'),
+  ports: z
+    .object({ rtsp: z.number().nullable(), rtmp: z.number().nullable() })
+    .describe('where players pull streams and encoders publish; null: switched off'),
   roles: z.array(roleShape),
   parts: z.array(z.object({ part: z.string(), ready: z.boolean(), reason: z.string().nullable() })),
   disks: z.array(
@@ -70,6 +73,7 @@ export function addSystemRoutes(app: App, context: Context): void {
         startedMs: facts.startedMs,
         nowMs: clock.wallMs(),
         timeZone: facts.timeZone,
+        ports: { ...facts.ports },
         roles: roles.list().map(roleAnswer),
         parts: parts(),
         disks,
