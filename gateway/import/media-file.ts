@@ -4,6 +4,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { z } from 'zod';
 import type { Clock } from '../../storage/base/clock.ts';
@@ -12,6 +13,12 @@ import { limits } from '../../storage/model/limits.ts';
 
 /** Containers that are taken: others may name further files or addresses, which nobody gave us. */
 export const formats = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts';
+
+/**
+ * Pictures are at most what level 6.2 of H.264 and H.265 allows, 8192 by 4352: a file of a few kilobytes can tell of pictures that
+ * take all memory of the machine, and the recordings with it.
+ */
+export const picturePixelsMax = 35_651_584;
 
 export type FileTrack = {
   /** Number of the stream in the file. */
@@ -48,6 +55,8 @@ const probeShape = z.object({
         codec_type: z.string().optional(),
         codec_name: z.string().optional(),
         nal_length_size: z.string().optional(),
+        width: z.number().optional(),
+        height: z.number().optional(),
         disposition: z.record(z.string(), z.number()).optional(),
         tags: z.record(z.string(), z.string()).optional(),
       }),
@@ -103,6 +112,10 @@ export function mediaFileOf({ format, streams }: Probed): MediaFile {
       notes.push(`stream ${index} (${type}, ${codec}) is left out: one picture and ${limits.tracksMax} tracks in all`);
       continue;
     }
+    if (type === 'video' && !isPicture(stream)) {
+      notes.push(`stream ${index} (${type}, ${codec}) is left out: its pictures cannot be read, or are too large`);
+      continue;
+    }
     const how = kept[type].has(codec) ? 'copy' : 'convert';
     if (how === 'convert') {
       notes.push(`stream ${index} (${type}) is converted from ${codec} to ${type === 'video' ? 'H.264' : 'AAC'}`);
@@ -110,7 +123,10 @@ export function mediaFileOf({ format, streams }: Probed): MediaFile {
     const nalLengthBytes = Number(stream.nal_length_size ?? 0) || undefined;
     tracks.push({ index, kind: type, codec, how, nalLengthBytes });
   }
-  if (tracks.length === 0) throw appError('invalid_argument', 'the file has neither picture nor sound');
+  if (tracks.length === 0) {
+    const hint = notes.length === 0 ? undefined : notes.slice(0, 3).join('; ');
+    throw appError('invalid_argument', 'the file has neither picture nor sound', hint === undefined ? {} : { hint });
+  }
   const seconds = Number(format.duration ?? Number.NaN);
   return {
     isTransportStream: format.format_name === 'mpegts',
@@ -130,6 +146,12 @@ function rankOf({ codec_type: type, disposition }: Probed['streams'][number]): n
   return (type === 'video' ? 0 : 2) + (disposition?.default === 1 ? 0 : 1);
 }
 
+/** ffprobe tells no size, or 0, of what it could not decode, which is how it refuses pictures beyond the bound. */
+function isPicture({ width = 1, height = 1 }: Probed['streams'][number]): boolean {
+  const pixels = width * height;
+  return pixels > 0 && pixels <= picturePixelsMax;
+}
+
 /** QuickTime's own tag knows the zone; MP4's is UTC, and 1904 when nobody set it. */
 function creationOf(tags: readonly (Readonly<Record<string, string>> | undefined)[]): number | undefined {
   for (const name of ['com.apple.quicktime.creationdate', 'creation_time', 'DATE_RECORDED']) {
@@ -147,7 +169,8 @@ function answerOf(
 ): Promise<string> {
   const { path, ffprobePath, signal } = options;
   const what = ['-show_format', '-show_streams', '-of', 'json'];
-  const input = ['-format_whitelist', formats, '-protocol_whitelist', 'file', '-i', `file:${path}`];
+  const bounds = ['-format_whitelist', formats, '-protocol_whitelist', 'file', '-max_pixels', String(picturePixelsMax)];
+  const input = [...bounds, '-i', `file:${path}`];
   return new Promise((resolve, reject) => {
     const child = spawn(ffprobePath, ['-v', 'error', ...what, ...input], { stdio: ['ignore', 'pipe', 'pipe'], signal });
     yieldToCameras(child.pid);
@@ -188,11 +211,13 @@ function answerOf(
   });
 }
 
-/** Whatever an import computes waits for what records. */
+/** Whatever an import computes waits for what records, and goes first where memory runs out. */
 export function yieldToCameras(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);
+    // Anybody may raise it for their own children; other systems than Linux have no such file.
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
   } catch {
     // It ended already.
   }

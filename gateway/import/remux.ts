@@ -5,7 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { formats, lastLine, type MediaFile, yieldToCameras } from './media-file.ts';
+import { formats, lastLine, type MediaFile, picturePixelsMax, yieldToCameras } from './media-file.ts';
 
 export type Remux = {
   /** The Matroska stream. */
@@ -26,6 +26,9 @@ const errorTextMax = 2_000;
 const quiet = ['-hide_banner', '-nostdin', '-loglevel', 'error'];
 /** A transport stream may begin long before its first key frame: parameters are looked for in 20 s of it. */
 const patience = ['-analyzeduration', '20M', '-probesize', '50M'];
+const noGiants = ['-max_pixels', String(picturePixelsMax)];
+/** Each thread of a decoder or encoder has pictures of its own: memory must not grow with the machine's cores. */
+const threads = '2';
 const toMatroska = ['-map_metadata', '-1', '-map_chapters', '-1', '-f', 'matroska', 'pipe:1'];
 const toFragments = ['-f', 'mp4', '-movflags', 'empty_moov+delay_moov+frag_keyframe+default_base_moof', 'pipe:1'];
 
@@ -75,7 +78,8 @@ export function remux(file: MediaFile, options: { readonly path: string; readonl
  * it. Fragmented MP4 can wait for that and goes through a pipe.
  */
 export function stagesOf(file: MediaFile, path: string): string[][] {
-  const input = ['-format_whitelist', formats, '-protocol_whitelist', 'file', ...patience, '-i', `file:${path}`];
+  const bounds = ['-format_whitelist', formats, '-protocol_whitelist', 'file', ...noGiants, '-threads', threads];
+  const input = [...bounds, ...patience, '-i', `file:${path}`];
   const maps = file.tracks.flatMap(({ index }) => ['-map', `0:${index}`]);
   const codecs = file.tracks.flatMap((track, i) => codecArgs(track, i));
   const aac = file.tracks.flatMap(({ codec, how }, i) => (codec === 'aac' && how === 'copy' ? [i] : []));
@@ -83,7 +87,7 @@ export function stagesOf(file: MediaFile, path: string): string[][] {
   const filters = aac.flatMap((i) => [`-bsf:${i}`, 'aac_adtstoasc']);
   return [
     [...input, ...maps, ...codecs, ...filters, ...toFragments],
-    ['-f', 'mp4', '-i', 'pipe:0', '-map', '0', '-c', 'copy', ...toMatroska],
+    [...noGiants, '-threads', threads, '-f', 'mp4', '-i', 'pipe:0', '-map', '0', '-c', 'copy', ...toMatroska],
   ];
 }
 
@@ -95,5 +99,6 @@ function codecArgs({ kind, codec, how, nalLengthBytes }: MediaFile['tracks'][num
   }
   if (kind === 'audio') return [`-c:${i}`, 'aac', `-b:${i}`, '128k'];
   const keys = [`-force_key_frames:${i}`, 'expr:gte(t,n_forced*2)'];
-  return [`-c:${i}`, 'libx264', '-preset', 'veryfast', '-crf', '21', `-pix_fmt:${i}`, 'yuv420p', ...keys];
+  const coding = ['-preset', 'veryfast', '-crf', '21', `-threads:${i}`, threads];
+  return [`-c:${i}`, 'libx264', ...coding, `-pix_fmt:${i}`, 'yuv420p', ...keys];
 }

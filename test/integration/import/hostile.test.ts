@@ -74,3 +74,13 @@ test('a head that is none is refused, and a second import waits for the first', 
   await expect(second.end({ isCut: false })).rejects.toMatchObject({ code: 'resource_exhausted' });
   first.close();
 });
+
+test('a file whose pictures would take all memory is refused before anything decodes them', async () => {
+  const kit = await setUpImports();
+  const giant = ['-f', 'lavfi', '-i', 'color=black:size=6400x6400:rate=25', '-frames:v', '1', '-c:v', 'png'];
+  const path = await makeFile(join(kit.directory, 'giant.mkv'), giant);
+
+  const refused = await kit.bring(path).catch((error: unknown) => error);
+
+  expect(refused).toMatchObject({ code: 'invalid_argument', hint: expect.stringContaining('too large') });
+});

@@ -70,3 +70,29 @@ test('an import is named by file, stream and time', () => {
 test('ffprobe is looked for beside ffmpeg', () => {
   expect(['ffmpeg', '/opt/ffmpeg-6/bin/ffmpeg'].map(ffprobeBeside)).toEqual(['ffprobe', '/opt/ffmpeg-6/bin/ffprobe']);
 });
+
+test('pictures are bounded in size wherever something decodes them, and threads are few', () => {
+  const file = {
+    ...mediaFileOf({ format, streams: [{ ...video, codec_name: 'mjpeg' }, sound] }),
+    isTransportStream: true,
+  };
+
+  const stages = stagesOf(file, '/spool/1.part');
+
+  expect(stages.length).toBe(2);
+  for (const args of stages) {
+    const input = args.slice(0, args.indexOf('-i'));
+    expect(input).toEqual(expect.arrayContaining(['-max_pixels', '35651584', '-threads', '2']));
+  }
+  expect(stages[0]).toEqual(expect.arrayContaining(['libx264', '-threads:0', '2']));
+});
+
+test('pictures of no size, or of more than a level of the standards has, are left out', () => {
+  const giant = { ...video, index: 2, width: 16_000, height: 16_000 };
+  const unreadable = { ...video, index: 3, width: 0, height: 0 };
+
+  const file = mediaFileOf({ format, streams: [giant, unreadable, { ...video, width: 8_192, height: 4_352 }] });
+
+  expect(file.tracks.map(({ index }) => index)).toEqual([0]);
+  expect(() => mediaFileOf({ format, streams: [giant] })).toThrow('neither picture nor sound');
+});
