@@ -122,8 +122,11 @@ function errorOf(
 ): AppError {
   const parsed = errorShape.safeParse(answer);
   if (!parsed.success) return appError('internal', `the server answered ${facts.status} without a reason`, facts);
-  const { code, message, hint } = parsed.data.error;
-  return appError(isErrorCode(code) ? code : 'internal', message, hint === undefined ? {} : { hint });
+  const { code, message, hint, field } = parsed.data.error;
+  return appError(isErrorCode(code) ? code : 'internal', message, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(field === undefined ? {} : { field }),
+  });
 }
 
 function isErrorCode(code: string): code is ErrorCode {

@@ -18,6 +18,9 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   cancelled: 130,
 };
 
+/** `weir apply --dry-run` found something to do: no error. */
+export const somethingToDo = 20;
+
 /** What each code means, for people. */
 export const exitCodeMeanings: readonly (readonly [code: number, meaning: string])[] = [
   [0, 'done'],
@@ -32,5 +35,6 @@ export const exitCodeMeanings: readonly (readonly [code: number, meaning: string
   [9, 'it took too long'],
   [10, 'stored recordings are damaged or missing (check), or a file could not be read to its end (import)'],
   [11, 'not available in this release'],
+  [somethingToDo, 'apply --dry-run: there is something to do'],
   [130, 'stopped by a person'],
 ];

@@ -15,6 +15,8 @@ export class Output {
   readonly #terminal: Terminal;
   readonly #clock: Clock;
   isJson = false;
+  /** Of a command that was done and yet has something to say by its code. */
+  exitCode = 0;
 
   constructor(deps: { readonly terminal: Terminal; readonly clock: Clock }) {
     this.#terminal = deps.terminal;
@@ -25,6 +27,11 @@ export class Output {
   result(value: unknown, lines: () => readonly string[]): void {
     if (this.isJson) this.#terminal.out.write(`${JSON.stringify(value, undefined, 2)}\n`);
     else for (const line of lines()) this.#terminal.out.write(`${line}\n`);
+  }
+
+  /** A line of the result that comes before the rest of it. */
+  line(text: string): void {
+    this.#terminal.out.write(`${text}\n`);
   }
 
   /** Something beside the result. */

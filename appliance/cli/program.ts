@@ -10,6 +10,7 @@ import { addImportCommand } from './commands/import.ts';
 import { addKeyCommands } from './commands/keys.ts';
 import { addRebuildIndexCommand } from './commands/rebuild-index.ts';
 import { addServeCommand } from './commands/serve.ts';
+import { addSiteCommands } from './commands/site.ts';
 import { addUserCommands } from './commands/users.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import type { Terminal } from './output.ts';
@@ -22,6 +23,7 @@ Examples:
   weir users reset-password admin                      the way back in, on the machine itself
   weir ca export --out weir-ca.pem                     to be trusted by browsers
   weir import morning.mp4 --camera gate --at 2026-01-31T06:00:00+01:00
+  weir apply site.yaml --dry-run                       cameras, accounts and settings from one file
   weir check --level hash                              are all recordings whole?
 
 Files:
@@ -56,6 +58,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addCheckCommand(program, context);
   addRebuildIndexCommand(program, context);
   addImportCommand(program, context);
+  addSiteCommands(program, context);
   forAll(program, (command) => {
     command.exitOverride().copyInheritedSettings(program);
     if (command !== program && command.commands.length === 0) command.option('--json', 'print JSON');

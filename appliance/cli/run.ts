@@ -25,7 +25,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   );
   try {
     await program.parseAsync([...words], { from: 'user' });
-    return 0;
+    return output.exitCode;
   } catch (error) {
     const failure = usageError(error);
     return failure === undefined ? 0 : output.failure(failure);
