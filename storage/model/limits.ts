@@ -138,6 +138,21 @@ export const limits = {
 
   /** A weekly schedule: an edge every half an hour of the week. */
   scheduleSpansMax: 336,
+  /** An event marks so much footage before and after itself: people want to see how it came, and detectors are late. */
+  eventMarginBeforeMs: 10_000,
+  eventMarginAfterMs: 10_000,
+  /** The longest event range, and when one that nobody ends is ended: a night or a weekend's day; longer is a hold's business. */
+  eventRangeMsMax: 24 * 3_600_000,
+  /** Event ranges of one stream: one every half minute for a month. */
+  eventRangesMax: 100_000,
+  /** A range that begins later than this from now has a wrong clock. */
+  eventAheadMsMax: 60_000,
+  /** After the keeper's start nothing goes for want of an event before those that waited for it had the time to arrive. */
+  eventGraceMs: 90_000,
+  /** Edges of a schedule that passed while no process was there, and that the gap ledger is told of: a year of three spans a day. */
+  scheduleEdgesMax: 2_200,
+  /** Where bytes are short, unmarked footage goes before what events mark, but for the newest: events to come need it. */
+  unmarkedSpareMs: 3_600_000,
   /** Streams that are not recorded: what live players need and KVS documents (5 minutes or 200 MB). */
   ringDurationMs: 300_000,
   ringBytes: 200_000_000,
@@ -189,6 +204,21 @@ export const limits = {
   imageBytesMax: 16 * MiB,
   /** Pictures that are kept: about 300 of 1080p, or the wall of 100 cameras at 640 pixels many times. */
   imageCacheBytes: 48 * MiB,
+
+  /** Converting one fragment (20 s at most) takes a second or two; a child that takes longer on a busy machine is stuck. */
+  conversionTimeoutMs: 30_000,
+  /** What a child may write: the largest fragment, since converted video is bounded in its rate. */
+  conversionBytesMax: 64 * MiB,
+  /** Fragments before the one to be converted that its decoding may need: a key frame every 50 s. */
+  conversionLeadMax: 4,
+  /** Requests that may wait for one conversion: its viewers at different places of a recording. */
+  conversionWaitingMax: 8,
+  /** A conversion that nobody asked for anything ends: players of a live stream ask every few seconds. */
+  conversionIdleMs: 20_000,
+  /** Picture sizes whose converted form is remembered. */
+  conversionSizesMax: 64,
+  /** Converted media segments that are kept, live and recorded each: 40 s at the highest rate of eight 1080p streams. */
+  conversionCacheBytes: 32 * MiB,
 
   /** Readers in flight finish before bytes of a removed segment go. */
   garbageDelayMs: 15 * 60_000,

@@ -44,6 +44,8 @@ export type ClipPart = {
 export type ClipLayout = {
   /** ftyp, moov and sidx. */
   readonly head: Uint8Array;
+  /** ftyp and moov alone. */
+  readonly init: Uint8Array;
   readonly parts: readonly ClipPart[];
   readonly byteLength: number;
   readonly durationMs: number;
@@ -96,6 +98,7 @@ export function clipLayout(references: readonly PlayableFragment[], gaps: ClipGa
   );
   return {
     head: Buffer.concat([init, index]),
+    init,
     parts,
     byteLength: offset,
     durationMs: Math.ceil((endUs - decodeLeadUs) / 1000),

@@ -136,22 +136,43 @@ export class Clip {
     }
   }
 
+  /**
+   * The clip from its beginning to its end, of a source whose fragments have other bytes than their tables say because they are
+   * converted while they are read: without an index, and of a length that nobody knows before. What is lost is left out.
+   *
+   * @throws AppError unavailable  the media cannot be read now
+   */
+  async *stream(): AsyncGenerator<Uint8Array, void, void> {
+    const { init, parts } = this.#layout;
+    yield init;
+    for (const part of parts) {
+      const bytes = await this.#unlessLost(part, async () =>
+        partBox(part, await this.#source.clusterBytes(part.reference)),
+      );
+      if (bytes !== undefined) yield bytes;
+    }
+  }
+
   async #partBytes(part: ClipPart): Promise<Uint8Array> {
+    const bytes = await this.#unlessLost(part, async () => {
+      const box = partBox(part, await this.#source.clusterBytes(part.reference));
+      if (box.length === part.byteLength) return box;
+      throw appError('data_loss', 'fragment differs from its table', { expected: part.byteLength, found: box.length });
+    });
+    return bytes ?? freeBox(part.byteLength);
+  }
+
+  async #unlessLost(part: ClipPart, make: () => Promise<Uint8Array>): Promise<Uint8Array | undefined> {
     const { fragment, segment } = part.reference;
     try {
-      const bytes = partBox(part, await this.#source.clusterBytes(part.reference));
-      if (bytes.length === part.byteLength) return bytes;
-      throw appError('data_loss', 'fragment differs from its table', {
-        expected: part.byteLength,
-        found: bytes.length,
-      });
+      return await make();
     } catch (error) {
       const isLost = ['data_loss', 'not_found', 'invalid_argument'].some(
         (code) => isAppError(error) && error.code === code,
       );
       if (!isLost) throw error;
       this.#log.warn('fragment left out of a clip', { streamId: segment.streamId, number: fragment.number, error });
-      return freeBox(part.byteLength);
+      return undefined;
     }
   }
 }

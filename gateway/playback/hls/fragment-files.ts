@@ -23,13 +23,17 @@ export const silentTrackNumber = 1;
 
 export class FragmentFiles {
   readonly #source: FragmentSource;
-  readonly #segments = new ByteCache<ReadonlyMap<number, Uint8Array>>({
-    bytesMax: limits.playbackCacheBytes,
-    bytesOf: (segments) => [...segments.values()].reduce((sum, bytes) => sum + bytes.length, 0),
-  });
+  readonly #segments: ByteCache<ReadonlyMap<number, Uint8Array>>;
 
-  constructor({ source }: { readonly source: FragmentSource }) {
+  constructor(
+    { source }: { readonly source: FragmentSource },
+    { cacheBytesMax = limits.playbackCacheBytes }: { readonly cacheBytesMax?: number } = {},
+  ) {
     this.#source = source;
+    this.#segments = new ByteCache({
+      bytesMax: cacheBytesMax,
+      bytesOf: (segments) => [...segments.values()].reduce((sum, bytes) => sum + bytes.length, 0),
+    });
   }
 
   /**

@@ -87,11 +87,14 @@ export class Hls {
   readonly #windows: LiveWindows;
   readonly #files: FragmentFiles;
 
-  constructor({ source, clock }: { readonly source: FragmentSource; readonly clock: Clock }) {
+  constructor(
+    { source, clock }: { readonly source: FragmentSource; readonly clock: Clock },
+    options: { readonly cacheBytesMax?: number } = {},
+  ) {
     this.#source = source;
     this.#clock = clock;
     this.#windows = new LiveWindows({ source });
-    this.#files = new FragmentFiles({ source });
+    this.#files = new FragmentFiles({ source }, options);
   }
 
   /**

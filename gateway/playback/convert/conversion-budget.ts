@@ -1,0 +1,137 @@
+/**
+ * How many streams are converted at once, and who watches which. A conversion is one stream played in one way; all who watch it
+ * share it. It ends when nobody has asked for any of it for a while. Pure but for the clock.
+ */
+
+import type { Clock } from '../../../storage/base/clock.ts';
+import { type AppError, appError } from '../../../storage/base/errors.ts';
+
+/** How a converted stream is played: its live end, recorded ranges, or as a clip that is being downloaded. */
+export type ConversionKind = 'live' | 'recorded' | 'clip';
+
+/** One conversion, and one of those who watch it. */
+export type ConversionUse = {
+  readonly streamId: string;
+  readonly kind: ConversionKind;
+  /** Name of the person or token. */
+  readonly viewer: string;
+};
+
+/** A conversion as it is told to people and programs. */
+export type RunningConversion = {
+  readonly streamId: string;
+  readonly kind: ConversionKind;
+  readonly viewers: readonly string[];
+  readonly sinceMs: number;
+};
+
+type Seat = {
+  readonly streamId: string;
+  readonly kind: ConversionKind;
+  readonly sinceMs: number;
+  /** When each viewer last asked for something, monotonic. */
+  readonly viewers: Map<string, number>;
+};
+
+export class ConversionBudget {
+  readonly #clock: Clock;
+  readonly #conversionsMax: number;
+  readonly #idleMs: number;
+  readonly #seats = new Map<string, Seat>();
+  #refused = 0;
+
+  constructor(
+    { clock }: { readonly clock: Clock },
+    options: { readonly conversionsMax: number; readonly idleMs: number },
+  ) {
+    this.#clock = clock;
+    this.#conversionsMax = options.conversionsMax;
+    this.#idleMs = options.idleMs;
+  }
+
+  get conversionsMax(): number {
+    return this.#conversionsMax;
+  }
+
+  /** How often somebody was turned away. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** What is being converted now, the longest first. */
+  running(): readonly RunningConversion[] {
+    this.#endIdle();
+    return [...this.#seats.values()].map(({ streamId, kind, sinceMs, viewers }) => ({
+      ...{ streamId, kind, sinceMs },
+      viewers: [...viewers.keys()],
+    }));
+  }
+
+  /**
+   * Takes part in a conversion, which begins with its first viewer.
+   *
+   * @throws AppError resource_exhausted  all conversions are taken: `running` of its context tells by what
+   */
+  enter(use: ConversionUse): void {
+    if (this.touch(use)) return;
+    if (this.#seats.size >= this.#conversionsMax) {
+      this.#refused++;
+      throw this.#refusal();
+    }
+    this.#seats.set(keyOf(use), {
+      ...{ streamId: use.streamId, kind: use.kind, sinceMs: this.#clock.wallMs() },
+      viewers: new Map([[use.viewer, this.#clock.monotonicMs()]]),
+    });
+  }
+
+  /**
+   * Says that a conversion is at work; a clip's reader may have been so slow that its place was lost, and takes one again.
+   *
+   * @throws AppError resource_exhausted  it has no place
+   */
+  require(use: Omit<ConversionUse, 'viewer'> & { readonly viewer?: string }): void {
+    if (use.viewer !== undefined) this.enter({ ...use, viewer: use.viewer });
+    else if (!this.#seats.has(keyOf({ ...use, viewer: '' }))) throw this.#refusal();
+  }
+
+  /** Keeps a conversion that is running; false when it is not. */
+  touch(use: ConversionUse): boolean {
+    this.#endIdle();
+    const seat = this.#seats.get(keyOf(use));
+    seat?.viewers.set(use.viewer, this.#clock.monotonicMs());
+    return seat !== undefined;
+  }
+
+  /** A viewer is done, before they would have been forgotten. */
+  leave(use: ConversionUse): void {
+    const seat = this.#seats.get(keyOf(use));
+    seat?.viewers.delete(use.viewer);
+    if (seat?.viewers.size === 0) this.#seats.delete(keyOf(use));
+  }
+
+  #refusal(): AppError {
+    return appError('resource_exhausted', refusal(this.#conversionsMax), {
+      conversionsMax: this.#conversionsMax,
+      running: this.running(),
+      retryAfterMs: this.#idleMs,
+    });
+  }
+
+  #endIdle(): void {
+    const idleSinceMs = this.#clock.monotonicMs() - this.#idleMs;
+    for (const [key, { viewers }] of this.#seats) {
+      for (const [viewer, atMs] of viewers) if (atMs <= idleSinceMs) viewers.delete(viewer);
+      if (viewers.size === 0) this.#seats.delete(key);
+    }
+  }
+}
+
+function keyOf({ streamId, kind, viewer }: ConversionUse): string {
+  // Each clip is read at its own pace from its own beginning: nothing of it can be shared.
+  return kind === 'clip' ? `${streamId} clip ${viewer}` : `${streamId} ${kind}`;
+}
+
+function refusal(conversionsMax: number): string {
+  if (conversionsMax === 0) return 'video is not converted on this machine (playback.conversionsMax is 0)';
+  return `no more than ${conversionsMax} ${conversionsMax === 1 ? 'stream is' : 'streams are'} converted at once`;
+}

@@ -1,0 +1,228 @@
+/**
+ * Converts the H.265 video of single fragments to H.264, each by a child of its own. Measured, starting a child costs 0.06 s of
+ * processor time, a tenth of converting a fragment of 2 s; for that a crash costs one fragment, any fragment can come next, and
+ * nothing is left running when nobody watches. A fragment that cannot be converted is a black picture of the same length.
+ */
+
+import { appError, isAppError } from '../../../storage/base/errors.ts';
+import type { Log } from '../../../storage/base/log.ts';
+import { limits } from '../../../storage/model/limits.ts';
+import type { Track } from '../../../storage/model/track.ts';
+import type { PlayableSegment } from '../fragment-source.ts';
+import { chooseEncoder, type Encoder, type EncoderChoice, encodersFor, type RefusedEncoder } from './encoders.ts';
+import { type FfmpegDependencies, type FfmpegResult, runFfmpeg, saidBy } from './ffmpeg-run.ts';
+import { firstRelative, readVideo, recodedPictures, recodingInput, withPictures } from './fragment-recoding.ts';
+
+export type ConverterDependencies = FfmpegDependencies & { readonly log: Log };
+
+/** The form that all converted video of one picture size has. */
+export type ConvertedForm = {
+  readonly track: Track;
+  /** One black picture, with its parameter sets. */
+  readonly black: Uint8Array;
+};
+
+export type ConverterFigures = {
+  readonly converted: number;
+  readonly failed: number;
+  /** Processor time of all children that ended well. */
+  readonly cpuMs: number;
+  /** ffmpeg's name of the encoder; undefined before the first conversion. */
+  readonly encoder: string | undefined;
+  readonly refused: readonly RefusedEncoder[];
+};
+
+type Size = { readonly widthPixels: number; readonly heightPixels: number };
+
+/** Larger pictures are made smaller: no machine of the usual kind encodes 4K in real time, and level 4.1 ends here. */
+const sizeMax: Size = { widthPixels: 1920, heightPixels: 1088 };
+const trialSize: Size = { widthPixels: 640, heightPixels: 360 };
+/** Bits per second for each pixel: 6 Mb/s at 1080p. */
+const bitsPerPixelMax = 3;
+const bitsPerSecondMin = 500_000;
+
+export class Converter {
+  readonly #dependencies: ConverterDependencies;
+  readonly #cores: number;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  /** By size: each is asked of the encoder once. */
+  readonly #forms = new Map<string, Promise<ConvertedForm>>();
+  #choice: Promise<EncoderChoice> | undefined;
+  #encoder: string | undefined;
+  #refused: readonly RefusedEncoder[] = [];
+  #converted = 0;
+  #failed = 0;
+  #cpuMs = 0;
+
+  constructor(dependencies: ConverterDependencies, { cores }: { readonly cores: number }) {
+    this.#dependencies = dependencies;
+    this.#cores = cores;
+  }
+
+  figures(): ConverterFigures {
+    return {
+      ...{ converted: this.#converted, failed: this.#failed, cpuMs: this.#cpuMs },
+      ...{ encoder: this.#encoder, refused: this.#refused },
+    };
+  }
+
+  /**
+   * The track that converted video has, known before any of it is converted.
+   *
+   * @throws AppError failed_precondition  this machine has no encoder of H.264
+   */
+  formOf(track: Track): Promise<ConvertedForm> {
+    const size = convertedSize(track);
+    const key = `${size.widthPixels}x${size.heightPixels}`;
+    const known = this.#forms.get(key);
+    if (known !== undefined) return known;
+    if (this.#forms.size >= limits.conversionSizesMax) this.#forms.clear();
+    const made = this.#encoderChoice().then(({ encoder }) => this.#black(encoder, size));
+    this.#forms.set(key, made);
+    made.catch(() => this.#forms.delete(key));
+    return made;
+  }
+
+  /**
+   * The fragment's cluster with its video in H.264.
+   *
+   * @param clusters  the fragment's own, behind those that its decoding needs
+   * @param track     its H.265 track
+   * @throws AppError failed_precondition  this machine has no encoder of H.264
+   * @throws AppError data_loss            the stored cluster is damaged
+   * @throws AppError cancelled            it is being closed
+   */
+  async convert(
+    clusters: readonly Uint8Array[],
+    { segment, track }: { readonly segment: PlayableSegment; readonly track: Track },
+  ): Promise<Uint8Array> {
+    const form = await this.formOf(track);
+    const { encoder } = await this.#encoderChoice();
+    const own = clusters[clusters.length - 1] ?? new Uint8Array(0);
+    const place = { trackNumber: track.number, segment };
+    const input = recodingInput(clusters, { track, timecodeScaleNs: segment.timecodeScaleNs });
+    try {
+      const { output } = await this.#run({
+        arguments: conversionArguments(encoder, { size: convertedSize(track), beginMs: input.beginMs }),
+        input: input.matroska,
+      });
+      const pictures = recodedPictures(output, input);
+      this.#converted++;
+      return withPictures(own, place, pictures);
+    } catch (error) {
+      if (!isAppError(error) || isAppError(error, 'cancelled')) throw error;
+      this.#failed++;
+      const { streamId } = segment;
+      this.#dependencies.log.warn('fragment not converted: it is shown black', { streamId, reason: saidBy(error) });
+      return withPictures(own, place, [{ relative: firstRelative(own, track.number), isKey: true, bytes: form.black }]);
+    }
+  }
+
+  /** Ends all children. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#running);
+  }
+
+  #encoderChoice(): Promise<EncoderChoice> {
+    this.#choice ??= this.#choose();
+    this.#choice.catch(() => {
+      // A driver or a package may be put right: the next one who asks tries again.
+      this.#choice = undefined;
+    });
+    return this.#choice;
+  }
+
+  async #choose(): Promise<EncoderChoice> {
+    const { choice, refused } = await chooseEncoder(this.#dependencies, encodersFor(this.#cores), async (encoder) => {
+      try {
+        await this.#black(encoder, trialSize);
+        return undefined;
+      } catch (error) {
+        if (isAppError(error, 'failed_precondition') || isAppError(error, 'cancelled')) throw error;
+        return saidBy(error);
+      }
+    });
+    this.#refused = refused;
+    if (choice !== undefined) {
+      this.#encoder = choice.encoder.name;
+      return choice;
+    }
+    throw appError('failed_precondition', 'this machine has no encoder of H.264', {
+      hint: 'install an ffmpeg with libx264 (on Debian and Ubuntu: apt install ffmpeg)',
+    });
+  }
+
+  async #black(encoder: Encoder, size: Size): Promise<ConvertedForm> {
+    const { output } = await this.#run({ arguments: blackArguments(encoder, size), input: new Uint8Array(0) });
+    const { track } = readVideo(output);
+    const [picture] = recodedPictures(output, { relativeAt: new Map([[0, 0]]) });
+    if (picture === undefined) throw appError('data_loss', 'the encoder made no picture');
+    return { track, black: picture.bytes };
+  }
+
+  async #run(work: { readonly arguments: readonly string[]; readonly input: Uint8Array }): Promise<FfmpegResult> {
+    const running = runFfmpeg(this.#dependencies, {
+      ...work,
+      timeoutMs: limits.conversionTimeoutMs,
+      outputBytesMax: limits.conversionBytesMax,
+      signal: this.#closing.signal,
+    });
+    this.#running.add(running);
+    try {
+      const result = await running;
+      this.#cpuMs += result.cpuMs ?? 0;
+      return result;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+}
+
+/** Bits per second that converted video of a size has at most. */
+export function convertedBitsPerSecondMax({ widthPixels, heightPixels }: Size): number {
+  return Math.max(bitsPerSecondMin, widthPixels * heightPixels * bitsPerPixelMax);
+}
+
+/** Even numbers, at most `sizeMax`, in the same shape. */
+function convertedSize({ video }: Track): Size {
+  const { widthPixels, heightPixels } = video ?? trialSize;
+  const scale = Math.min(1, sizeMax.widthPixels / widthPixels, sizeMax.heightPixels / heightPixels);
+  const even = (pixels: number) => Math.max(2, 2 * Math.round((pixels * scale) / 2));
+  return { widthPixels: even(widthPixels), heightPixels: even(heightPixels) };
+}
+
+/**
+ * Times pass through as they are, to the millisecond; nothing is reordered, so that times of decoding need no thought. The one
+ * key frame is the first picture.
+ */
+function conversionArguments(
+  encoder: Encoder,
+  { size, beginMs }: { readonly size: Size; readonly beginMs: number },
+): string[] {
+  const trim = beginMs > 0 ? [`trim=start_pts=${beginMs}`] : [];
+  const filters = [...trim, `scale=${size.widthPixels}:${size.heightPixels}`, encoder.filter].join(',');
+  return [
+    ...encoder.device,
+    ...['-copyts', '-f', 'matroska', '-i', 'pipe:0', '-map', '0:v:0', '-vf', filters],
+    ...encodingArguments(encoder, size),
+  ];
+}
+
+function blackArguments(encoder: Encoder, size: Size): string[] {
+  const picture = `color=black:size=${size.widthPixels}x${size.heightPixels}:rate=25`;
+  return [
+    ...encoder.device,
+    ...['-f', 'lavfi', '-i', picture, '-frames:v', '1', '-vf', encoder.filter],
+    ...encodingArguments(encoder, size),
+  ];
+}
+
+function encodingArguments(encoder: Encoder, size: Size): string[] {
+  return [
+    ...['-fps_mode', 'passthrough', '-enc_time_base', '1:1000', '-c:v', encoder.name, '-bf', '0', '-g', '10000'],
+    ...encoder.options(convertedBitsPerSecondMax(size)),
+    ...['-avoid_negative_ts', 'disabled', '-f', 'matroska', 'pipe:1'],
+  ];
+}
