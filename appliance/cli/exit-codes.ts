@@ -21,6 +21,9 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
 /** `weir apply --dry-run` found something to do: no error. */
 export const somethingToDo = 20;
 
+/** What the doctor found, which is no failure of the command. */
+export const doctorExitCodes = { ok: 0, warning: 12, fault: 13 } as const;
+
 /** What each code means, for people. */
 export const exitCodeMeanings: readonly (readonly [code: number, meaning: string])[] = [
   [0, 'done'],
@@ -36,5 +39,7 @@ export const exitCodeMeanings: readonly (readonly [code: number, meaning: string
   [10, 'stored recordings are damaged or missing (check), or a file could not be read to its end (import)'],
   [11, 'not available in this release'],
   [somethingToDo, 'apply --dry-run: there is something to do'],
+  [12, 'doctor: something should be looked at soon'],
+  [13, 'doctor: something is broken'],
   [130, 'stopped by a person'],
 ];

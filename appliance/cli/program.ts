@@ -6,6 +6,7 @@ import type { CommandContext } from './command-context.ts';
 import { addCaCommands } from './commands/ca.ts';
 import { addCameraCommands } from './commands/cameras.ts';
 import { addCheckCommand } from './commands/check.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addKeyCommands } from './commands/keys.ts';
 import { addRebuildIndexCommand } from './commands/rebuild-index.ts';
@@ -25,6 +26,7 @@ Examples:
   weir import morning.mp4 --camera gate --at 2026-01-31T06:00:00+01:00
   weir apply site.yaml --dry-run                       cameras, accounts and settings from one file
   weir check --level hash                              are all recordings whole?
+  weir doctor                                          what is wrong, why, and what to do next
 
 Files:
   data/              everything Weir keeps, in the folder it is installed in; --data-directory names another
@@ -56,6 +58,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addKeyCommands(program, context);
   addCaCommands(program, context);
   addCheckCommand(program, context);
+  addDoctorCommand(program, context);
   addRebuildIndexCommand(program, context);
   addImportCommand(program, context);
   addSiteCommands(program, context);

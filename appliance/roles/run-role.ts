@@ -16,10 +16,14 @@ import { pathsOf } from './setting-paths.ts';
 /** After its close a role has nothing to do; what still keeps the event loop alive is not waited for. */
 const closeMs = 12_000;
 
-/** Runs `ingest-0`, `keeper`, `serve`, `onvif`, `demo` or `probe` as the child process of a parent that is one of ours. */
+/** Runs `ingest-0`, `keeper`, `serve`, `onvif`, `demo`, `probe` or `examine` as the child process of a parent that is one of ours. */
 export async function runRoleProcess(name: string): Promise<void> {
   if (name === 'probe') {
     (await import('./probe-process.ts')).runProbeProcess();
+    return;
+  }
+  if (name === 'examine') {
+    (await import('./examine-process.ts')).runExamineProcess();
     return;
   }
   const figures = new ProcessFigures();

@@ -1,5 +1,6 @@
 /** The door of the RTSP client: a session with a camera, a test of one, what both tell, and its login, which HTTP shares. */
 
+export { type DescribeResult, describeSource } from './describe.ts';
 export { type ProbeResult, probe } from './probe.ts';
 export { type RtspDeps, type RtspFacts, RtspSession, type RtspSessionOptions } from './session.ts';
 export { readTurnMs, SharedReads, unwatchedTurnMs } from './shared-reads.ts';

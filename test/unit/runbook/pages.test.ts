@@ -1,12 +1,19 @@
 import { expect, test } from 'vitest';
 import { alarmCodes } from '../../../appliance/alarms/index.ts';
+import { doctorCodes } from '../../../appliance/doctor/index.ts';
 import { Runbook, runbookCodes } from '../../../appliance/runbook/index.ts';
 import { errorCodes } from '../../../storage/base/errors.ts';
 import { gapReasons, runEndReasons } from '../../../storage/model/run.ts';
 
 /** Whatever people meet as a code. Problems of the keeper are alarms under their own codes, which the compiler sees to. */
 const known = [
-  ...new Set<string>([...errorCodes, ...Object.keys(gapReasons), ...Object.keys(runEndReasons), ...alarmCodes]),
+  ...new Set<string>([
+    ...errorCodes,
+    ...Object.keys(gapReasons),
+    ...Object.keys(runEndReasons),
+    ...alarmCodes,
+    ...doctorCodes,
+  ]),
 ];
 
 const headings = ['## How to confirm', '## What to do', '## When it clears'];

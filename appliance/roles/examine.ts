@@ -1,0 +1,130 @@
+/**
+ * Has a process of its own look at the appliance: the doctor, the check of all recordings, the file for support. What it touches
+ * may hang (a dead mount, a huge database, a stranger's camera), so it is killed when its time is over, and what it found until
+ * then counts.
+ */
+
+import { fork } from 'node:child_process';
+import type { Clock } from '../../storage/base/clock.ts';
+import { type AppError, appError, type ErrorCode, toAppError } from '../../storage/base/errors.ts';
+import type { CheckLevel, CheckProgress, CheckResult } from '../../storage/keeper/index.ts';
+import type { Config } from '../config/index.ts';
+import { type Diagnosis, type Finding, sorted, verdictsOf } from '../doctor/index.ts';
+
+export type DoctorQuestion = {
+  readonly kind: 'doctor';
+  readonly config: Config;
+  /** Why `config` is not the one that was meant. */
+  readonly configFault: { readonly message: string; readonly hint: string | undefined } | undefined;
+};
+
+export type CheckQuestion = { readonly kind: 'check'; readonly config: Config; readonly level: CheckLevel };
+
+/** What the child is asked. */
+export type ExamineQuestion = DoctorQuestion | CheckQuestion;
+
+/** What it says, until it ends. */
+export type ExamineAnswer =
+  | { readonly type: 'findings'; readonly findings: readonly Finding[] }
+  | { readonly type: 'progress'; readonly progress: CheckProgress }
+  | { readonly type: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly type: 'done'; readonly result: unknown }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined };
+
+export type ExamineDeps = { readonly clock: Clock };
+
+/** Every look ends by itself within 15 s; then nothing is waited for that hangs in the kernel. */
+const doctorMs = 20_000;
+/** Dead mounts hold a thread each, and names are resolved by the same threads. */
+const threads = '64';
+
+/** Resolves with a diagnosis, whatever it is: what was not over in time is among the findings. */
+export async function diagnose(
+  { clock }: ExamineDeps,
+  options: Omit<DoctorQuestion, 'kind'> & { readonly entry: string; readonly signal: AbortSignal },
+): Promise<Diagnosis> {
+  const { entry, signal, ...question } = options;
+  const [atMs, beganMs] = [clock.wallMs(), clock.monotonicMs()];
+  const findings: Finding[] = [];
+  let isRunning = false;
+  const late = new AbortController();
+  const cancel = clock.after(doctorMs, () => late.abort());
+  try {
+    const result = await askChild(
+      entry,
+      { kind: 'doctor', ...question },
+      AbortSignal.any([signal, late.signal]),
+      (answer) => {
+        if (answer.type === 'findings') findings.push(...answer.findings);
+      },
+    );
+    isRunning = (result as { isRunning: boolean }).isRunning;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const text = late.signal.aborted
+      ? `looks were not over within ${doctorMs / 1000} s and were given up`
+      : `looks ended early: ${toAppError(error).message}`;
+    findings.push(...verdictsOf('machine', 'doctor').unchecked(text));
+  } finally {
+    cancel();
+  }
+  return { atMs, durationMs: Math.round(clock.monotonicMs() - beganMs), isRunning, findings: sorted(findings) };
+}
+
+/** Compares index, files and store, as `weir check` does. @throws AppError  it could not be done at all, or was given up */
+export async function checkInChild(
+  options: Omit<CheckQuestion, 'kind'> & {
+    readonly entry: string;
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: CheckProgress) => void;
+  },
+): Promise<CheckResult> {
+  const { entry, signal, onProgress, ...question } = options;
+  const result = await askChild(entry, { kind: 'check', ...question }, signal, (answer) => {
+    if (answer.type === 'progress') onProgress(answer.progress);
+  });
+  return result as CheckResult;
+}
+
+/** One question, many answers, the last of them `done`. The child does not outlive the promise. */
+export function askChild(
+  entry: string,
+  question: ExamineQuestion,
+  signal: AbortSignal,
+  onAnswer: (answer: ExamineAnswer) => void,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(cancelled());
+      return;
+    }
+    const child = fork(entry, ['role', 'examine'], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: threads },
+    });
+    const end = (settle: () => void) => {
+      signal.removeEventListener('abort', onAbort);
+      child.kill('SIGKILL');
+      settle();
+    };
+    const onAbort = () => end(() => reject(cancelled()));
+    signal.addEventListener('abort', onAbort, { once: true });
+    child.on('message', (answer: ExamineAnswer) => {
+      if (answer.type === 'done') end(() => resolve(answer.result));
+      else if (answer.type === 'failed') {
+        const hint = answer.hint === undefined ? {} : { hint: answer.hint };
+        end(() => reject(appError(answer.code, answer.message, hint)));
+      } else onAnswer(answer);
+    });
+    child.once('error', (error) => end(() => reject(toAppError(error))));
+    child.once('exit', (code, ended) =>
+      end(() => reject(appError('internal', `the process that looks ended by ${ended ?? `code ${code}`}`, {}))),
+    );
+    child.send(question);
+  });
+}
+
+function cancelled(): AppError {
+  return appError('cancelled', 'it was given up', {});
+}
