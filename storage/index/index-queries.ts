@@ -1,6 +1,7 @@
 /** All questions one connection can be asked: readers and the keeper's own connection share them. */
 
 import type { Database } from 'better-sqlite3';
+import { type EventQueries, eventQueries } from './event-queries.ts';
 import { type GapQueries, gapQueries } from './gap-queries.ts';
 import { type PlaceQueries, placeQueries } from './place-rows.ts';
 import { type SegmentQueries, segmentQueries } from './segment-queries.ts';
@@ -9,6 +10,7 @@ import { type StreamQueries, streamQueries } from './stream-queries.ts';
 export type IndexQueries = {
   readonly segments: SegmentQueries;
   readonly gaps: GapQueries;
+  readonly events: EventQueries;
   readonly streams: StreamQueries;
   readonly places: PlaceQueries;
 };
@@ -18,6 +20,7 @@ export function indexQueries(database: Database): IndexQueries {
   return {
     segments: segmentQueries(database),
     gaps: gapQueries(database),
+    events: eventQueries(database),
     streams: streamQueries(database),
     places: placeQueries(database),
   };

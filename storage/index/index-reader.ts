@@ -15,6 +15,7 @@ import { limits } from '../model/limits.ts';
 import { completenessOf, type DayCompleteness } from './completeness.ts';
 import { databaseError, openForReading } from './database.ts';
 import { Calendar, type Day } from './days.ts';
+import type { StoredEventRange } from './event-queries.ts';
 import { type IndexQueries, indexQueries } from './index-queries.ts';
 import type { Run } from './run-queries.ts';
 import type { TimeAxis } from './segment-queries.ts';
@@ -94,6 +95,15 @@ export class IndexReader {
   /** When a stream was not to be recorded, within a span, by begin; at most `limits.indexRowsMax`. */
   pausesBetween(streamId: string, span: Span): Pause[] {
     return this.#read((q) => q.gaps.pausesBetween(streamId, span, limits.indexRowsMax));
+  }
+
+  /** Event ranges that touch a span, by begin; at most `limits.indexRowsMax`. */
+  eventsBetween(streamId: string, span: Span): StoredEventRange[] {
+    return this.#read((q) => q.events.between(streamId, span, limits.indexRowsMax));
+  }
+
+  eventRange(rangeId: string): StoredEventRange | undefined {
+    return this.#read((q) => q.events.byId(rangeId));
   }
 
   /** Gaps that still go on, of all streams. */

@@ -13,6 +13,7 @@ import { isAppError } from '../base/errors.ts';
 import { syncDirectory, writeFileAtomic } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { databaseError, openForWriting, quickCheck } from './database.ts';
+import { type EventRows, eventRows } from './event-rows.ts';
 import { type GapRows, gapRows } from './gap-rows.ts';
 import { type HoldRows, holdRows } from './hold-rows.ts';
 import { type IndexQueries, indexQueries } from './index-queries.ts';
@@ -29,6 +30,7 @@ export type IndexChange = {
   readonly segments: SegmentRows;
   readonly gaps: GapRows;
   readonly holds: HoldRows;
+  readonly events: EventRows;
   readonly places: PlaceRows;
   readonly ledger: LedgerRows;
   readonly state: StateRows;
@@ -191,6 +193,7 @@ export class IndexWriter {
       segments: segmentRows(database, removalRows(database)),
       gaps: gapRows(database),
       holds: holdRows(database),
+      events: eventRows(database),
       places: placeRows(database),
       ledger: ledgerRows(database),
       state: stateRows(database),

@@ -2,19 +2,21 @@
 
 export type { DayCompleteness } from './completeness.ts';
 export { Calendar, type Day } from './days.ts';
+export type { StoredEventRange } from './event-queries.ts';
 export type { IndexQueries } from './index-queries.ts';
 export { IndexReader } from './index-reader.ts';
 export { type IndexChange, type IndexStart, IndexWriter } from './index-writer.ts';
 export type { LedgerEntry, LedgerEvent, LedgerStream } from './ledger-rows.ts';
 export type { PlacedSegment, UnplacedSegment } from './place-rows.ts';
 export type { Run } from './run-queries.ts';
-export type { TimeAxis } from './segment-queries.ts';
+export type { SegmentKind, TimeAxis } from './segment-queries.ts';
 export type { Garbage } from './segment-rows.ts';
 export type { KeeperFacts, StreamPolicy } from './state-rows.ts';
 export {
   type Gap,
   type GapOrigin,
   type Hold,
+  type KeptMode,
   type NewGap,
   type Pause,
   type Removal,

@@ -11,6 +11,8 @@ export type LedgerEvent =
   | LedgerLine
   /** The process that recorded the stream is gone without having said so. */
   | { readonly kind: 'process-ended'; readonly streamId: string; readonly atMs: number }
+  /** By its schedule it was to be recorded, or no longer, from a moment on in which no process was there to say so. */
+  | { readonly kind: 'scheduled'; readonly streamId: string; readonly atMs: number; readonly isWanted: boolean }
   /** The keeper itself did not run: most likely nothing did. */
   | { readonly kind: 'off'; readonly streamId: string; readonly beginMs: number; readonly endMs: number };
 

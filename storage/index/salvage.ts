@@ -1,6 +1,6 @@
 /**
- * Takes out of a damaged index what files and objects don't tell: holds, gaps, pauses, removals, policies and the ledger's
- * state. Each table for itself, row by row, as far as it can be read.
+ * Takes out of a damaged index what files and objects don't tell: holds, event ranges, gaps, pauses, removals, policies and the
+ * ledger's state. Each table for itself, row by row, as far as it can be read.
  */
 
 import Sqlite, { type Database } from 'better-sqlite3';
@@ -15,13 +15,14 @@ const tables: readonly { readonly name: string; readonly select: string; readonl
     insert: `INSERT INTO streams (stream_key, stream_id, camera_id, retention_hours, camera_bytes_max, ledger_state, ledger_settled_ms)
       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   },
-  ...['holds', 'gaps', 'pauses', 'removals', 'ledger_lines', 'ledger_cursors', 'garbage', 'keeper_state'].map(
-    (name) => ({
-      name,
-      select: `SELECT * FROM ${name}`,
-      insert: `INSERT OR IGNORE INTO ${name} VALUES `,
-    }),
-  ),
+  ...[
+    ...['holds', 'event_ranges', 'gaps', 'pauses', 'removals', 'ledger_lines', 'ledger_cursors'],
+    ...['garbage', 'keeper_state'],
+  ].map((name) => ({
+    name,
+    select: `SELECT * FROM ${name}`,
+    insert: `INSERT OR IGNORE INTO ${name} VALUES `,
+  })),
 ];
 
 /** Copies what can be read into the new, empty index. Returns rows by table. */

@@ -16,6 +16,10 @@ export const streams = sqliteTable('streams', {
   durationMs: integer('duration_ms').notNull().default(0),
   ledgerState: text('ledger_state'),
   ledgerSettledMs: integer('ledger_settled_ms').notNull().default(0),
+  eventRetentionHours: real('event_retention_hours'),
+  preRollMinutes: real('pre_roll_minutes'),
+  recording: text('recording'),
+  recordingSinceMs: integer('recording_since_ms').notNull().default(0),
 });
 
 export const runs = sqliteTable('runs', {
@@ -55,6 +59,9 @@ export const segments = sqliteTable('segments', {
   cipher: text('cipher'),
   keyId: text('key_id'),
   takenInMs: integer('taken_in_ms').notNull(),
+  recordingMode: text('recording_mode', { enum: ['continuous', 'events', 'unknown'] })
+    .notNull()
+    .default('unknown'),
 });
 
 export const fragmentTables = sqliteTable('fragment_tables', {
@@ -108,6 +115,18 @@ export const holds = sqliteTable('holds', {
   createdMs: integer('created_ms').notNull(),
   releasedMs: integer('released_ms'),
   releasedBy: text('released_by'),
+});
+
+export const eventRanges = sqliteTable('event_ranges', {
+  rangeId: text('range_id').primaryKey(),
+  streamId: text('stream_id').notNull(),
+  kind: text('kind').notNull(),
+  source: text('source').notNull(),
+  beginMs: integer('begin_ms').notNull(),
+  endMs: integer('end_ms'),
+  isCut: integer('is_cut').notNull(),
+  detail: text('detail').notNull(),
+  createdMs: integer('created_ms').notNull(),
 });
 
 export const removals = sqliteTable('removals', {

@@ -9,7 +9,7 @@ import { type FragmentNumber, fragmentNumberParts } from '../model/fragment-numb
 import { limits } from '../model/limits.ts';
 import { unpackFragmentTable } from './fragment-table.ts';
 import { type Run, runQueries } from './run-queries.ts';
-import type { Span, StoredSegment } from './stored-segment.ts';
+import type { KeptMode, Span, StoredSegment } from './stored-segment.ts';
 
 export type TimeAxis = 'server' | 'producer';
 
@@ -34,13 +34,15 @@ type SegmentRow = {
   digest: Uint8Array;
   previous_digest: Uint8Array;
   recording_class: 'continuous' | 'event';
+  recording_mode: KeptMode;
   cipher: string | null;
   key_id: string | null;
 };
 
 const columns = `SELECT s.segment_id, t.stream_id, s.run_key, s.sequence, s.first_counter, s.last_counter, s.first_number,
   s.last_number, s.begin_server_ms, s.end_server_ms, s.begin_producer_ms, s.end_producer_ms, s.byte_length,
-  s.fragment_count, s.object_key, s.location, s.is_local, s.digest, s.previous_digest, s.recording_class, s.cipher, s.key_id`;
+  s.fragment_count, s.object_key, s.location, s.is_local, s.digest, s.previous_digest, s.recording_class, s.recording_mode, s.cipher,
+  s.key_id`;
 const anywhere = `${columns} FROM segments s JOIN streams t USING (stream_key)`;
 /** The index is named: without statistics the planner would guess, and a wrong guess costs seconds at a million rows. */
 const ofStream = (index: string) =>
@@ -61,6 +63,14 @@ export const afterSql = `${ofStream('segments_by_counter')}
 export const oldestSql = `${ofStream('segments_by_server_time')}
   AND s.begin_server_ms >= @fromMs ORDER BY s.begin_server_ms LIMIT @limit`;
 
+/** As `oldestSql`, of one class and mode, and before a moment: what is too old is found without passing what is not. */
+export const oldestOfKindSql = `${ofStream('segments_by_class')}
+  AND s.recording_class = @recordingClass AND s.recording_mode = @recordingMode
+  AND s.begin_server_ms >= @fromMs AND s.begin_server_ms < @beforeMs ORDER BY s.begin_server_ms LIMIT @limit`;
+
+/** What decides by which age a segment goes. */
+export type SegmentKind = Pick<StoredSegment, 'recordingClass' | 'recordingMode'>;
+
 export type SegmentQueries = ReturnType<typeof segmentQueries>;
 
 /** The statements, prepared on one connection. */
@@ -72,6 +82,7 @@ export function segmentQueries(database: Database) {
   };
   const after = database.prepare(afterSql);
   const oldest = database.prepare(oldestSql);
+  const oldestOfKind = database.prepare(oldestOfKindSql);
   const latest = database.prepare(
     `${ofStream('segments_by_counter')} ORDER BY s.last_counter DESC, s.first_counter DESC LIMIT 1`,
   );
@@ -128,6 +139,12 @@ export function segmentQueries(database: Database) {
     /** Segments that begin at or after a moment, oldest first; at most `limit`. */
     oldestFrom: (streamId: string, fromMs: number, limit: number): StoredSegment[] =>
       oldest.all({ streamId, fromMs, limit }).map(toSegment),
+    /** As `oldestFrom`, of one kind, of those that begin before another moment. */
+    oldestOfKind: (
+      streamId: string,
+      kind: SegmentKind & { readonly fromMs: number; readonly beforeMs: number },
+      limit: number,
+    ): StoredSegment[] => oldestOfKind.all({ streamId, ...kind, limit }).map(toSegment),
     /** With the highest number: footage of a time when the clock was ahead would be the newest by its own account for years. */
     latest: (streamId: string): StoredSegment | undefined => one(latest.get({ streamId })),
     /** As `latest`, of what was recorded: footage that was brought in from files has high numbers and is old. */
@@ -190,6 +207,7 @@ function rowToSegment(row: SegmentRow, runOf: (runKey: number) => Run): StoredSe
     digest: row.digest,
     previousDigest: row.previous_digest,
     recordingClass: row.recording_class,
+    recordingMode: row.recording_mode,
     cipher: row.cipher ?? undefined,
     keyId: row.key_id ?? undefined,
     runReason: run.reason,

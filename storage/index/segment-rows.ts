@@ -6,10 +6,11 @@ import { fragmentEndMs } from '../model/fragment.ts';
 import { fragmentNumberParts } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
 import { objectKey, type Segment, segmentFileName } from '../model/segment.ts';
+import { classSql } from './event-rows.ts';
 import { packFragmentTable } from './fragment-table.ts';
 import type { RemovalRows } from './removal-rows.ts';
 import { tracksToText } from './run-queries.ts';
-import type { RemovalReason, StoredSegment } from './stored-segment.ts';
+import type { KeptMode, RemovalReason, StoredSegment } from './stored-segment.ts';
 
 /** Bytes that no row shows any more and that are still to be deleted. */
 export type Garbage = {
@@ -36,10 +37,10 @@ export function segmentRows(database: Database, removals: RemovalRows) {
   const addSegment = database.prepare(
     `INSERT INTO segments (stream_key, run_key, sequence, first_counter, last_counter, first_number, last_number,
       begin_server_ms, end_server_ms, begin_producer_ms, end_producer_ms, byte_length, fragment_count, object_key, location,
-      is_local, digest, previous_digest, taken_in_ms)
+      is_local, digest, previous_digest, taken_in_ms, recording_mode, recording_class)
       VALUES (@streamKey, @runKey, @sequence, @firstCounter, @lastCounter, @firstNumber, @lastNumber,
       @beginServerMs, @endServerMs, @beginProducerMs, @endProducerMs, @byteLength, @fragmentCount, @objectKey, @location,
-      @isLocal, @digest, @previousDigest, @takenInMs)`,
+      @isLocal, @digest, @previousDigest, @takenInMs, @recordingMode, ${classSql({ streamId: '@streamId', begin: '@beginServerMs', end: '@endServerMs' })})`,
   );
   const addTable = database.prepare('INSERT INTO fragment_tables (segment_id, packed) VALUES (?, ?)');
   const addToTotals = database.prepare(
@@ -85,7 +86,12 @@ export function segmentRows(database: Database, removals: RemovalRows) {
      */
     insert(
       segment: Segment,
-      options: { readonly location: 'local' | 'stored'; readonly takenInMs: number },
+      options: {
+        readonly location: 'local' | 'stored';
+        readonly takenInMs: number;
+        /** Unknown when absent. */
+        readonly recordingMode?: KeptMode;
+      },
     ): { readonly segmentId: number; readonly isNew: boolean } {
       const extent = segmentExtent(segment);
       const ofStream = streamKey(segment.streamId);
@@ -106,6 +112,8 @@ export function segmentRows(database: Database, removals: RemovalRows) {
         digest: segment.digest,
         previousDigest: segment.previousDigest,
         takenInMs: Math.floor(options.takenInMs),
+        recordingMode: options.recordingMode ?? 'unknown',
+        streamId: segment.streamId,
       });
       addTable.run(lastInsertRowid, packFragmentTable(segment));
       const durationMs = extent.endServerMs - extent.beginServerMs;

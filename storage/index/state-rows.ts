@@ -1,6 +1,7 @@
 /** Small facts the keeper must find again, and the policies of the newest plan. */
 
 import type { Database } from 'better-sqlite3';
+import type { RecordingPolicy } from '../model/camera.ts';
 
 /** Names of facts and what their JSON is. */
 export type KeeperFacts = {
@@ -24,12 +25,19 @@ export type KeeperFacts = {
   readonly 'clock-confirmed': { readonly atMs: number; readonly segmentId: number } | null;
 };
 
-/** How long and how much a stream may hold, as the newest plan said. */
+/** How a stream is recorded, and how long and how much it may hold, as the newest plan said. */
 export type StreamPolicy = {
   readonly streamId: string;
   readonly cameraId: string | undefined;
-  /** Undefined: no plan named the stream yet, so nothing of it is removed by age. 0: a ring for live players, no rows. */
+  /** Undefined: no plan named the stream yet, so nothing of it is removed by age. */
   readonly retentionHours: number | undefined;
+  /** Undefined: as the rest. */
+  readonly eventRetentionHours: number | undefined;
+  readonly preRollMinutes: number | undefined;
+  /** Undefined: no plan said it yet. */
+  readonly recording: Pick<RecordingPolicy, 'mode' | 'schedule'> | undefined;
+  /** Since when `recording` holds, wall milliseconds; 0: as long as the stream is known. */
+  readonly recordingSinceMs: number;
   readonly cameraBytesMax: number | undefined;
 };
 
@@ -37,6 +45,10 @@ type PolicyRow = {
   stream_id: string;
   camera_id: string | null;
   retention_hours: number | null;
+  event_retention_hours: number | null;
+  pre_roll_minutes: number | null;
+  recording: string | null;
+  recording_since_ms: number;
   camera_bytes_max: number | null;
 };
 
@@ -47,11 +59,19 @@ export function stateRows(database: Database) {
   const write = database.prepare(
     'INSERT INTO keeper_state (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
   );
-  const policies = database.prepare('SELECT stream_id, camera_id, retention_hours, camera_bytes_max FROM streams');
+  const policies = database.prepare(
+    `SELECT stream_id, camera_id, retention_hours, event_retention_hours, pre_roll_minutes, recording, recording_since_ms,
+      camera_bytes_max FROM streams`,
+  );
   const setPolicy = database.prepare(
-    `INSERT INTO streams (stream_id, camera_id, retention_hours, camera_bytes_max)
-      VALUES (@streamId, @cameraId, @retentionHours, @cameraBytesMax) ON CONFLICT (stream_id) DO UPDATE SET
-      camera_id = excluded.camera_id, retention_hours = excluded.retention_hours, camera_bytes_max = excluded.camera_bytes_max`,
+    `INSERT INTO streams (stream_id, camera_id, retention_hours, event_retention_hours, pre_roll_minutes, recording,
+      recording_since_ms, camera_bytes_max)
+      VALUES (@streamId, @cameraId, @retentionHours, @eventRetentionHours, @preRollMinutes, @recording, @recordingSinceMs,
+      @cameraBytesMax) ON CONFLICT (stream_id) DO UPDATE SET
+      camera_id = excluded.camera_id, retention_hours = excluded.retention_hours,
+      event_retention_hours = excluded.event_retention_hours, pre_roll_minutes = excluded.pre_roll_minutes,
+      recording = excluded.recording, recording_since_ms = excluded.recording_since_ms,
+      camera_bytes_max = excluded.camera_bytes_max`,
   );
   return {
     get<Name extends keyof KeeperFacts>(name: Name): KeeperFacts[Name] | undefined {
@@ -67,6 +87,10 @@ export function stateRows(database: Database) {
         streamId: row.stream_id,
         cameraId: row.camera_id ?? undefined,
         retentionHours: row.retention_hours ?? undefined,
+        eventRetentionHours: row.event_retention_hours ?? undefined,
+        preRollMinutes: row.pre_roll_minutes ?? undefined,
+        recording: row.recording === null ? undefined : (JSON.parse(row.recording) as StreamPolicy['recording']),
+        recordingSinceMs: row.recording_since_ms,
         cameraBytesMax: row.camera_bytes_max ?? undefined,
       })),
     setPolicy(policy: StreamPolicy): void {
@@ -74,6 +98,10 @@ export function stateRows(database: Database) {
         streamId: policy.streamId,
         cameraId: policy.cameraId ?? null,
         retentionHours: policy.retentionHours ?? null,
+        eventRetentionHours: policy.eventRetentionHours ?? null,
+        preRollMinutes: policy.preRollMinutes ?? null,
+        recording: policy.recording === undefined ? null : JSON.stringify(policy.recording),
+        recordingSinceMs: policy.recordingSinceMs,
         cameraBytesMax: policy.cameraBytesMax ?? null,
       });
     },

@@ -7,6 +7,12 @@ import type { Track } from '../model/track.ts';
 /** A span of server time unless said otherwise, milliseconds since 1970 UTC: begin inside, end outside. */
 export type Span = { readonly beginMs: number; readonly endMs: number };
 
+/**
+ * By which age what no event marks goes: that of the mode it was recorded in, of the one that keeps longer where it changed. Unknown:
+ * from before there were modes, before its policy was known, or found after the index was lost; the longest age counts.
+ */
+export type KeptMode = 'continuous' | 'events' | 'unknown';
+
 /** One taken-in segment. */
 export type StoredSegment = {
   readonly segmentId: number;
@@ -30,7 +36,9 @@ export type StoredSegment = {
   readonly isLocal: boolean;
   readonly digest: Uint8Array;
   readonly previousDigest: Uint8Array;
+  /** `event`: an event range marks some of it. */
   readonly recordingClass: 'continuous' | 'event';
+  readonly recordingMode: KeptMode;
   readonly cipher: string | undefined;
   readonly keyId: string | undefined;
   readonly runReason: string;
@@ -85,6 +93,7 @@ export type Hold = {
 /** Why footage was removed. */
 export const removalReasons = {
   age: 'older than its retention',
+  unmarked: 'no event marked it in time',
   'camera-bytes': 'its camera had more bytes than it may',
   'total-bytes': 'all cameras had more bytes than they may',
   'local-bytes': 'the object store was away and local files had more bytes than they may',

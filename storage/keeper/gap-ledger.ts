@@ -25,6 +25,7 @@ import { endAt, endOfTimeMs, type WrittenLedger, writeGaps, writePauses } from '
 import { gapsOf, without } from './gaps-of.ts';
 import { type LedgerPage, readLedgerPages } from './ledger-files.ts';
 import { isStepBack, type LedgerState, restartedAt, silentState, statesOf, timelineOf } from './ledger-timeline.ts';
+import type { WantedEdge } from './policies.ts';
 
 type StreamLedger = WrittenLedger & {
   readonly entries: readonly (LedgerEntry & { readonly lineId: number })[];
@@ -34,6 +35,7 @@ export class GapLedger {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #index: IndexWriter;
+  readonly #edgesWithin: (streamId: string, span: Span) => readonly WantedEdge[];
   readonly #stateDirectory: string;
   /** Streams whose rows may have to change. */
   readonly #stale = new Set<string>();
@@ -43,12 +45,15 @@ export class GapLedger {
       readonly clock: Clock;
       readonly log: Log;
       readonly index: IndexWriter;
+      /** Edges of a stream's schedule; without it there are none. */
+      readonly edgesWithin?: (streamId: string, span: Span) => readonly WantedEdge[];
     },
     options: { readonly stateDirectory: string },
   ) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
+    this.#edgesWithin = dependencies.edgesWithin ?? (() => []);
     this.#stateDirectory = options.stateDirectory;
   }
 
@@ -171,6 +176,7 @@ export class GapLedger {
       if (line.kind === 'loss') this.#addLoss(change, { ...line, detail: line.detail, origin: 'loss' });
       else {
         this.#restartIfSetBack(change, entry);
+        this.#tellEdges(change, entry);
         addUnlessRepeated(change, entry);
       }
     }
@@ -210,6 +216,20 @@ export class GapLedger {
     const restarted = restartedAt(state, line.atMs, change.ledger.newestIds());
     const lineId = ledger.entries.at(-1)?.lineId ?? 0;
     change.ledger.settle(ledger.streamKey, { state: JSON.stringify(restarted), settledMs: line.atMs, lineId });
+  }
+
+  /** Between the last words of one process and the first of the next, edges of the schedule passed that nobody told. */
+  #tellEdges(change: IndexChange, { process, line }: LedgerEntry): void {
+    if (line.kind !== 'wanted' && line.kind !== 'unwanted') return;
+    const { streamId, atMs } = line;
+    const stream = change.ledger.streams().find((each) => each.streamId === streamId);
+    if (stream === undefined) return;
+    const ledger = ledgerOf(change, stream);
+    const { heardMs, process: former } = timelineOf(ledger.state, ledger.entries).state;
+    if (former === undefined || former === process || heardMs >= atMs) return;
+    for (const edge of this.#edgesWithin(streamId, { beginMs: heardMs, endMs: atMs })) {
+      change.ledger.addLine(ledger.streamKey, { process: former, line: { kind: 'scheduled', streamId, ...edge } });
+    }
   }
 
   #addLoss(change: IndexChange, loss: NewGap & { readonly streamId: string }): void {

@@ -14,12 +14,15 @@ import type { Clock } from '../base/clock.ts';
 import { toAppError } from '../base/errors.ts';
 import { Lifetime } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
-import { IndexWriter } from '../index/index.ts';
+import { IndexWriter, type Span } from '../index/index.ts';
 import type { Plan } from '../model/camera.ts';
 import { limits } from '../model/limits.ts';
 import { journalRoots, type Paths } from '../model/paths.ts';
+import { isImported } from '../model/run.ts';
+import type { Segment } from '../model/segment.ts';
 import type { ObjectStore } from '../objects/index.ts';
 import { ClockWatch } from './clock-watch.ts';
+import { EventRanges } from './event-ranges.ts';
 import { GapLedger } from './gap-ledger.ts';
 import { GarbageRemoval } from './garbage-removal.ts';
 import { Holds } from './holds.ts';
@@ -53,6 +56,8 @@ export type KeeperOptions = {
   /** How often directories are looked at without a hint. */
   readonly periodMs?: number;
   readonly storeTimeoutMs?: number;
+  /** How long after the start nothing goes for want of an event. Default: `limits.eventGraceMs`. */
+  readonly eventGraceMs?: number;
   /** Begin with another index although the one that is there is well: why, for people. */
   readonly rebuildReason?: string;
 };
@@ -83,6 +88,7 @@ export class Keeper {
 
   readonly index: IndexWriter;
   readonly holds: Holds;
+  readonly events: EventRanges;
   readonly gate: StoreGate;
   readonly #policies: Policies;
   readonly #ledger: GapLedger;
@@ -118,16 +124,24 @@ export class Keeper {
     const clockWatch = new ClockWatch({ clock, log, index });
     const isClockTrusted = () => clockWatch.isTrusted();
     this.holds = new Holds({ clock, log, index, isClockTrusted }, { path: join(paths.state, 'keeper', 'holds.json') });
-    const policies = new Policies({ index });
+    this.events = new EventRanges({ clock, log, index });
+    const policies = new Policies({ clock, index });
     const files = new LocalFiles({ directories: roots.map((root) => root.finished) });
-    const ledger = new GapLedger({ clock, log, index }, { stateDirectory: paths.state });
-    const isRing = (streamId: string, part: RunPart) =>
-      !(ledger.wasWanted(streamId, part) ?? !policies.isRing(streamId));
+    const edgesWithin = policies.edgesWithin.bind(policies);
+    const ledger = new GapLedger({ clock, log, index, edgesWithin }, { stateDirectory: paths.state });
+    // Whoever says that any moment was wanted is believed: a line may be late, or lost with a crash.
+    const isRing = (streamId: string, part: RunPart) => {
+      if (policies.isLive(streamId, part) === false) return false;
+      return !(ledger.wasWanted(streamId, part) ?? !policies.isRing(streamId));
+    };
+    const modeOf = (segment: Segment, span: Span) =>
+      isImported(segment) ? policies.modeOfImport(segment.streamId, span) : policies.modeOf(segment.streamId, span);
     const recovery = new Recovery({ log, index, ledger }, paths);
-    const takeIn = new TakeIn({ clock, log, index, ledger, files, isRing });
+    const takeIn = new TakeIn({ clock, log, index, ledger, files, isRing, modeOf });
     const storeOut = new StoreOut({ clock, log, index, gate, files }, { hotBytesMax });
     const garbage = new GarbageRemoval({ clock, log, index, gate, files });
-    const limitsOfDisks = { bytesMax, localBytesMax, diskReserveBytes };
+    const { eventGraceMs = limits.eventGraceMs } = options;
+    const limitsOfDisks = { bytesMax, localBytesMax, diskReserveBytes, eventGraceMs };
     const retention = new Retention({ clock, log, index, files, garbage }, limitsOfDisks);
     const relief = new JournalRelief({ log }, { roots, diskReserveBytes });
 
@@ -143,7 +157,20 @@ export class Keeper {
       this.#storing.wake.wake();
       if (isMore) this.#makingRoom.wake.wake();
     };
-    const makingRoom = { life, clockWatch, gate, recovery, relief, storeOut, retention, garbage, problems, onRemoved };
+    const { events } = this;
+    const makingRoom = {
+      life,
+      events,
+      clockWatch,
+      gate,
+      recovery,
+      relief,
+      storeOut,
+      retention,
+      garbage,
+      problems,
+      onRemoved,
+    };
     this.#roomLoop = new RoomLoop(
       { ...makingRoom, storeSpace: () => this.#storeLoop.space },
       { journal: paths.journalFinished },

@@ -122,6 +122,10 @@ class Timeline {
       if (this.#state.process === process) this.#onProcessEnded(line.atMs);
       return;
     }
+    if (line.kind === 'scheduled') {
+      this.#onScheduled(line);
+      return;
+    }
     const isNewProcess = this.#state.process !== undefined && this.#state.process !== process;
     if (isNewProcess) this.#onNewProcess(line.atMs);
     switch (line.kind) {
@@ -191,6 +195,18 @@ class Timeline {
   /** Nothing more comes from it; what it recorded ends wherever its last fragment does. */
   #onProcessEnded(atMs: number): void {
     if (this.#state.kind === 'recording') this.#miss(atMs, crashed, crashed);
+  }
+
+  /** An edge of the schedule that no process lived to see: what recorded before is over, and what should have begun did not. */
+  #onScheduled({ atMs, isWanted }: { readonly atMs: number; readonly isWanted: boolean }): void {
+    this.#onNewProcess(atMs);
+    if (!isWanted) {
+      if (this.#state.kind !== 'unwanted') this.#enter(atMs, { kind: 'unwanted', runIds: [] });
+      return;
+    }
+    if (!this.#isUnwanted) return;
+    const isOff = this.#offs.some((span) => span.beginMs <= atMs && span.endMs > atMs);
+    this.#miss(atMs, isOff ? { reason: 'appliance-off' } : crashed);
   }
 
   /** The process before is over. When the keeper was off as well, so was the appliance, since the last sign of life. */

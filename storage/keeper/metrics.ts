@@ -56,6 +56,7 @@ export function registerKeeperMetrics(
     ([name, help, read]) => [new Gauge({ name: `weir_keeper_${name}`, help, registers }), read] as const,
   );
   registerStreamMetrics(keeper, registers, options.wallMs);
+  registerEventMetrics(keeper, registers);
 }
 
 function registerStreamMetrics(keeper: Keeper, registers: Registry[], wallMs: () => number): void {
@@ -95,5 +96,28 @@ function registerStreamMetrics(keeper: Keeper, registers: Registry[], wallMs: ()
   );
   gauge('weir_keeper_removed_bytes', 'Bytes removed so far', ['reason'], (into) => {
     for (const { reason, bytes } of keeper.index.queries.streams.removedBytes()) into.set({ reason }, bytes);
+  });
+}
+
+function registerEventMetrics(keeper: Keeper, registers: Registry[]): void {
+  new Gauge({
+    name: 'weir_keeper_event_ranges',
+    help: 'Event ranges that mark footage, by whether they go on',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      if (!keeper.isIndexOpen) return;
+      const { ranges, open } = keeper.index.queries.events.totals();
+      this.set({ state: 'open' }, open);
+      this.set({ state: 'ended' }, ranges - open);
+    },
+  });
+  new Gauge({
+    name: 'weir_keeper_event_ranges_cut',
+    help: 'Event ranges that nobody ended within a day and that were ended, since the start',
+    registers,
+    collect() {
+      this.set(keeper.events.counts.cut);
+    },
   });
 }

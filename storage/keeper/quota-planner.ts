@@ -1,16 +1,24 @@
 /**
  * Decides what to remove: a pure function of totals, policies, holds and free room. Age first, then the limits of cameras, of
- * all together, of local files while the store is away, and of disks. It frees before anything is full, since each open file
+ * all together, of local files while the store is away, and of disks. Where bytes are short, what no event marks goes first, but
+ * for its newest (`limits.unmarkedSpareMs`, or the pre-roll); then everything, oldest first. It frees before anything is full, since each open file
  * is charged the whole size it may reach, and it cannot dead-lock: what it could not free it says, and recording goes on.
  */
 
-import type { Hold, RemovalReason, StoredSegment } from '../index/index.ts';
+import type { Hold, RemovalReason, SegmentKind, StoredSegment } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
 
 /** What the planner needs to know of a segment. */
 export type Candidate = Pick<
   StoredSegment,
-  'segmentId' | 'streamId' | 'beginServerMs' | 'endServerMs' | 'byteLength' | 'location' | 'recordingClass'
+  | 'segmentId'
+  | 'streamId'
+  | 'beginServerMs'
+  | 'endServerMs'
+  | 'byteLength'
+  | 'location'
+  | 'recordingClass'
+  | 'recordingMode'
 >;
 
 export type QuotaStream = {
@@ -18,8 +26,10 @@ export type QuotaStream = {
   readonly cameraId: string | undefined;
   /** Undefined: nothing is removed by age. */
   readonly retentionHours: number | undefined;
-  /** Events may be kept longer; undefined: as long as the rest. */
+  /** Of what an event marks; undefined, or less than the rest has: as long as the rest. */
   readonly eventRetentionHours?: number | undefined;
+  /** How long mode `events` keeps what no event marks; undefined: as long as the rest. */
+  readonly preRollMinutes?: number | undefined;
   readonly cameraBytesMax: number | undefined;
   readonly bytes: number;
   /** Files being written: each is charged `limits.segmentBytes`. */
@@ -42,6 +52,8 @@ export type QuotaInput = {
   readonly nowMs: number;
   /** False: age says nothing, since the clock may be wrong. */
   readonly isClockTrusted: boolean;
+  /** False: events may still be on their way that mark what waits for one. */
+  readonly areEventsKnown?: boolean;
   readonly streams: readonly QuotaStream[];
   /** Active ones only. */
   readonly holds: readonly Hold[];
@@ -65,10 +77,22 @@ export type QuotaPlan<Segment extends Candidate> = {
   readonly isCutOff: boolean;
 };
 
+/** Segments of one kind alone, that begin before a moment. */
+export type KindBefore = SegmentKind & { readonly beforeMs: number };
+
 /** Segments of a stream that begin at or after a moment, oldest first, a page at a time; an empty page is the end. */
-export type OldestOf<Segment extends Candidate> = (streamId: string, fromMs: number) => readonly Segment[];
+export type OldestOf<Segment extends Candidate> = (
+  streamId: string,
+  fromMs: number,
+  kind: KindBefore | undefined,
+) => readonly Segment[];
 
 const hourMs = 3_600_000;
+
+const modes = ['continuous', 'events', 'unknown'] as const;
+const kinds: readonly SegmentKind[] = (['continuous', 'event'] as const).flatMap((recordingClass) =>
+  modes.map((recordingMode) => ({ recordingClass, recordingMode })),
+);
 
 /**
  * The removals that bring everything under its limits, oldest first, and never anything under hold.
@@ -156,18 +180,20 @@ class Plan<Segment extends Candidate> {
   }
 
   removeByAge(stream: QuotaStream): void {
-    const hours = { continuous: stream.retentionHours, event: stream.eventRetentionHours ?? stream.retentionHours };
-    if (hours.continuous === undefined) return;
-    const shortestMs = this.#input.nowMs - Math.min(hours.continuous, hours.event ?? hours.continuous) * hourMs;
-    for (const segment of this.#walk(stream.streamId)) {
-      if (segment.endServerMs > shortestMs) return;
-      const ownHours = hours[segment.recordingClass] ?? hours.continuous;
-      if (segment.endServerMs > this.#input.nowMs - ownHours * hourMs) continue;
-      if (!this.#remove(segment, 'age')) return;
+    for (const kind of kinds) {
+      const keptMs = keptMsOf(stream, kind);
+      if (keptMs === undefined) return;
+      const isForLackOfEvent = kind.recordingClass === 'continuous' && kind.recordingMode === 'events';
+      if (isForLackOfEvent && this.#input.areEventsKnown === false) continue;
+      const beforeMs = this.#input.nowMs - keptMs;
+      for (const segment of this.#walk(stream.streamId, { ...kind, beforeMs })) {
+        if (segment.endServerMs > beforeMs) continue;
+        if (!this.#remove(segment, isForLackOfEvent ? 'unmarked' : 'age')) return;
+      }
     }
   }
 
-  /** Removes the oldest of all given streams until `bytes` is at most `bytesMax`; what this plan removed already counts. */
+  /** Removes until `bytes` is at most `bytesMax`: the unmarked first, then the oldest. What this plan removed already counts. */
   removeOver(
     reason: RemovalReason,
     streams: readonly QuotaStream[],
@@ -181,11 +207,15 @@ class Plan<Segment extends Candidate> {
       if (streamIds.has(segment.streamId) && counts(segment)) excess -= segment.byteLength;
     }
     if (excess <= 0) return;
-    for (const segment of merged([...streamIds].map((streamId) => this.#walk(streamId)))) {
-      if (!mayGo(segment)) continue;
-      if (!this.#remove(segment, reason)) return;
-      excess -= segment.byteLength;
-      if (excess <= 0) return;
+    const unmarked = streams.flatMap((stream) => this.#unmarked(stream));
+    const all = streams.map(({ streamId }) => this.#walk(streamId));
+    for (const walks of [unmarked, all]) {
+      for (const segment of merged(walks)) {
+        if (!mayGo(segment)) continue;
+        if (!this.#remove(segment, reason)) return;
+        excess -= segment.byteLength;
+        if (excess <= 0) return;
+      }
     }
     this.#shortBytes[reason] = Math.max(this.#shortBytes[reason] ?? 0, excess);
   }
@@ -201,12 +231,20 @@ class Plan<Segment extends Candidate> {
     return true;
   }
 
+  /** What no event marks and no event to come is likely to. */
+  #unmarked({ streamId, preRollMinutes = 0 }: QuotaStream): Generator<Segment>[] {
+    const beforeMs = this.#input.nowMs - Math.max(preRollMinutes * 60_000, limits.unmarkedSpareMs);
+    return modes.map((recordingMode) =>
+      this.#walk(streamId, { recordingClass: 'continuous', recordingMode, beforeMs }),
+    );
+  }
+
   /** Oldest first, without what is removed already or under hold; a hold is jumped over, not walked through. */
-  *#walk(streamId: string): Generator<Segment> {
+  *#walk(streamId: string, kind?: KindBefore): Generator<Segment> {
     const holds = this.#input.holds.filter((hold) => hold.streamId === undefined || hold.streamId === streamId);
     const seen = new Set<number>();
     for (let fromMs = Number.MIN_SAFE_INTEGER; ; ) {
-      const page = this.#oldest(streamId, fromMs);
+      const page = this.#oldest(streamId, fromMs, kind);
       const fresh = page.filter((segment) => !seen.has(segment.segmentId));
       if (page.length === 0) return;
       let nextMs = (page.at(-1)?.beginServerMs ?? fromMs) + (fresh.length === 0 ? 1 : 0);
@@ -226,6 +264,16 @@ class Plan<Segment extends Candidate> {
       fromMs = nextMs;
     }
   }
+}
+
+/** How long a segment stays; undefined: no age. An event never shortens it, and what is not known is decided for the footage. */
+function keptMsOf(stream: QuotaStream, kind: SegmentKind): number | undefined {
+  const { retentionHours, eventRetentionHours = retentionHours, preRollMinutes } = stream;
+  if (retentionHours === undefined || eventRetentionHours === undefined) return undefined;
+  const isPreRoll = kind.recordingMode === 'events' && preRollMinutes !== undefined;
+  const unmarkedMs = isPreRoll ? preRollMinutes * 60_000 : retentionHours * hourMs;
+  const isEvent = kind.recordingClass === 'event' || kind.recordingMode === 'unknown';
+  return isEvent ? Math.max(unmarkedMs, eventRetentionHours * hourMs) : unmarkedMs;
 }
 
 /** Footage that overlaps the hold's span stays. */

@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import { appError, toAppError } from '../base/errors.ts';
 import type { Plan } from '../model/camera.ts';
+import { eventDetail, eventRangeId, eventWord } from '../model/event-range.ts';
 import { limits } from '../model/limits.ts';
 import { recordingPolicyShape } from '../model/recording-shape.ts';
 import { type CheckLevel, type CheckProgress, type CheckResult, checkLevels } from './check/finding.ts';
@@ -36,6 +37,17 @@ const shapes = {
     untilMs: ms.optional(),
   }),
   holdRelease: z.strictObject({ holdId: z.string().min(1).max(64), who }),
+  eventPut: z.strictObject({
+    rangeId: eventRangeId,
+    streamId,
+    kind: eventWord,
+    source: eventWord,
+    beginMs: ms,
+    endMs: ms.nullable(),
+    detail: eventDetail,
+  }),
+  eventEnd: z.strictObject({ rangeId: eventRangeId, endMs: ms }),
+  eventId: z.strictObject({ rangeId: eventRangeId }),
   deleteRange: z.strictObject({ streamId, beginMs: ms, endMs: ms, who }),
   check: z.strictObject({ level: z.enum(checkLevels) }),
   checkId: z.strictObject({ checkId: z.string().min(1).max(64) }),
@@ -82,6 +94,24 @@ export function keeperRequests(
       const { holdId, who } = parse(shapes.holdRelease, params);
       keeper.assertOpen();
       await keeper.holds.release(holdId, who);
+      return {};
+    },
+    /** Makes or replaces the range of that id; `endMs: null` while it goes on. */
+    'event-put': async (params) => {
+      const { endMs, ...range } = parse(shapes.eventPut, params);
+      keeper.assertOpen();
+      keeper.events.put({ ...range, endMs: endMs ?? undefined });
+      return {};
+    },
+    'event-end': async (params) => {
+      const { rangeId, endMs } = parse(shapes.eventEnd, params);
+      keeper.assertOpen();
+      keeper.events.end(rangeId, endMs);
+      return {};
+    },
+    'event-remove': async (params) => {
+      keeper.assertOpen();
+      keeper.events.remove(parse(shapes.eventId, params).rangeId);
       return {};
     },
     'delete-range': async (params) => {

@@ -21,6 +21,8 @@ export type RetentionOptions = {
   readonly localBytesMax: number | undefined;
   /** Room that disks keep; undefined: what open files may need and 2 %. */
   readonly diskReserveBytes: number | undefined;
+  /** How long after the start nothing goes for want of an event. */
+  readonly eventGraceMs: number;
 };
 
 export type DiskState = {
@@ -52,6 +54,8 @@ export class Retention {
   readonly #garbage: GarbageRemoval;
   readonly #options: RetentionOptions;
   readonly #files: LocalFiles;
+  /** When events that waited for the keeper have arrived, monotonic; undefined before the first look. */
+  #eventsKnownMs: number | undefined;
   #lastPlan: Pick<QuotaPlan<StoredSegment>, 'shortBytes'> = { shortBytes: {} };
   /** Footage that was stored nowhere and had to go. */
   #givenUp: { readonly segments: number; readonly sinceMs: number; readonly lastMonotonicMs: number } | undefined;
@@ -104,10 +108,13 @@ export class Retention {
   /** Plans and removes rows. Returns how many, and whether there is more to do at once. */
   removeDue(disk: DiskState): { readonly removed: number; readonly isMore: boolean } {
     const nowMs = this.#clock.wallMs();
+    const monotonicMs = this.#clock.monotonicMs();
+    this.#eventsKnownMs ??= monotonicMs + this.#options.eventGraceMs;
     const plan = planRemovals(
       {
         nowMs,
         isClockTrusted: disk.isClockTrusted && disk.isIndexWhole,
+        areEventsKnown: monotonicMs >= this.#eventsKnownMs,
         streams: this.#streams(disk),
         holds: this.#holds(undefined, disk),
         bytesMax: disk.isIndexWhole ? this.#options.bytesMax : undefined,
@@ -117,7 +124,11 @@ export class Retention {
         places: this.#places(disk),
         removalsMax: removalsAtOnce,
       },
-      (streamId, fromMs) => this.#index.queries.segments.oldestFrom(streamId, fromMs, pageRows),
+      (streamId, fromMs, kind) => {
+        const { segments } = this.#index.queries;
+        if (kind === undefined) return segments.oldestFrom(streamId, fromMs, pageRows);
+        return segments.oldestOfKind(streamId, { ...kind, fromMs }, pageRows);
+      },
       (segment) => this.#files.isInSpare(segmentFileName(segment)),
     );
     this.#sayShort(plan.shortBytes);
@@ -175,16 +186,17 @@ export class Retention {
     return { removed, held };
   }
 
-  /** Gaps of a time whose footage is gone by age say nothing any more. */
-  forgetOldGaps(): void {
+  /** Gaps and events of a time whose footage is gone by age say nothing any more. */
+  forgetOld(): void {
     const nowMs = this.#clock.wallMs();
     this.#index.transaction((change) => {
-      for (const { streamId, retentionHours } of change.state.policies()) {
+      for (const { streamId, retentionHours, eventRetentionHours = 0 } of change.state.policies()) {
         if (retentionHours === undefined) continue;
         const oldestMs =
           change.queries.segments.oldestFrom(streamId, Number.MIN_SAFE_INTEGER, 1)[0]?.beginServerMs ?? nowMs;
-        const horizonMs = Math.min(oldestMs, nowMs - retentionHours * 3_600_000);
+        const horizonMs = Math.min(oldestMs, nowMs - Math.max(retentionHours, eventRetentionHours) * 3_600_000);
         change.gaps.removeBefore(change.segments.streamKey(streamId), horizonMs);
+        change.events.forgetBefore(streamId, horizonMs - limits.eventMarginAfterMs);
       }
     });
   }

@@ -5,6 +5,7 @@
 
 import { toAppError } from '../base/errors.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import type { EventRanges } from './event-ranges.ts';
 import { type Space, spaceOf } from './finished-files.ts';
 import type { GarbageRemoval } from './garbage-removal.ts';
 import type { IndexLife } from './index-life.ts';
@@ -17,6 +18,7 @@ import type { StoreOut } from './store-out.ts';
 
 type Dependencies = {
   readonly life: IndexLife;
+  readonly events: EventRanges;
   readonly clockWatch: ClockWatch;
   readonly gate: StoreGate;
   readonly recovery: Recovery;
@@ -48,8 +50,9 @@ export class RoomLoop {
   }
 
   async tick(): Promise<void> {
-    const { life, problems, garbage } = this.#deps;
+    const { life, clockWatch, events, problems, garbage } = this.#deps;
     if (!life.isOpen) return;
+    if (clockWatch.isTrusted()) events.cutOverdue();
     await this.#measure();
     await this.#releaseHot();
     await this.#relieve();

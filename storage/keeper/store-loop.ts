@@ -87,7 +87,7 @@ export class StoreLoop {
     const { clock, index, clockWatch, retention } = this.#deps;
     if (clock.monotonicMs() < this.#dueHousekeepingMs) return;
     this.#dueHousekeepingMs = clock.monotonicMs() + housekeepingPeriodMs;
-    if (clockWatch.isTrusted()) retention.forgetOldGaps();
+    if (clockWatch.isTrusted()) retention.forgetOld();
     index.checkpoint();
   }
 }

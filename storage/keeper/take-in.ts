@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { type AppError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { IndexChange, IndexWriter, Span } from '../index/index.ts';
+import type { IndexChange, IndexWriter, KeptMode, Span } from '../index/index.ts';
 import { type RecoveredFile, readSegment, recoverOpenDirectory } from '../journal/index.ts';
 import { fragmentEndMs } from '../model/fragment.ts';
 import { limits } from '../model/limits.ts';
@@ -49,6 +49,7 @@ export class TakeIn {
   readonly #index: IndexWriter;
   readonly #ledger: GapLedger;
   readonly #isRing: (streamId: string, part: RunPart) => boolean;
+  readonly #modeOf: (segment: Segment, span: Span) => KeptMode;
   readonly #files: LocalFiles;
   /** Files that cannot be read or moved, by path. */
   readonly refused: Refusals<string>;
@@ -63,12 +64,15 @@ export class TakeIn {
     readonly files: LocalFiles;
     /** True when nobody wanted any moment of that part to be recorded. */
     readonly isRing: (streamId: string, part: RunPart) => boolean;
+    /** By which mode's age it goes. */
+    readonly modeOf: (segment: Segment, span: Span) => KeptMode;
   }) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#index = dependencies.index;
     this.#ledger = dependencies.ledger;
     this.#isRing = dependencies.isRing;
+    this.#modeOf = dependencies.modeOf;
     this.#files = dependencies.files;
     this.refused = new Refusals<string>(dependencies, {
       code: 'files-unreadable',
@@ -185,6 +189,7 @@ export class TakeIn {
         const { segmentId, isNew } = change.segments.insert(segment, {
           location: 'local',
           takenInMs: this.#clock.wallMs(),
+          recordingMode: this.#modeOf(segment, partOf(segment)),
         });
         const row = change.queries.segments.byId(segmentId);
         if (row === undefined) continue;

@@ -24,6 +24,8 @@ export type Site = {
   startKeeper(options?: Partial<KeeperOptions>): Promise<Keeper>;
   /** Appends lines to the ledger of `ingest-0`. */
   tell(...lines: LedgerLine[]): Promise<void>;
+  /** As `tell`, in another file: `<epoch>-<number>`. */
+  tellAs(file: string, ...lines: LedgerLine[]): Promise<void>;
   findings(level?: CheckLevel): Promise<readonly Finding[]>;
   localFiles(): Promise<string[]>;
   objects(): Promise<string[]>;
@@ -37,6 +39,11 @@ export async function createSite(
   const store = changes.store?.(paths) ?? new DirectoryStore({ log: silentLog }, { directory: paths.objects });
   const index = new IndexReader({ clock: systemClock, log: silentLog }, { path: paths.index });
   onTestFinished(() => index.close());
+  const tellAs = async (file: string, ...lines: LedgerLine[]) => {
+    const directory = join(paths.state, 'ingest-0', 'ledger');
+    await mkdir(directory, { recursive: true });
+    await appendFile(join(directory, `${file}.jsonl`), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  };
   return {
     paths,
     store,
@@ -51,11 +58,8 @@ export async function createSite(
       await keeper.start();
       return keeper;
     },
-    async tell(...lines) {
-      const directory = join(paths.state, 'ingest-0', 'ledger');
-      await mkdir(directory, { recursive: true });
-      await appendFile(join(directory, '1-0.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    },
+    tell: (...lines) => tellAs('1-0', ...lines),
+    tellAs,
     async findings(level = 'hash') {
       const seen = new DirectoryStore({ log: silentLog }, { directory: paths.objects });
       const { findings, skipped } = await check({ clock: systemClock, log: silentLog, store: seen }, { paths, level });

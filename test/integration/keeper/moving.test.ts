@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rename, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
@@ -191,6 +191,27 @@ test('a disk that was unmounted gets nothing, and what waits moves when it is ba
   await untilObjects(site, { ssd: 0, hdd: 2 });
   await close();
   await expectWhole(site, 2);
+});
+
+test('a store that is named twice, by another path, is never moved onto itself', async () => {
+  const root = await temporaryDirectory();
+  await mkdir(join(root, 'ssd'));
+  await symlink(join(root, 'ssd'), join(root, 'hdd'));
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  await site.stores.start();
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 180 * minute, fragments: 10, firstCounter: 1 });
+
+  const { mover, keeper, close } = await site.run([plan('ssd', 0), plan('hdd')]);
+  await until('it is told', () => mover.problems.length > 0 || mover.moved > 0);
+
+  expect(mover.problems[0]?.message).toContain('one store has two names');
+  expect(keeper.state.problems).toEqual([]);
+  await close();
+  const { findings } = await check(
+    { clock, log, store: site.stores.stores[0].store },
+    { paths: site.paths, level: 'hash' },
+  );
+  expect(findings).toEqual([]);
 });
 
 test('a keeper that is killed while segments move has each of them whole and once', async () => {

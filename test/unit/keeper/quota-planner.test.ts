@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Hold } from '../../../storage/index/index.ts';
+import type { Hold, SegmentKind } from '../../../storage/index/index.ts';
 import {
   type Candidate,
   planRemovals,
@@ -25,6 +25,7 @@ function minutesOf(streamId: string, count: number, changes: Partial<Candidate> 
     byteLength: megabyte,
     location: 'stored',
     recordingClass: 'continuous',
+    recordingMode: 'continuous',
     ...changes,
   }));
 }
@@ -56,13 +57,17 @@ function plan(candidates: readonly Candidate[], input: Partial<QuotaInput>) {
     ...input,
     streams,
   };
-  return planRemovals(whole, (streamId, fromMs) =>
+  return planRemovals(whole, (streamId, fromMs, kind) =>
     candidates
       .filter((each) => each.streamId === streamId && each.beginServerMs >= fromMs)
+      .filter((each) => kind === undefined || (isOfKind(each, kind) && each.beginServerMs < kind.beforeMs))
       .sort((a, b) => a.beginServerMs - b.beginServerMs)
       .slice(0, 7),
   );
 }
+
+const isOfKind = (each: Candidate, kind: SegmentKind) =>
+  each.recordingClass === kind.recordingClass && each.recordingMode === kind.recordingMode;
 
 const hold = (changes: Partial<Hold>): Hold => ({
   holdId: 'h',
@@ -108,6 +113,53 @@ test('events outlive continuous footage', () => {
     all[0],
   ]);
   expect(removals).toHaveLength(119);
+});
+
+test('an event never shortens how long footage stays', () => {
+  const all = minutesOf('a', 180, { recordingClass: 'event' });
+
+  const { removals } = plan(all, { streams: [streamOf('a', all, { retentionHours: 2, eventRetentionHours: 1 })] });
+
+  expect(removals).toHaveLength(60);
+});
+
+test('in mode events the unmarked goes after the pre-roll, and says why; the marked by its own age', () => {
+  const all = minutesOf('a', 180, { recordingMode: 'events' }).map(
+    (each, i): Candidate => (i % 20 === 0 ? { ...each, recordingClass: 'event' } : each),
+  );
+  const streams = [streamOf('a', all, { retentionHours: 24, eventRetentionHours: 2, preRollMinutes: 10 })];
+
+  const { removals } = plan(all, { streams });
+
+  const of = (reason: string) => removals.filter((each) => each.reason === reason).map(({ segment }) => segment);
+  expect(of('unmarked')).toEqual(all.slice(0, 170).filter((_, i) => i % 20 !== 0));
+  expect(of('age')).toEqual(all.slice(0, 60).filter((_, i) => i % 20 === 0));
+});
+
+test('nothing goes for want of an event while events may still be on their way', () => {
+  const all = minutesOf('a', 60, { recordingMode: 'events' });
+  const streams = [streamOf('a', all, { retentionHours: 24, preRollMinutes: 10 })];
+
+  expect(plan(all, { streams, areEventsKnown: false }).removals).toEqual([]);
+  expect(plan(all, { streams }).removals).toHaveLength(50);
+});
+
+test('footage of which the mode is not known stays for the longest of the ages', () => {
+  const all = minutesOf('a', 180, { recordingMode: 'unknown' });
+  const streams = [streamOf('a', all, { retentionHours: 1, eventRetentionHours: 2, preRollMinutes: 10 })];
+
+  expect(plan(all, { streams }).removals).toHaveLength(60);
+});
+
+test('where bytes are short the unmarked goes before events, but for the newest hour; then the oldest goes', () => {
+  const all = minutesOf('a', 180).map((each, i): Candidate => (i < 30 ? { ...each, recordingClass: 'event' } : each));
+  const streams = (bytesMax: number) => [streamOf('a', all, { cameraBytesMax: bytesMax * megabyte })];
+
+  const some = plan(all, { streams: streams(170) }).removals.map(({ segment }) => segment);
+  const more = plan(all, { streams: streams(80) }).removals.map(({ segment }) => segment);
+
+  expect(some).toEqual(all.slice(30, 40));
+  expect(more).toEqual([...all.slice(30, 120), ...all.slice(0, 10)]);
 });
 
 test('each open file is charged its whole size, so that room is there before it is needed', () => {
@@ -276,6 +328,7 @@ test('whatever the input: no hold is broken, nothing goes twice, and limits are 
             byteLength: size,
             location: 'stored',
             recordingClass: 'continuous',
+            recordingMode: 'continuous',
           }),
         );
         const active = rawHolds.map(({ stream, from, minutes }) =>
