@@ -15,8 +15,6 @@ export class Output {
   readonly #terminal: Terminal;
   readonly #clock: Clock;
   isJson = false;
-  /** Of a command that did not fail. */
-  exitCode = 0;
   /** Of a command that was done and yet has something to say by its code. */
   exitCode = 0;
 
