@@ -146,7 +146,7 @@ export class StoreMover {
     const ready = new Set<Store>();
     for (const store of later) if (await attempt(() => this.#assertSame(store))) ready.add(store);
     await attempt(() => this.#placeAll(signal));
-    await attempt(() => this.#deleteOldCopies(signal));
+    await attempt(() => this.#deleteOldCopies(ready, signal));
     for (const [i, from] of this.#stores.entries()) {
       const to = this.#stores[i + 1];
       if (to !== undefined && ready.has(to)) await attempt(() => this.#moveOn(from, to, signal));
@@ -185,10 +185,12 @@ export class StoreMover {
     }
   }
 
-  /** Ends what an earlier process began, or what the old store refused. */
-  async #deleteOldCopies(signal: AbortSignal): Promise<void> {
+  /** Ends what an earlier process began, or what the old store refused; never while the new copy's store is in doubt. */
+  async #deleteOldCopies(ready: ReadonlySet<Store>, signal: AbortSignal): Promise<void> {
+    const names = new Set([...ready].map(({ name }) => name));
     for (const segment of this.#index.queries.places.movedSome(pageRows)) {
       if (signal.aborted) return;
+      if (!names.has(segment.store)) continue;
       await this.#deleteOldCopy(segment.objectKey, segment.movedFrom);
     }
   }

@@ -31,6 +31,8 @@ export class OrderedStores implements ObjectStore {
   /** Stores that refused a deletion because they are away, and until when they are not asked for another. */
   readonly #awayUntilMs = new Map<string, number>();
   #lastSpace: ObjectSpace | undefined;
+  /** As it was last seen. */
+  #firstIdentity: string | undefined;
   /** One look at a time: two that find no store would make two. */
   #looking: Promise<unknown> = Promise.resolve();
 
@@ -57,7 +59,7 @@ export class OrderedStores implements ObjectStore {
   /**
    * Makes sure that a later store is the one it was, or makes one that never was.
    * @throws AppError unavailable          it cannot be reached
-   * @throws AppError failed_precondition  another disk or bucket is in its place
+   * @throws AppError failed_precondition  another disk or bucket is in its place, or it is one of the others by another name
    */
   assertSame(named: NamedStore): Promise<void> {
     const look = this.#looking.then(() => this.#look(named));
@@ -171,6 +173,7 @@ export class OrderedStores implements ObjectStore {
     // Once: a disk that was unmounted since must not get a new mark.
     if (expected === undefined) await store.start();
     const identity = await store.identity();
+    await this.#assertOnce(name, identity, known);
     if (identity === expected) return;
     if (expected !== undefined) {
       throw appError('failed_precondition', 'this object store is not the one that was there before', {
@@ -180,6 +183,25 @@ export class OrderedStores implements ObjectStore {
     }
     await mkdir(dirname(path), { recursive: true });
     await writeFileAtomic(path, `${JSON.stringify({ ...known, [name]: identity })}\n`);
+  }
+
+  /** A link, a second mount or another address of a server: what would move from it to itself would be deleted as its old copy. */
+  async #assertOnce(name: string, identity: string, known: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#firstIdentity = await this.#first.identity().catch((error: unknown) => {
+      if (this.#firstIdentity === undefined) throw error;
+      return this.#firstIdentity;
+    });
+    const [first, ...later] = this.stores;
+    const others = [
+      { other: first.name, itsIdentity: this.#firstIdentity },
+      ...later.map((each) => ({ other: each.name, itsIdentity: known[each.name] })),
+    ];
+    const twin = others.find(({ other, itsIdentity }) => other !== name && itsIdentity === identity);
+    if (twin === undefined) return;
+    throw appError('failed_precondition', `one store has two names: ${twin.other} and ${name}`, {
+      store: name,
+      hint: 'Give each store of objects.stores a directory or bucket of its own. Of a copied one, remove the file .weir-store.',
+    });
   }
 
   get #first(): ObjectStore {
