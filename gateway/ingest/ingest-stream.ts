@@ -8,7 +8,7 @@ import { Backoff } from '../../storage/base/retry.ts';
 import { highestJournalCounter, NumberAllocator } from '../../storage/journal/index.ts';
 import type { IncomingPut, OutgoingLane, PutAnswers } from '../../storage/lane/index.ts';
 import type { AccessUnit } from '../../storage/model/access-unit.ts';
-import { isRing, type PlannedSource, type SourceState } from '../../storage/model/camera.ts';
+import type { PlannedSource, SourceState } from '../../storage/model/camera.ts';
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
 import { limits } from '../../storage/model/limits.ts';
@@ -16,6 +16,7 @@ import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import { type GapReason, type RunEndReason, runEndReasons } from '../../storage/model/run.ts';
 import type { ImportHead } from '../import/index.ts';
 import { type DropReason, Recorder, type RecorderDeps } from '../record/index.ts';
+import { ScheduleWatch, type WantedChange } from './schedule-watch.ts';
 import { SourceRunner, type SourceSession } from './source-runner.ts';
 import { StreamHub } from './stream-hub.ts';
 import { StreamImports } from './stream-imports.ts';
@@ -41,6 +42,7 @@ export class IngestStream {
   readonly #imports: StreamImports;
   readonly #paths: Paths;
   readonly #runner: SourceRunner;
+  readonly #schedule: ScheduleWatch;
   #planned: PlannedSource;
   #hasNumbers = false;
   #wayMs: number | undefined;
@@ -58,6 +60,7 @@ export class IngestStream {
     this.#planned = planned;
     this.#paths = paths;
     const { clock, random } = deps;
+    this.#schedule = new ScheduleWatch({ clock }, { policy: planned.recording });
     this.#numbers = new NumberAllocator(
       { clock, log, random },
       {
@@ -132,7 +135,7 @@ export class IngestStream {
     return {
       streamId: this.#planned.streamId,
       ...status,
-      isRecording: this.#isWanted && this.#recorder.isRunning,
+      isRecording: this.#schedule.isWanted && this.#recorder.isRunning,
       tracks: this.#hub.tracks.map((track) => ({ number: track.number, codec: track.codec, text: trackText(track) })),
       clockOffsetMs: this.#runner.clockOffsetMs,
       clockDriftPpm: this.#runner.clockDriftPpm,
@@ -145,16 +148,18 @@ export class IngestStream {
 
   /** @param options.delayMs  before the first attempt at the source */
   start(options: { readonly delayMs: number }): void {
-    this.#tellWanted();
+    this.#tellWanted(this.#schedule.begin());
     this.#lifetime.loop((signal) => this.#reserveNumbers(signal));
     this.#runner.start(options);
   }
 
   /** Takes over another policy of the same source, without touching its connection. */
   setPlanned(planned: PlannedSource): void {
-    const wasWanted = this.#isWanted;
+    this.#followSchedule();
+    const wasWanted = this.#schedule.isWanted;
     this.#planned = planned;
-    if (wasWanted !== this.#isWanted) this.#tellWanted();
+    const change = this.#schedule.begin(planned.recording);
+    if (wasWanted !== change.isWanted) this.#tellWanted(change);
     this.#tellState();
   }
 
@@ -196,6 +201,7 @@ export class IngestStream {
       this.#runner.restart(error);
     }
     this.#runner.tick();
+    this.#followSchedule();
   }
 
   /** Ends the session and the run for the reason given; resolves when the files are finished. */
@@ -218,18 +224,20 @@ export class IngestStream {
       producerTimestampMs === undefined ? undefined : this.#recorder.serverTimestampMs(unit) - producerTimestampMs;
   }
 
-  get #isWanted(): boolean {
-    return !isRing(this.#planned.recording);
+  #followSchedule(): void {
+    const changes = this.#schedule.look();
+    for (const change of changes) this.#tellWanted(change);
+    if (changes.length > 0) this.#tellState();
   }
 
-  #tellWanted(): void {
-    const { clock, ledger } = this.#deps;
+  /** The run goes on over an edge, so that no frame is missing there: it is wanted, or not, from then on. */
+  #tellWanted({ isWanted, atMs }: WantedChange): void {
+    const { ledger, log } = this.#deps;
     const { streamId } = this.#planned;
-    const atMs = clock.wallMs();
-    ledger.add({ kind: this.#isWanted ? 'wanted' : 'unwanted', streamId, atMs });
-    // A run goes on across a change of policy: it is recorded from now on.
+    ledger.add({ kind: isWanted ? 'wanted' : 'unwanted', streamId, atMs });
     const { runId } = this.#recorder;
-    if (this.#isWanted && runId !== undefined) ledger.add({ kind: 'run-began', streamId, runId, atMs });
+    if (isWanted && runId !== undefined) ledger.add({ kind: 'run-began', streamId, runId, atMs });
+    log.info(isWanted ? 'recording is wanted' : 'recording is not wanted', { atMs });
   }
 
   #onSourceState(): void {
