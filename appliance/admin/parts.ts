@@ -5,6 +5,7 @@
 
 import type { Registry } from 'prom-client';
 import type { Imports } from '../../gateway/import/index.ts';
+import type { Conversions } from '../../gateway/playback/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IndexReader, Span } from '../../storage/index/index.ts';
@@ -70,6 +71,9 @@ export type ClipFiles = {
     read(range: { readonly begin: number; readonly end: number }): AsyncIterable<Uint8Array>;
   }>;
 };
+
+/** H.265 as H.264, for players that cannot decode it: `Conversions` of gateway/playback is one. */
+export type VideoConversions = Pick<Conversions, 'get' | 'openClip'>;
 
 /** JPEG pictures of a stream: `Images` of gateway/playback is one. */
 export type Pictures = {
@@ -139,6 +143,7 @@ export type ServeDeps = {
   readonly newest: NewestFragments;
   readonly hls: HlsFiles;
   readonly clips: ClipFiles;
+  readonly conversions: VideoConversions;
   readonly pictures: Pictures;
   readonly imports: FileImports;
   readonly probe: Probe;

@@ -265,6 +265,14 @@ const configFields = z.strictObject({
       example: '[10.20.0.0/16, 192.0.2.7]',
     }),
   }),
+  playback: section({
+    conversionsMax: key(z.number().int().min(0).max(64).optional(), {
+      description:
+        'How many streams of H.265 are converted at once for players that cannot decode it; 0 turns it off. Default: half of the processors, at least one. A 1080p stream takes about half a processor.',
+      changeNeeds: 'restart',
+      example: '2',
+    }),
+  }),
   ingest: section({
     processes: key(z.number().int().min(1).max(16).default(1), {
       description: 'Recording processes; one carries 50 to 100 cameras.',

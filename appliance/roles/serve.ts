@@ -1,10 +1,11 @@
 /** The role `serve`: readers, players and lanes of the other roles, put behind the public port. */
 
 import { readFile, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ffprobeBeside, Imports } from '../../gateway/import/index.ts';
-import { Clips, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
+import { Clips, Conversions, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { type AppError, isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
@@ -15,6 +16,7 @@ import { FaultPage, OnvifPort, Serve, type TlsMaterial } from '../admin/index.ts
 import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
+import { addConversionMetrics } from './conversion-metrics.ts';
 import { objectStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
 import type { RoleContext } from './role-context.ts';
@@ -86,6 +88,14 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   // As the newest plan says; without one yet, or for streams that it names no more, their ids decide.
   const owners = { of: new Map() as ReadonlyMap<string, number> };
   const source = sourceOf(readers, owners);
+  const cores = availableParallelism();
+  const conversions = lifetime.own(
+    new Conversions(
+      { clock, log, source, ffmpeg: config.ffmpegPath },
+      { conversionsMax: config.playback.conversionsMax ?? Math.max(1, Math.floor(cores / 2)), cores },
+    ),
+  );
+  addConversionMetrics(registry, conversions);
   const decoders = lifetime.own(new PictureDecoders({ clock, log, ffmpeg: config.ffmpegPath }));
 
   const imports = lifetime.own(
@@ -117,6 +127,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         newest: source,
         hls: new Hls({ clock, source }),
         clips: new Clips({ source, log }),
+        conversions,
         pictures: new Images({ source, decoders }),
         imports,
         probe: probeInChild(

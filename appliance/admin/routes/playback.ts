@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { Conversions } from '../../../gateway/playback/index.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import type { CatalogStream } from '../../../storage/catalog/index.ts';
 import { isRing } from '../../../storage/model/camera.ts';
@@ -10,6 +11,7 @@ import { asking } from '../access.ts';
 import { byteRangeOf } from '../byte-range.ts';
 import { type Caller, callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
+import { toldTo } from '../conversion-refusal.ts';
 import { ExportNotes } from '../export-notes.ts';
 import type { App } from '../http-app.ts';
 import { playbackPrefix } from '../identify.ts';
@@ -22,8 +24,13 @@ const fileParams = streamParams.extend({ file: z.string().regex(/^[\w.-]{1,250}$
 /** What stands in a playlist's URIs is the playlists' own matter; times are ours. */
 const hlsQuery = z.record(z.string().max(64), z.string().max(2_048));
 
+const videoForm = z
+  .enum(['original', 'h264'])
+  .default('original')
+  .describe('h264: H.265 is converted for who cannot decode it');
+
 export function addPlaybackRoutes(app: App, context: Context): void {
-  const { catalog, clock, hls, playbackTokens } = context;
+  const { catalog, clock, conversions, hls, playbackTokens } = context;
   const onStream = (request: FastifyRequest) => streamResource(catalog, pathPart(request, 'streamId'));
   const sendHls = async (
     caller: Caller,
@@ -32,13 +39,16 @@ export function addPlaybackRoutes(app: App, context: Context): void {
   ) => {
     const { SessionToken: token, renditions, ...query } = request.query;
     const stream = requireStream(context, request.streamId);
-    const answer = await hls.get({
+    const wanted = {
       streamId: stream.id,
       file: request.file,
       query: withTimes(query),
       sub: renditions === 'one' ? undefined : subStreamBeside(context, caller, stream),
       ...(token === undefined ? {} : { carried: { SessionToken: token } }),
-    });
+    };
+    const answer = Conversions.isAsked(wanted)
+      ? await conversions.get(wanted, caller.subject.name).catch(toldTo(caller, context))
+      : await hls.get(wanted);
     reply.header('cache-control', answer.isImmutable ? 'private, max-age=86400, immutable' : 'no-store');
     return reply.type(answer.contentType).send(asBody(answer.body));
   };
@@ -49,7 +59,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
       config: asking('streams:view', onStream),
       schema: {
         summary:
-          "HLS: master.m3u8 (?begin&end), and what it names. A main stream's has its sub stream too, without ?renditions=one",
+          "HLS: master.m3u8 (?begin&end), and what it names. A main stream's has its sub stream too, without ?renditions=one; H.265 is converted with ?video=h264",
         params: fileParams,
         querystring: hlsQuery,
       },
@@ -78,6 +88,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
             begin: time.optional(),
             end: time.optional(),
             renditions: z.enum(['all', 'one']).default('all').describe('one: this stream alone'),
+            video: videoForm,
             durationMs: z.number().int().min(1_000).max(adminLimits.playbackMsMax).optional(),
           })
           .nullish(),
@@ -86,7 +97,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id: streamId } = requireStream(context, request.params.streamId);
-      const { begin, end, renditions, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
+      const { begin, end, renditions, video, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
       const { kind, id } = callerOf(request).subject;
       if (kind === 'anonymous') throw callerOf(request).refusal('streams:view');
       const expiresMs = clock.wallMs() + durationMs;
@@ -94,6 +105,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
         ...(begin === undefined ? {} : { begin: String(begin) }),
         ...(end === undefined ? {} : { end: String(end) }),
         ...(renditions === 'one' ? { renditions } : {}),
+        ...(video === 'h264' ? { video } : {}),
         SessionToken: playbackTokens.make({ streamId, subject: { kind, id }, expiresMs }),
       });
       return reply.code(201).send({ url: `${playbackPrefix}${streamId}/master.m3u8?${query}`, expiresMs });
@@ -142,14 +154,27 @@ function addClipRoute(app: App, context: Context, onStream: (request: FastifyReq
     {
       config: asking('streams:export', onStream),
       schema: {
-        summary: 'MP4 of a range, with byte ranges',
+        summary:
+          'MP4 of a range, with byte ranges; with ?video=h264 H.265 is converted, of a length that nobody knows before',
         params: streamParams,
-        querystring: z.strictObject({ begin: time, end: time }),
+        querystring: z.strictObject({ begin: time, end: time, video: videoForm }),
       },
     },
     async (request, reply) => {
       const stream = requireStream(context, request.params.streamId);
       const span = requireSpan(request.query.begin, request.query.end, adminLimits.clipMsMax);
+      const disposition = `attachment; filename="${fileName(stream.name, span.beginMs)}"`;
+      if (request.query.video === 'h264') {
+        const caller = callerOf(request);
+        const clip = await context.conversions
+          .openClip(stream.id, span, caller.subject.name)
+          .catch(toldTo(caller, context));
+        reply.headers({ 'accept-ranges': 'none', 'content-disposition': disposition, 'cache-control': 'no-store' });
+        reply.type('video/mp4');
+        if (request.method === 'HEAD') return reply.send(Readable.from([]));
+        notes.note(caller, streamResource(context.catalog, stream.id), span);
+        return reply.send(asStream(clip.stream(), request));
+      }
       const clip = await context.clips.open(stream.id, span);
       const etag = clip.entityTag;
       const { range, 'if-range': ifRange } = request.headers;
@@ -163,7 +188,7 @@ function addClipRoute(app: App, context: Context, onStream: (request: FastifyReq
         'accept-ranges': 'bytes',
         etag,
         'content-length': part.end - part.begin,
-        'content-disposition': `attachment; filename="${fileName(stream.name, span.beginMs)}"`,
+        'content-disposition': disposition,
         'cache-control': 'private, no-cache',
       });
       if (wanted !== 'all') {
@@ -173,12 +198,15 @@ function addClipRoute(app: App, context: Context, onStream: (request: FastifyReq
       // Of an empty text Fastify would say that the clip has no bytes.
       if (request.method === 'HEAD') return reply.send(Readable.from([]));
       notes.note(callerOf(request), streamResource(context.catalog, stream.id), span);
-      const body = Readable.from(clip.read(part), { objectMode: false });
-      // The head is gone by then: all that a client sees is that bytes are missing.
-      body.once('error', (error) => context.log.warn('clip broke off', { requestId: request.id, error }));
-      return reply.send(body);
+      return reply.send(asStream(clip.read(part), request));
     },
   );
+  const asStream = (bytes: AsyncIterable<Uint8Array>, request: FastifyRequest) => {
+    const body = Readable.from(bytes, { objectMode: false });
+    // The head is gone by then: all that a client sees is that bytes are missing.
+    body.once('error', (error) => context.log.warn('clip broke off', { requestId: request.id, error }));
+    return body;
+  };
 }
 
 /** The sub stream of the camera that a main stream is of, where there is one and the caller may see it as well. */

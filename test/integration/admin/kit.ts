@@ -134,6 +134,28 @@ export async function startSite(options: SiteOptions = {}) {
         };
       },
     },
+    conversions: {
+      get: async ({ streamId, file, query, carried = {} }, viewer) => {
+        if (query.begin === '1000') {
+          throw appError('resource_exhausted', 'no more than 1 stream is converted at once', {
+            running: [
+              { streamId, kind: 'live', viewers: ['ada', 'bob'], sinceMs: 1 },
+              { streamId: 'removed', kind: 'clip', viewers: ['eve, download 1'], sinceMs: 1 },
+            ],
+            retryAfterMs: 20_000,
+          });
+        }
+        const uri = new URLSearchParams(carried as Record<string, string>);
+        const body = `#EXTM3U\n${file} ${JSON.stringify(query)} converted for ${viewer}\nvideo.m3u8?${uri}\n`;
+        return { contentType: 'application/vnd.apple.mpegurl', body, isImmutable: false };
+      },
+      openClip: async () => ({
+        durationMs: 1_000,
+        async *stream() {
+          yield Buffer.from('converted clip');
+        },
+      }),
+    },
     pictures: {
       live: async () => ({ bytes: Buffer.from('live picture'), serverTimestampMs: 5 }),
       at: async (_streamId, timeMs) => ({ bytes: Buffer.from('old picture'), serverTimestampMs: timeMs - 1 }),

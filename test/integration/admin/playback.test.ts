@@ -151,3 +151,35 @@ test('a playback URL ends with the token of whoever made it', async () => {
 
   expect([before.status, (await player.get(url)).status]).toEqual([200, 401]);
 });
+
+test('who cannot decode H.265 gets it converted, by playlists and as a clip of unknown length', async () => {
+  const { admin, site, streamId } = await siteWithStream();
+  const hls = `/api/streams/${streamId}/hls`;
+  const clip = `/api/streams/${streamId}/clip.mp4?begin=1000&end=61000&video=h264`;
+  const { json } = await admin.post(`/api/streams/${streamId}/playback`, { video: 'h264' });
+
+  const master = await admin.get(`${hls}/master.m3u8?video=h264`);
+  const named = await admin.get(`${hls}/video.m3u8?video=any&convert=live`);
+  const original = await admin.get(`${hls}/video.m3u8?video=h264`);
+  const byUrl = await site.client().get(json.url);
+  const downloaded = await admin.get(clip, { headers: { range: 'bytes=0-3' } });
+
+  expect(master.text).toContain('converted for admin');
+  expect(named.text).toContain('converted for admin');
+  expect(original.text).not.toContain('converted');
+  expect(byUrl.text).toContain('converted for admin');
+  expect(downloaded).toMatchObject({ status: 200, text: 'converted clip', headers: { 'accept-ranges': 'none' } });
+  expect(await exportsOf(admin)).toHaveLength(1);
+});
+
+test('who is turned away reads what is being converted, by names and only of what they may see', async () => {
+  const { admin, streamId } = await siteWithStream();
+
+  const refused = await admin.get(`/api/streams/${streamId}/hls/master.m3u8?video=h264&begin=1000`);
+
+  expect(refused.status).toBe(429);
+  expect(refused.headers['retry-after']).toBe('20');
+  expect(refused.json.error).toMatchObject({ code: 'resource_exhausted' });
+  expect(refused.json.error.message).toBe('no more than 1 stream is converted at once');
+  expect(refused.json.error.hint).toMatch(/^now converted: Door live \(ada; bob\), 1 camera that you may not see; /);
+});
