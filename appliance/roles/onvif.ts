@@ -2,12 +2,20 @@
 
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { countedSink, type EventSink, Onvif, onvifRequests, registerOnvifMetrics } from '../../gateway/onvif/index.ts';
+import {
+  countedSink,
+  EventOutbox,
+  type EventSink,
+  Onvif,
+  onvifRequests,
+  registerOnvifMetrics,
+} from '../../gateway/onvif/index.ts';
 import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
-import { LaneServer } from '../../storage/lane/index.ts';
+import { LaneClient, LaneServer } from '../../storage/lane/index.ts';
 import type { Plan } from '../../storage/model/camera.ts';
+import { keeperEvents } from './event-store.ts';
 import type { RoleContext } from './role-context.ts';
 
 export async function startOnvif(context: RoleContext): Promise<Closable> {
@@ -16,7 +24,13 @@ export async function startOnvif(context: RoleContext): Promise<Closable> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
-  const sink = countedSink(loggedEvents(log), registry);
+  const keeper = lifetime.own(new LaneClient({ clock, log }, { path: join(paths.run, 'keeper.sock'), name: 'onvif' }));
+  keeper.start();
+  const store = keeperEvents({ keeper });
+  const outbox = new EventOutbox({ clock, log, store }, { path: join(paths.state, 'onvif', 'events.json') });
+  lifetime.own(outbox);
+  await outbox.start();
+  const sink = countedSink(loggedEvents(log, outbox), registry);
   const addresses = new AddressPolicy({ networks: config.cameras.allowedNetworks });
   const onvif = lifetime.own(new Onvif({ addresses, clock, log, random, sink }));
   registerOnvifMetrics({ onvif, registry });
@@ -35,11 +49,18 @@ export async function startOnvif(context: RoleContext): Promise<Closable> {
   return lifetime;
 }
 
-/** Events as lines of the log. */
-function loggedEvents(log: Log): EventSink {
+/** Events as lines of the log, too. */
+function loggedEvents(log: Log, sink: EventSink): EventSink {
   return {
-    began: ({ rangeId, cameraId, kind, detail }) => log.debug('event began', { rangeId, cameraId, kind, ...detail }),
-    ended: ({ rangeId, cameraId, kind }, { endMs, isCertain }) =>
-      log.debug('event ended', { rangeId, cameraId, kind, endMs, isCertain }),
+    began(range) {
+      const { rangeId, cameraId, kind, detail } = range;
+      log.debug('event began', { ...detail, rangeId, cameraId, kind });
+      sink.began(range);
+    },
+    ended(range, end) {
+      const { rangeId, cameraId, kind } = range;
+      log.debug('event ended', { rangeId, cameraId, kind, ...end });
+      sink.ended(range, end);
+    },
   };
 }
