@@ -76,6 +76,9 @@ export const adminLimits = {
   probeTimeoutMs: 20 * seconds,
   /** Each holds a camera's session and maybe a decoder. */
   probesMax: 4,
+  /** Cameras of a list that are tested before they are added: 8 of them, 2 at a time, take 80 s; below `idleTimeoutMs`. */
+  bulkTestsMax: 8,
+  bulkTestsAtOnceMax: 2,
 
   /** All that is asked of one device over ONVIF (25 s), the start of the role included. */
   onvifRequestMs: 32 * seconds,

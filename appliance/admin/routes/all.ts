@@ -1,10 +1,12 @@
 /** All routes, by resource. */
 
 import { asking } from '../access.ts';
+import { CameraTests } from '../camera-tests.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { addAlarmRoutes } from './alarms.ts';
 import { addAuditRoutes } from './audit.ts';
+import { addCameraBulkRoute } from './camera-bulk.ts';
 import { addCameraTestRoute } from './camera-test.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addEventRoute } from './events.ts';
@@ -30,7 +32,9 @@ import { addWebhookRoutes } from './webhooks.ts';
 export async function addRoutes(app: App, context: Context): Promise<void> {
   addSessionRoutes(app, context);
   addCameraRoutes(app, context);
-  addCameraTestRoute(app, context);
+  const tests = new CameraTests(context);
+  addCameraTestRoute(app, context, tests);
+  addCameraBulkRoute(app, context, tests);
   addHealthRoute(app, context);
   addOnvifRoutes(app, context);
   addStreamRoutes(app, context);

@@ -1,7 +1,7 @@
 /** Trying a camera out before it is saved: what it sends, a picture, or why not. */
 
 import { z } from 'zod';
-import { appError, isAppError, toAppError } from '../../../storage/base/errors.ts';
+import { appError } from '../../../storage/base/errors.ts';
 import type { Camera } from '../../../storage/catalog/index.ts';
 import type { RtspSource } from '../../../storage/model/camera.ts';
 import type { Track } from '../../../storage/model/track.ts';
@@ -9,6 +9,7 @@ import { asking } from '../access.ts';
 import { callerOf } from '../caller.ts';
 import { credentialsInput, rtspSourceInput } from '../camera-input.ts';
 import { addressOf, openedCredentials, parseChangedUrl } from '../camera-settings.ts';
+import type { CameraTests } from '../camera-tests.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { adminLimits } from '../limits.ts';
@@ -17,7 +18,6 @@ import { requestSignal } from '../request-signal.ts';
 import { cameraResource } from '../resources.ts';
 import { idParam, sourceRoleShape } from '../shapes.ts';
 import { requireSameDevice } from '../source-url.ts';
-import { Turns } from '../turns.ts';
 
 const testBody = z.strictObject({
   source: rtspSourceInput,
@@ -34,13 +34,7 @@ const testAnswer = z.object({
   fault: z.object({ reason: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
 });
 
-export function addCameraTestRoute(app: App, context: Context): void {
-  const turns = new Turns({
-    atOnceMax: adminLimits.probesMax,
-    waitingMax: adminLimits.probesMax,
-    what: 'camera tests',
-  });
-
+export function addCameraTestRoute(app: App, context: Context, tests: CameraTests): void {
   app.post(
     '/api/cameras/test',
     {
@@ -52,11 +46,8 @@ export function addCameraTestRoute(app: App, context: Context): void {
       if (cameraId !== undefined) callerOf(request).require('cameras:update', cameraResource(cameraId));
       const source = sourceToTest(request.body, context);
       const { clock } = context;
-      const result = await turns.take(async () => {
-        const signal = requestSignal(reply, { clock, timeoutMs: adminLimits.probeTimeoutMs });
-        return context.probe(source, signal).catch((error: unknown) => timedOut(error));
-      });
-      return answerOf(result);
+      const signalOf = () => requestSignal(reply, { clock, timeoutMs: adminLimits.probeTimeoutMs });
+      return answerOf(await tests.test(source, signalOf));
     },
   );
 }
@@ -82,21 +73,6 @@ function requireCamera({ catalog }: Context, cameraId: string): Camera {
   const camera = catalog.tables.cameras.find(cameraId);
   if (camera === undefined) throw appError('not_found', 'no such camera', { cameraId });
   return camera;
-}
-
-/** A camera that connects and sends nothing is an answer too. */
-function timedOut(error: unknown): ProbeResult {
-  if (!isAppError(error, 'deadline_exceeded')) throw toAppError(error);
-  return {
-    tracks: [],
-    picture: undefined,
-    warnings: [],
-    fault: {
-      reason: 'source-silent',
-      message: `no picture within ${adminLimits.probeTimeoutMs / 1000} s`,
-      hint: 'check that the camera streams at this address, with another player',
-    },
-  };
 }
 
 function answerOf(result: ProbeResult): z.infer<typeof testAnswer> {

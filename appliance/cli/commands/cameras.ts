@@ -8,6 +8,7 @@ import { nearest } from '../../config/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
 import { addConfigFlags } from '../config-flags.ts';
 import { table } from '../output.ts';
+import { addCameraImportCommand } from './cameras-import.ts';
 import { addOnvifCommands } from './onvif.ts';
 
 const stateShape = z.looseObject({ state: z.string(), message: z.string().nullable(), isRecording: z.boolean() });
@@ -128,6 +129,7 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     output.result({ removed: camera.id }, () => [`removed ${camera.name}`]);
   });
 
+  addCameraImportCommand(cameras, context);
   addOnvifCommands(cameras, context);
 }
 
