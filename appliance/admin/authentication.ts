@@ -4,11 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
+import { addressGroup } from '../../storage/base/address-group.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { AppError, appError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { Actor, Catalog, PolicyStatement, Session, User } from '../../storage/catalog/index.ts';
-import { AttemptLimiter, addressKey } from './attempts.ts';
+import { AttemptLimiter } from './attempts.ts';
 import { anonymous, type Subject } from './authoriser.ts';
 import { adminLimits } from './limits.ts';
 import { type Passwords, requireGoodPassword } from './passwords.ts';
@@ -237,7 +238,7 @@ export class Authentication {
 
   #keysOf(name: string, origin: LoginOrigin): { readonly account: string; readonly address: string } {
     const account = `account ${name.normalize('NFKC').toLowerCase()}`;
-    return { account, address: `address ${addressKey(origin.address)}` };
+    return { account, address: `address ${addressGroup(origin.address)}` };
   }
 
   #requirePatience(...keys: readonly string[]): void {

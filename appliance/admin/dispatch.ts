@@ -7,11 +7,11 @@
 import type { Server as HttpServer } from 'node:http';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { addressGroup } from '../../storage/base/address-group.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
-import { addressKey } from './attempts.ts';
 import { endWith, readFirst, refuseConnection } from './first-bytes.ts';
 import { adminLimits } from './limits.ts';
 import { parseRequestHead, type RequestHead, redirectTarget } from './request-head.ts';
@@ -150,7 +150,7 @@ export class Dispatcher {
 
   /** Counts a connection, or ends it when there are too many. This machine itself, where a proxy may be, has no bound of its own. */
   #admit(socket: Socket): boolean {
-    const key = addressKey(socket.remoteAddress ?? '');
+    const key = addressGroup(socket.remoteAddress ?? '');
     const peer = peerOf(socket);
     const ofAddress = this.#perAddress.get(key) ?? 0;
     let undecidedOfAddress = 0;
@@ -228,7 +228,7 @@ function peerOf(socket: Socket): string {
 function isLoopback(socket: Socket): boolean {
   // A socket that is gone already has no address and gets no privilege.
   const address = socket.remoteAddress ?? '';
-  return address === '::1' || addressKey(address).startsWith('127.');
+  return address === '::1' || addressGroup(address).startsWith('127.');
 }
 
 function redirect(socket: Socket, target: string | undefined, clock: Clock): void {

@@ -1,6 +1,5 @@
 /** The door of the public port. */
 
-export { addressKey } from './attempts.ts';
 export { decide, decideAny, type Resource, type Subject } from './authoriser.ts';
 export type { RawRoute } from './dispatch.ts';
 export { FaultPage } from './fault-page.ts';

@@ -3,10 +3,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { FragmentSource } from '../../gateway/playback/index.ts';
 import { type RtspGate, RtspServer } from '../../gateway/rtsp-server/index.ts';
+import { addressGroup } from '../../storage/base/address-group.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import type { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { LaneClient } from '../../storage/lane/index.ts';
-import { addressKey, type TlsMaterial } from '../admin/index.ts';
+import type { TlsMaterial } from '../admin/index.ts';
 import type { RoleContext } from './role-context.ts';
 
 /** A port that another program holds is tried again so often: it may be our own process of a moment ago. */
@@ -37,7 +38,7 @@ async function tryToListen({ clock, log, random, config }: RoleContext, lifetime
   const { registry, ...deps } = parts;
   const { address, port, udpPort } = config.rtsp;
   const host = address ?? config.listen.address;
-  const server = new RtspServer({ clock, log, random, ...deps, groupOf: addressKey }, { host, port, udpPort });
+  const server = new RtspServer({ clock, log, random, ...deps, groupOf: addressGroup }, { host, port, udpPort });
   try {
     await server.start();
   } catch (error) {

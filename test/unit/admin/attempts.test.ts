@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AttemptLimiter, addressKey } from '../../../appliance/admin/attempts.ts';
+import { AttemptLimiter } from '../../../appliance/admin/attempts.ts';
 import { Turns } from '../../../appliance/admin/turns.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 
@@ -51,14 +51,6 @@ test('memory is bounded: who was wrong the longest ago is forgotten', () => {
 
   expect(attempts.size).toBe(3);
   expect(attempts.wrong('k98', wrong)).toBe(2);
-});
-
-test('an address is what one customer has', () => {
-  expect(addressKey('::ffff:192.0.2.7')).toBe('192.0.2.7');
-  expect(addressKey('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2::/64');
-  expect(addressKey('2001:db8::6')).toBe('2001:db8:0:0::/64');
-  expect(addressKey('fe80::1%eth0')).toBe('fe80:0:0:0::/64');
-  expect(addressKey('::1')).toBe('0:0:0:0::/64');
 });
 
 test('few things happen at once, the others in turn, and too many are turned away', async () => {
