@@ -28,8 +28,10 @@ const fullReadBytes = 64 * 1024;
 export type ConnectionOwner = {
   /** To be answered by `accept` or `refuse`, at once or later. The stream name holds the key. */
   publishAsked(connection: RtmpConnection, streamName: string): void;
-  /** The connection is gone, for a reason fit for the log. */
+  /** The connection is over, for a reason fit for the log; its peer may still have to read or to leave. */
   closed(connection: RtmpConnection, why: string): void;
+  /** Nothing is left of it. */
+  gone(connection: RtmpConnection): void;
 };
 
 export class RtmpConnection {
@@ -50,6 +52,8 @@ export class RtmpConnection {
   /** Of the stream's own queue, read before this turn began. */
   #oldBytes = 0;
   #isAsked = false;
+  /** Until it asked to publish. */
+  #strangerBytes = 0;
   #isEnded = false;
   /** A mistake of ours on its way through the parser. */
   #crash: { readonly error: unknown } | undefined;
@@ -79,6 +83,11 @@ export class RtmpConnection {
     return `${this.#socket.remoteAddress ?? 'unknown'}:${this.#socket.remotePort ?? 0}`;
   }
 
+  /** False when nothing is left of it. */
+  get isOpen(): boolean {
+    return !this.#socket.destroyed;
+  }
+
   get isPublishing(): boolean {
     return this.#receiver !== undefined;
   }
@@ -94,7 +103,10 @@ export class RtmpConnection {
       ),
     );
     socket.on('error', (error) => this.end(ends.lost(`the connection broke: ${error.message}`)));
-    socket.on('close', () => this.end(ends.lost('the connection is gone')));
+    socket.on('close', () => {
+      this.end(ends.lost('the connection is gone'));
+      this.#owner.gone(this);
+    });
     this.#deadline(rtmpLimits.handshakeTimeoutMs, () => !this.#protocol.isShaken, 'no RTMP handshake came in time');
     this.#deadline(rtmpLimits.publishTimeoutMs, () => !this.#isAsked, 'nothing was published in time');
     socket.resume();
@@ -167,6 +179,11 @@ export class RtmpConnection {
 
   #read(bytes: Uint8Array): void {
     if (this.#isEnded) return;
+    if (!this.#isAsked && this.#strangerBytes > rtmpLimits.strangerBytesMax) {
+      this.end(ends.protocol('the peer sends much and publishes nothing'));
+      return;
+    }
+    this.#strangerBytes += bytes.length;
     try {
       this.#protocol.push(bytes);
     } catch (error) {

@@ -9,6 +9,17 @@ export const rtmpLimits = {
   strangersMax: 64,
   /** Of them from one address: a site behind one router may bring all its publishers at once, and the rest try again. */
   strangersOfAddressMax: 32,
+  /**
+   * Connections that begin within a period, of one address and in all: TLS costs 3 ms before anybody has shown a key, and whoever
+   * begins one after another would have all of the process's time. Encoders try again.
+   */
+  arrivalsOfAddressMax: 32,
+  arrivalsMax: 64,
+  arrivalsPeriodMs: 1_000,
+  /** Of a stranger: a handshake of 3 KB and commands of below 4 KB. More would be work for nobody. */
+  strangerBytesMax: 32 * 1024,
+  /** Messages of a stranger: the most talkative encoder sends a dozen. One that we answer costs 40 us. */
+  strangerMessagesMax: 64,
   /** Handshake of 3 KB in two round trips: a satellite link needs 2 s. */
   handshakeTimeoutMs: 5_000,
   /** From the connection to `publish`: five round trips more. */

@@ -5,13 +5,15 @@
 
 import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import { addressGroup } from '../../storage/base/address-group.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import type { SharedReads } from '../rtsp/index.ts';
+import { Arrivals } from './arrivals.ts';
 import { type ConnectionOwner, RtmpConnection } from './connection.ts';
 import { ends } from './ends.ts';
 import { rtmpLimits } from './limits.ts';
@@ -49,6 +51,9 @@ export class RtmpListener implements ConnectionOwner {
   /** Of which no byte has come yet, or which agree on TLS. */
   readonly #arriving = new Set<Socket>();
   readonly #connections = new Set<RtmpConnection>();
+  /** Told why not, and still open: for as long as they are they count as strangers. */
+  readonly #leaving = new Set<RtmpConnection>();
+  readonly #arrivals: Arrivals;
   readonly #claimants = new Map<string, Claimant>();
   /** Connections that wait to be taken or refused, newest per key. */
   readonly #parked = new Map<string, { readonly connection: RtmpConnection; readonly cancel: () => void }>();
@@ -56,6 +61,8 @@ export class RtmpListener implements ConnectionOwner {
   #server: Server | undefined;
   #fault: string | undefined = 'it was not started yet';
   #refused = 0;
+  /** Made once of a certificate: parsing its key costs more than the handshake. */
+  #secureContext: { readonly key: string; readonly cert: string; readonly context: SecureContext } | undefined;
 
   constructor(
     deps: { readonly clock: Clock; readonly log: Log; readonly random: () => number; readonly reads: SharedReads },
@@ -65,6 +72,7 @@ export class RtmpListener implements ConnectionOwner {
     this.#log = deps.log;
     this.#reads = deps.reads;
     this.#options = options;
+    this.#arrivals = new Arrivals(deps);
     this.#retryBackoff = new Backoff({ firstDelayMs: 1_000, delayMsMax: 10_000, random: deps.random });
   }
 
@@ -81,7 +89,11 @@ export class RtmpListener implements ConnectionOwner {
 
   get stats() {
     const publishers = [...this.#connections].filter((connection) => connection.isPublishing).length;
-    return { connections: this.#arriving.size + this.#connections.size, publishers, refused: this.#refused };
+    return {
+      connections: this.#arriving.size + this.#connections.size + this.#leaving.size,
+      publishers,
+      refused: this.#refused,
+    };
   }
 
   /** Opens the port; where that fails it is tried again by itself, and `fault` says why. */
@@ -130,12 +142,17 @@ export class RtmpListener implements ConnectionOwner {
 
   closed(connection: RtmpConnection, why: string): void {
     this.#connections.delete(connection);
+    if (connection.isOpen) this.#leaving.add(connection);
     for (const [key, parked] of this.#parked) {
       if (parked.connection !== connection) continue;
       parked.cancel();
       this.#parked.delete(key);
     }
     this.#log.debug('rtmp connection ended', { peer: connection.peer, why });
+  }
+
+  gone(connection: RtmpConnection): void {
+    this.#leaving.delete(connection);
   }
 
   /**
@@ -222,7 +239,7 @@ export class RtmpListener implements ConnectionOwner {
     const identity = this.#options.identity?.() ?? Promise.reject(appError('unimplemented', 'there is no RTMPS here'));
     identity
       .then((pem) => {
-        const secured = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(pem) });
+        const secured = new TLSSocket(socket, { isServer: true, secureContext: this.#contextOf(pem) });
         secured.on('error', () => secured.destroy());
         secured.once('secure', () => this.#begin(secured, arrived));
       })
@@ -230,6 +247,13 @@ export class RtmpListener implements ConnectionOwner {
         this.#log.counted('rtmps connection refused: no certificate', 1, { error: toAppError(error) });
         socket.destroy();
       });
+  }
+
+  #contextOf({ key, cert }: { readonly key: string; readonly cert: string }): SecureContext {
+    if (this.#secureContext?.key !== key || this.#secureContext.cert !== cert) {
+      this.#secureContext = { key, cert, context: createSecureContext({ key, cert }) };
+    }
+    return this.#secureContext.context;
   }
 
   #begin(socket: Socket, arrived: () => void): void {
@@ -242,10 +266,13 @@ export class RtmpListener implements ConnectionOwner {
 
   /** Those that have shown no key are few in all and from one address, so that they cannot keep publishers out. */
   #isWelcome(socket: Socket): boolean {
-    const strangers = [...this.#connections].filter((connection) => !connection.isPublishing);
-    const addresses = [...this.#arriving, ...strangers].map(({ remoteAddress }) => remoteAddress);
-    const ofAddress = addresses.filter((address) => address === socket.remoteAddress).length;
+    const strangers = [...this.#connections, ...this.#leaving].filter((connection) => !connection.isPublishing);
+    const groupOf = ({ remoteAddress = '' }: { readonly remoteAddress?: string | undefined }) =>
+      addressGroup(remoteAddress);
+    const addresses = [...this.#arriving, ...strangers].map(groupOf);
+    const ofAddress = addresses.filter((address) => address === groupOf(socket)).length;
     return (
+      this.#arrivals.takes(groupOf(socket)) &&
       this.stats.connections < rtmpLimits.connectionsMax &&
       addresses.length < rtmpLimits.strangersMax &&
       ofAddress < rtmpLimits.strangersOfAddressMax

@@ -98,6 +98,8 @@ const mediaStreamId = 1;
 export class RtmpProtocol extends (NodeMediaRtmp as NodeMediaRtmpClass) {
   readonly #handler: ProtocolHandler;
   #isPublishing = false;
+  /** Until it publishes. */
+  #messages = 0;
   #bytesRead = 0;
   #bytesAcknowledged = 0;
   #windowBytes = windowBytes;
@@ -194,6 +196,9 @@ export class RtmpProtocol extends (NodeMediaRtmp as NodeMediaRtmpClass) {
   override packetHandler(): void {
     const { header, payload, clock } = this.parserPacket;
     const bytes = payload.subarray(0, header.length);
+    if (!this.#isPublishing && ++this.#messages > rtmpLimits.strangerMessagesMax) {
+      throw appError('resource_exhausted', 'peer says much and publishes nothing', { messages: this.#messages });
+    }
     switch (header.type) {
       case messageTypes.setChunkSize:
         this.#setChunkSize(readControl(bytes));

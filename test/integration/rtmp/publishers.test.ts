@@ -11,7 +11,7 @@ import type { RtmpSource } from '../../../storage/model/camera.ts';
 import { streamKeySha256 } from '../../../storage/model/stream-key.ts';
 import { judgeFrames } from '../../kit/camera-simulator/index.ts';
 import { startFfmpegPublisher } from '../../kit/ffmpeg-publisher.ts';
-import { publishNumbered, RtmpPublisher } from '../../kit/rtmp-publisher/index.ts';
+import { amf0, chunks, publishNumbered, RtmpPublisher } from '../../kit/rtmp-publisher/index.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 import {
@@ -231,6 +231,39 @@ test('connections that say nothing, or half of it, end by themselves and never k
   publisher.end();
 
   expect(publisher.answer).toBe('NetStream.Publish.Start');
+});
+
+test('a stranger that floods commands is ended at once, and one that keeps coming back does not keep publishers out', async () => {
+  const running = await startWaiting();
+  const noise = chunks(
+    {
+      type: 20,
+      timestampMs: 0,
+      body: Buffer.concat([amf0('noise'), Buffer.alloc(4_000, 5)]),
+      chunkStream: 3,
+      streamId: 0,
+    },
+    { chunkBytes: 128 },
+  );
+  const flood = async () => {
+    const stranger = new RtmpPublisher({ port: running.port, key: 'none' });
+    await stranger.shake().catch(() => {});
+    const more = () => {
+      while (!stranger.isGone && stranger.socket.write(noise));
+    };
+    stranger.socket.on('drain', more);
+    more();
+    await stranger.closed();
+    return stranger.socket.bytesWritten;
+  };
+
+  const sent = [];
+  for (let times = 0; times < 8; times++) sent.push(await flood());
+  const publisher = await publishNumbered({ port: running.port, key, clip: smallClip });
+  publisher.end();
+
+  expect(publisher.answer).toBe('NetStream.Publish.Start');
+  expect(Math.max(...sent)).toBeGreaterThan(3_073);
 });
 
 test('a peer that sends garbage after its key ends its own session, and the next one is recorded', async () => {

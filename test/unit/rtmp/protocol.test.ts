@@ -209,3 +209,18 @@ describe('a peer is ended that', () => {
     );
   });
 });
+
+test('a stranger may say so much and no more, and a publisher as much as it likes', () => {
+  const ping = chunks(
+    { type: 4, timestampMs: 0, body: Buffer.from([0, 6, 0, 0, 0, 0]), chunkStream: 2, streamId: 0 },
+    { chunkBytes: 128 },
+  );
+  const many = Buffer.concat(Array<Buffer>(rtmpLimits.strangerMessagesMax).fill(ping));
+  const stranger = notedProtocol();
+  const publisher = notedProtocol();
+  stranger.protocol.push(Buffer.concat([hello, many]));
+  publisher.protocol.push(Buffer.concat([publishing('front-door'), many, many]));
+
+  expect(() => stranger.protocol.push(ping)).toThrow('publishes nothing');
+  expect(publisher.noted.map((one) => one.what)).toEqual(['publish front-door']);
+});
