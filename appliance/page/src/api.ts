@@ -56,6 +56,8 @@ export type Camera = {
   readonly onvif: { readonly url: string } | null;
   /** The main source's first. */
   readonly streams: readonly { readonly id: string; readonly name: string; readonly role: 'main' | 'sub' }[];
+  /** The site file that manages it; null when it was made by hand. */
+  readonly managedBy: string | null;
   readonly state: SourceState | null;
 };
 

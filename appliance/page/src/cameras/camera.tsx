@@ -6,7 +6,7 @@ import type { Events } from '../events.ts';
 import { Fault } from '../fault.tsx';
 import { clockText, dayName, dayText, durationText, midnight, zone } from '../format.ts';
 import { Player } from '../player/player.tsx';
-import { StateBadge, StateReason, stateOf } from './state.tsx';
+import { ManagedBadge, StateBadge, StateReason, stateOf } from './state.tsx';
 import { DayTimeline } from './timeline.tsx';
 
 const timelinePeriodMs = 5_000;
@@ -88,6 +88,7 @@ export function CameraView(props: {
       <div class="title">
         <h1>{props.camera.name}</h1>
         <StateBadge camera={props.camera} state={state()} />
+        <ManagedBadge camera={props.camera} />
         <span class="grow" />
         <button type="button" class="second" disabled={beginMs() === undefined} onClick={() => setBeginMs(undefined)}>
           Live
@@ -206,6 +207,14 @@ export function CameraView(props: {
               : durationText(props.camera.recording.retentionHours * 3_600_000)}
           </dd>
         </dl>
+        <Show when={props.camera.managedBy}>
+          {(site) => (
+            <p class="quiet">
+              The site file "{site()}" manages this camera: change it there, since the next <code>weir apply</code>{' '}
+              overwrites what is changed here, and brings the camera back when it is removed.
+            </p>
+          )}
+        </Show>
         <button type="button" class="danger" onClick={() => void remove()}>
           Remove camera
         </button>

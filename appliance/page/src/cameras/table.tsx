@@ -6,7 +6,7 @@ import type { Events } from '../events.ts';
 import { sentence } from '../fault.tsx';
 import { longText, shortText } from '../format.ts';
 import { cameraAddress } from '../route.ts';
-import { StateBadge, stateOf } from './state.tsx';
+import { ManagedBadge, StateBadge, stateOf } from './state.tsx';
 
 export function CameraTable(props: {
   readonly cameras: readonly Camera[];
@@ -43,7 +43,8 @@ function Line(props: { readonly camera: Camera; readonly events: Events; readonl
       <td class="name">
         <a class="link" href={cameraAddress(props.camera.id)}>
           {props.camera.name}
-        </a>
+        </a>{' '}
+        <ManagedBadge camera={props.camera} />
       </td>
       <td>
         <StateBadge camera={props.camera} state={state()} />
