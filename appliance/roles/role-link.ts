@@ -94,6 +94,16 @@ export class SupervisorLink implements RoleLink {
     this.#channel.send?.(message, undefined, undefined, () => {});
   };
 
+  /** As `LogSender` sends. */
+  readonly sendLog = (
+    { lines, left }: { readonly lines: readonly string[]; readonly left: number },
+    done: () => void,
+  ): void => {
+    const message: RoleMessage = { type: 'log', lines, left };
+    if (this.#channel.send === undefined) done();
+    else this.#channel.send(message, undefined, undefined, done);
+  };
+
   #hear(message: SupervisorMessage): void {
     switch (message.type) {
       case 'start':

@@ -8,6 +8,7 @@ import { systemClock } from '../../storage/base/clock.ts';
 import { isAppError, toAppError } from '../../storage/base/errors.ts';
 import type { Closable } from '../../storage/base/lifecycle.ts';
 import { createLog, type Log } from '../../storage/base/log.ts';
+import { LogSender } from './log-sender.ts';
 import { ProcessFigures } from './process-figures.ts';
 import type { RoleContext } from './role-context.ts';
 import { type RoleLink, type StartMessage, SupervisorLink } from './role-link.ts';
@@ -36,8 +37,9 @@ export async function runRoleProcess(name: string): Promise<void> {
   process.on('SIGTERM', () => ending.resolve());
   link.lost.then(() => ending.resolve());
   const start = await link.start();
-  const log = createLog({ level: start.config.logLevel, identity: { role: name } });
-  const fail = (error: unknown) => endWith(error, { log, link });
+  const sender = new LogSender({ clock: systemClock, send: link.sendLog });
+  const log = createLog({ level: start.config.logLevel, identity: { role: name }, tap: sender.write });
+  const fail = (error: unknown) => endWith(error, { log, link, sender });
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
 
@@ -48,6 +50,7 @@ export async function runRoleProcess(name: string): Promise<void> {
     await ending.promise;
     systemClock.after(closeMs, () => process.exit(1));
     await role.close();
+    sender.flush();
     process.exit(0);
   } catch (error) {
     fail(error);
@@ -84,9 +87,13 @@ export async function startRole(context: RoleContext): Promise<Closable> {
   }
 }
 
-function endWith(error: unknown, deps: { readonly log: Log; readonly link: SupervisorLink }): void {
+function endWith(
+  error: unknown,
+  deps: { readonly log: Log; readonly link: SupervisorLink; readonly sender: LogSender },
+): void {
   const { code, message, hint } = toAppError(error);
   deps.log.error('role fails', { error: isAppError(error) || error instanceof Error ? error : message });
+  deps.sender.flush();
   deps.link.say({ type: 'failed', code, message, hint });
   // The line must reach the supervisor and the log; a moment is enough for a pipe.
   systemClock.after(50, () => process.exit(1));

@@ -46,6 +46,8 @@ export type RoleMessage =
   | { readonly type: 'plan-changed' }
   /** From `serve`: it is about to ask the role `onvif`, which need not run yet. */
   | { readonly type: 'onvif-wanted' }
+  /** Lines of its log, for the files that the supervisor keeps; `left` more were left out before them. */
+  | { readonly type: 'log'; readonly lines: readonly string[]; readonly left: number }
   /** Something to be shown once at the terminal, and never logged: the first password. */
   | { readonly type: 'notice'; readonly lines: readonly string[] }
   /** Last words: why the process is about to end. */

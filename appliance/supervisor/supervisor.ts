@@ -34,6 +34,8 @@ export type SupervisorDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly box: SecretBox;
+  /** Keeps log lines of roles; none when absent. */
+  readonly logs?: { append(role: string, lines: readonly string[], left: number): void };
   /** Shows lines at the terminal that must not be logged. */
   readonly show: (lines: readonly string[]) => void;
 };
@@ -115,7 +117,10 @@ export class Supervisor {
           this.#tellServe();
         },
         onFigures: (figures) => this.#send('serve', { type: 'figures', role: name, figures }),
-        onMessage: (message) => this.#hear(message),
+        onMessage: (message) => {
+          if (message.type === 'log') this.#deps.logs?.append(name, message.lines, message.left);
+          else this.#hear(message);
+        },
         onEnded: () => {
           if (kind === 'ingest') this.#send('keeper', { type: 'ingest-ended', name });
         },

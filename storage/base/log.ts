@@ -24,6 +24,8 @@ export type LogOptions = {
   /** Where lines go; standard output when absent: as JSON, or as text when that is a terminal. */
   readonly destination?: { write(line: string): void };
   readonly identity?: LogFields;
+  /** Told each line as JSON besides; must return at once. */
+  readonly tap?: (line: string) => void;
   readonly clock?: Clock;
 };
 
@@ -46,9 +48,19 @@ export function createLog(options: LogOptions): Log {
     messageKey: 'event',
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const destination = options.destination ?? (process.stdout.isTTY ? terminal : undefined);
+  const plain = options.destination ?? (process.stdout.isTTY ? terminal : undefined);
+  const destination = options.tap === undefined ? plain : tapped(plain ?? pino.destination(1), options.tap);
   const logger = destination === undefined ? pino(settings) : pino(settings, destination);
   return wrap(logger, options.clock ?? systemClock);
+}
+
+function tapped(destination: { write(line: string): void }, tap: (line: string) => void) {
+  return {
+    write: (line: string) => {
+      destination.write(line);
+      tap(line);
+    },
+  };
 }
 
 /** Swallows everything: for tests whose subject is not the log. */

@@ -11,6 +11,7 @@
  *   db/catalog.sqlite, db/index.sqlite                      writers: serve, keeper
  *   objects/                                                the directory object store
  *   run/                                                    Unix sockets
+ *   logs/                                                   the newest log lines of each role; written by the supervisor
  *   secrets/                                                the site key; may lie elsewhere by configuration
  */
 
@@ -32,6 +33,7 @@ export type Paths = {
   /** Uploads while they are imported; emptied at each start. */
   readonly imports: string;
   readonly run: string;
+  readonly logs: string;
   readonly secrets: string;
   readonly tls: string;
 };
@@ -74,6 +76,7 @@ export function pathsUnder(data: string, overrides: PathOverrides = {}): Paths {
     objects: overrides.objects ?? join(data, 'objects'),
     imports: join(data, 'imports'),
     run: isTooLong ? join(tmpdir(), `weir-${createHash('sha256').update(data).digest('hex').slice(0, 16)}`) : run,
+    logs: join(data, 'logs'),
     secrets: overrides.secrets ?? join(data, 'secrets'),
     tls: join(data, 'tls'),
   };

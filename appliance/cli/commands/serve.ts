@@ -7,7 +7,7 @@ import { appError } from '../../../storage/base/errors.ts';
 import { createLog } from '../../../storage/base/log.ts';
 import { mainEntry, pathsOf, runRoleAlone, siteKeyPath } from '../../roles/index.ts';
 import { cameraPurpose, SiteKey } from '../../secrets/index.ts';
-import { Supervisor } from '../../supervisor/index.ts';
+import { LogFiles, Supervisor } from '../../supervisor/index.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addConfigFlags, configOf } from '../config-flags.ts';
 import { makeDataDirectory } from '../data-directory.ts';
@@ -40,14 +40,21 @@ export function addServeCommand(program: Command, context: CommandContext): void
       await runRoleAlone({ name, config, show, signal: context.signal });
       return;
     }
+    const paths = pathsOf(config);
+    const logs = new LogFiles({ clock: systemClock }, { directory: paths.logs });
     const supervisor = new Supervisor(
       {
         clock: systemClock,
-        log: createLog({ level: config.logLevel, identity: { role: 'supervisor' } }),
+        log: createLog({
+          level: config.logLevel,
+          identity: { role: 'supervisor' },
+          tap: (line) => logs.append('supervisor', [line]),
+        }),
+        logs,
         box: (await SiteKey.open(siteKeyPath(config), randomBytes)).box(cameraPurpose),
         show,
       },
-      { config, paths: pathsOf(config), isDemo: options.demo === true, entry: mainEntry },
+      { config, paths, isDemo: options.demo === true, entry: mainEntry },
     );
     const { signal } = context;
     try {
@@ -57,6 +64,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
       if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     } finally {
       await supervisor.close();
+      await logs.close();
     }
   });
 }
