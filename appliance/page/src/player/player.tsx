@@ -1,4 +1,4 @@
-/** Plays one HLS address, live or recorded, and tells the wall time of the picture that is shown. */
+/** Plays one HLS address, live or recorded, tells the wall time of the picture that is shown, and goes to another one where it has it. */
 
 import type Hls from 'hls.js';
 import { createEffect, createSignal, on, onCleanup, Show } from 'solid-js';
@@ -6,13 +6,21 @@ import { Fault } from '../fault.tsx';
 
 /** After a fatal error the player starts anew, so that a camera that comes back is seen without a click. */
 const restartDelayMs = 3_000;
-const clockPeriodMs = 500;
+const clockPeriodMs = 250;
+
+export type PlayerControls = {
+  /** Goes to a wall time and plays; false where the loaded playlist has none of it. */
+  seek(atMs: number): boolean;
+};
 
 export function Player(props: {
   readonly url: string;
   readonly isLive: boolean;
+  readonly rate: number;
   readonly onPlaying: (atMs: number | undefined) => void;
+  readonly onSize: (text: string) => void;
   readonly onEnded: () => void;
+  readonly controls: (controls: PlayerControls) => void;
 }) {
   const [message, setMessage] = createSignal<string>();
   const [isMuted, setMuted] = createSignal(true);
@@ -56,8 +64,24 @@ export function Player(props: {
     });
     next.loadSource(url);
     next.attachMedia(video);
+    video.playbackRate = isLive ? 1 : props.rate;
     video.play().catch(() => setMessage('press play to begin'));
   };
+
+  props.controls({
+    seek(atMs) {
+      const level = player === undefined ? undefined : player.levels[Math.max(0, player.currentLevel)];
+      for (const { programDateTime, start, duration } of level?.details?.fragments ?? []) {
+        if (programDateTime == null || video === undefined) continue;
+        const offset = (atMs - programDateTime) / 1_000;
+        if (offset < 0 || offset >= duration) continue;
+        video.currentTime = start + offset;
+        void video.play().catch(() => {});
+        return true;
+      }
+      return false;
+    },
+  });
 
   createEffect(
     on(
@@ -65,6 +89,10 @@ export function Player(props: {
       ([url, isLive]) => void play(url, isLive),
     ),
   );
+  createEffect(() => {
+    const rate = props.isLive ? 1 : props.rate;
+    if (video !== undefined) video.playbackRate = rate;
+  });
   const clock = setInterval(() => {
     const date = player?.playingDate;
     if (date != null && video !== undefined && video.readyState >= 2) {
@@ -87,6 +115,10 @@ export function Player(props: {
         controls={!props.isLive}
         autoplay
         playsinline
+        onResize={(event) => {
+          const { videoWidth, videoHeight } = event.currentTarget;
+          props.onSize(videoWidth === 0 ? '' : `${videoWidth} × ${videoHeight}`);
+        }}
         onEnded={() => props.onEnded()}
       />
       <Show when={props.isLive}>
