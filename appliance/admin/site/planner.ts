@@ -176,7 +176,7 @@ function cameraSteps(state: SiteState, document: SiteDocument, tools: PlanTools,
     const input = cameraInputOf(each, tools.openCamera);
     const made = before === undefined ? newCameraSettings(input, tools) : changedCameraSettings(before, input, tools);
     const { settings, streamKeys } = withKnownKeys(each.wanted, made);
-    const changed = before === undefined ? [] : changedSettings(before, settings).map(shownField);
+    const changed = before === undefined ? [] : shownFields(changedSettings(before, settings));
     return { changed, payload: { settings, streamKeys } };
   });
   refuseSharedKeys(steps, state);
@@ -261,9 +261,14 @@ function refuseSharedKeys(steps: readonly CameraStep[], state: SiteState): void 
   for (const { settings, key } of steps) if (settings !== undefined) note(settings, fieldOf('camera', key));
 }
 
-/** `sealedPassword` is the column's name; people wrote `password`. */
-function shownField(column: string): string {
-  return column.replace(/sealed([A-Z])/i, (_, letter: string) => letter.toLowerCase());
+/** Columns in the words of the file. User and password are sealed together: which of them changed is not said. */
+function shownFields(columns: readonly string[]): string[] {
+  const shown = columns.map((column) =>
+    column
+      .replace(/sealed(Username|Password)$/i, 'credentials')
+      .replace(/^onvif(\w)/, (_, letter: string) => `onvif.${letter.toLowerCase()}`),
+  );
+  return [...new Set(shown)];
 }
 
 function policySteps(state: SiteState, document: SiteDocument, options: MatchOptions): PolicyStep[] {
