@@ -40,11 +40,15 @@ export function rtspGate(deps: RtspGateDeps, options: { readonly arePlainPasswor
 function readerOf({ catalog, authentication }: RtspGateDeps, subject: Subject): RtspReader {
   /** A reader is asked about again and again while it plays. */
   const idsOfNames = new Map<string, string>();
+  const shownHash = passwordHashOf(catalog, subject);
   return {
     name: subject.name,
     view(name) {
       const now = authentication.refreshed(subject);
       if (now.kind === 'anonymous') throw appError('unauthenticated', 'the account or token is gone');
+      if (passwordHashOf(catalog, subject) !== shownHash) {
+        throw appError('unauthenticated', 'the password was changed');
+      }
       const known = idsOfNames.get(name);
       const stream = known === undefined ? findStream(catalog, name) : catalog.tables.cameras.findStream(known);
       if (!decide(now, 'streams:view', streamResource(catalog, stream?.id ?? '-'))) {
@@ -55,6 +59,11 @@ function readerOf({ catalog, authentication }: RtspGateDeps, subject: Subject): 
       return { streamId: stream.id, name: stream.name };
     },
   };
+}
+
+/** Whoever was let in by a password is let in by that one: a new one ends connections as it ends sessions of the page. */
+function passwordHashOf(catalog: Catalog, { kind, id }: Subject): string | undefined {
+  return kind === 'user' ? catalog.tables.users.find(id)?.passwordHash : undefined;
 }
 
 /** By the stream's name; else by the camera's, without regard to case: its main stream, or `<camera>/sub`. */

@@ -107,3 +107,20 @@ test('a token that was removed opens nothing', async () => {
 
   expect(await statusOf('Yard', { username: 'nvr', password: secret })).toBe(401);
 });
+
+test('a connection that was opened by a password ends with it', async () => {
+  const { host, admin } = await startRtspSite();
+  const reader = await RawClient.open(host);
+  const basic = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
+  const ask = async () =>
+    (await reader.ask('DESCRIBE', `rtsp://${host}/Yard?start=${beginMs}`, { Authorization: basic })).status;
+  expect(await ask()).toBe(200);
+
+  const changed = await admin.post('/api/session/password', {
+    currentPassword: adminPassword,
+    newPassword: 'another long password',
+  });
+
+  expect(changed.status).toBeLessThan(300);
+  expect(await ask()).toBe(401);
+});
