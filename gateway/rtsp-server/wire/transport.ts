@@ -47,7 +47,8 @@ function parseOffer(text: string): TransportOffer | undefined {
     return told !== undefined && channels === undefined ? undefined : { kind: 'tcp', channels };
   }
   const ports = pairOf(parameters.get('client_port') ?? '', 65_535);
-  return ports === undefined || ports[0] === 0 ? undefined : { kind: 'udp', ports };
+  // To port 0 nothing can be sent: Node throws.
+  return ports === undefined || ports.includes(0) ? undefined : { kind: 'udp', ports };
 }
 
 function pairOf(text: string, max: number): readonly [number, number] | undefined {

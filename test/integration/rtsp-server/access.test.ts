@@ -146,6 +146,24 @@ test('a reader who keeps asking for what it may see is still sent away from what
   expect(lines.join('')).toContain('rtsp reader is sent away');
 });
 
+test('a reader that names a port which is none is refused, and hurts nobody', async () => {
+  const { host, target, lines } = await site();
+  const client = await RawClient.open(host, 'reader');
+  await client.ask('DESCRIBE', target);
+  const statuses: number[] = [];
+
+  for (const ports of ['4000-0', '0-4001', '65535', '65536-65537', '4000-70000']) {
+    const Transport = `RTP/AVP;unicast;client_port=${ports}`;
+    const answer = await client.ask('SETUP', target.replace('?', '/trackID=1?'), { Transport });
+    statuses.push(answer.status);
+    client.session = header(answer, 'session')?.split(';')[0];
+    if (answer.status === 200) await client.ask('PLAY', target);
+  }
+
+  expect(statuses).toEqual([461, 461, 461, 461, 461]);
+  expect(lines.join('')).not.toContain('request failed');
+});
+
 test('a connection that says nothing, or only half a word, is closed', async () => {
   const { host, server } = await site();
   const [silent, half] = [await RawClient.open(host), await RawClient.open(host)];
