@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { appError } from '../../storage/base/errors.ts';
 import type { LaneClient } from '../../storage/lane/index.ts';
+import type { EventRange } from '../../storage/model/event-range.ts';
 import { adminLimits } from './limits.ts';
 
 /** What the keeper says of itself; shown as it is. */
@@ -59,6 +60,21 @@ export class KeeperPort {
   /** @throws AppError not_found  no such hold, or it is released already */
   async release(holdId: string, who: string): Promise<void> {
     await this.#request('hold-release', { holdId, who }, z.unknown());
+  }
+
+  /** Marks an event, or replaces the one of that id; durable then. @throws AppError invalid_argument, resource_exhausted */
+  async markEvent(range: Omit<EventRange, 'endMs'> & { readonly endMs: number | null }): Promise<void> {
+    await this.#request('event-put', range, z.unknown());
+  }
+
+  /** @throws AppError not_found, invalid_argument */
+  async endEvent(rangeId: string, endMs: number): Promise<void> {
+    await this.#request('event-end', { rangeId, endMs }, z.unknown());
+  }
+
+  /** @throws AppError not_found */
+  async removeEvent(rangeId: string): Promise<void> {
+    await this.#request('event-remove', { rangeId }, z.unknown());
   }
 
   /** Removes whole segments inside a range, but for those under a hold; tells how many of each. */

@@ -33,7 +33,15 @@ export type TlsMaterial = {
 /** The index as recordings are listed from it. Methods throw `unavailable` while it cannot be read. */
 export type RecordingsIndex = Pick<
   IndexReader,
-  'segmentsBetween' | 'gapsBetween' | 'completeness' | 'totalsOf' | 'totalsOfAll' | 'holdsOf' | 'snapshot'
+  | 'segmentsBetween'
+  | 'gapsBetween'
+  | 'completeness'
+  | 'totalsOf'
+  | 'totalsOfAll'
+  | 'holdsOf'
+  | 'eventsBetween'
+  | 'eventRange'
+  | 'snapshot'
 >;
 
 /** HLS of a stream: `Hls` of gateway/playback is one. */

@@ -7,6 +7,7 @@ import { addCaCommands } from './commands/ca.ts';
 import { addCameraCommands } from './commands/cameras.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addEventCommands } from './commands/events.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addKeyCommands } from './commands/keys.ts';
 import { addRebuildIndexCommand } from './commands/rebuild-index.ts';
@@ -61,6 +62,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addDoctorCommand(program, context);
   addRebuildIndexCommand(program, context);
   addImportCommand(program, context);
+  addEventCommands(program, context);
   addSiteCommands(program, context);
   forAll(program, (command) => {
     command.exitOverride().copyInheritedSettings(program);

@@ -35,6 +35,7 @@ const builtInPolicies: readonly Omit<Policy, 'isBuiltIn' | 'updatedMs'>[] = [
           'streams:*',
           'holds:*',
           'events:read',
+          'event-ranges:*',
           'metrics:read',
           'system:read',
           'audit:read',
@@ -51,7 +52,7 @@ const builtInPolicies: readonly Omit<Policy, 'isBuiltIn' | 'updatedMs'>[] = [
     statements: [
       {
         effect: 'allow',
-        actions: ['cameras:read', 'streams:read', 'streams:view', 'events:read', 'alarms:read'],
+        actions: ['cameras:read', 'streams:read', 'streams:view', 'event-ranges:read', 'events:read', 'alarms:read'],
         resources: ['camera/*', 'events'],
       },
     ],

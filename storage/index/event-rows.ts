@@ -10,9 +10,15 @@ import type { Span } from './stored-segment.ts';
 
 const { eventMarginBeforeMs, eventMarginAfterMs, eventRangeMsMax, segmentDurationMsMax } = limits;
 
+/** The streams of a camera share its events: what one of its sources sees, the other shows too. */
+function siblingsSql(streamId: string, column: 'stream_id' | 'stream_key'): string {
+  return `(SELECT b.${column} FROM streams a JOIN streams b ON b.stream_key = a.stream_key OR b.camera_id = a.camera_id
+    WHERE a.stream_id = ${streamId})`;
+}
+
 /** The class of a segment, as an expression; the names are those of columns or parameters. */
 export function classSql(names: { readonly streamId: string; readonly begin: string; readonly end: string }): string {
-  return `CASE WHEN EXISTS (SELECT 1 FROM event_ranges r INDEXED BY event_ranges_by_time WHERE r.stream_id = ${names.streamId}
+  return `CASE WHEN EXISTS (SELECT 1 FROM event_ranges r INDEXED BY event_ranges_by_time WHERE r.stream_id IN ${siblingsSql(names.streamId, 'stream_id')}
     AND r.begin_ms < ${names.end} + ${eventMarginBeforeMs}
     AND r.begin_ms > ${names.begin} - ${eventRangeMsMax + eventMarginAfterMs}
     AND (r.end_ms IS NULL OR r.end_ms + ${eventMarginAfterMs} > ${names.begin})) THEN 'event' ELSE 'continuous' END`;
@@ -39,7 +45,7 @@ export function eventRows(database: Database) {
   const classOfSegment = classSql({ streamId: '@streamId', begin: 'begin_server_ms', end: 'end_server_ms' });
   const classify = database.prepare(
     `UPDATE segments INDEXED BY segments_by_server_time SET recording_class = ${classOfSegment}
-      WHERE stream_key = (SELECT stream_key FROM streams WHERE stream_id = @streamId)
+      WHERE stream_key IN ${siblingsSql('@streamId', 'stream_key')}
         AND begin_server_ms > @beginMs - ${segmentDurationMsMax + eventMarginBeforeMs}
         AND begin_server_ms < @endMs + ${eventMarginAfterMs}
         AND recording_class <> ${classOfSegment}`,

@@ -5,7 +5,7 @@ import { z } from 'zod';
 export type EventRange = {
   /** Chosen by whoever marks: marking twice is marking once. */
   readonly rangeId: string;
-  /** Whose footage it marks. */
+  /** Whose footage it marks, and that of the same camera's other stream. */
   readonly streamId: string;
   /** What happened: `motion`, `line`, `tamper`, `digital-input`, `manual`, ... */
   readonly kind: string;

@@ -9,6 +9,7 @@ import { addAuditRoutes } from './audit.ts';
 import { addCameraBulkRoute } from './camera-bulk.ts';
 import { addCameraTestRoute } from './camera-test.ts';
 import { addCameraRoutes } from './cameras.ts';
+import { addEventRangeRoutes } from './event-ranges.ts';
 import { addEventRoute } from './events.ts';
 import { addHealthRoute } from './health.ts';
 import { addHeartbeatRoutes } from './heartbeat.ts';
@@ -41,6 +42,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addPlaybackRoutes(app, context);
   addRemovalRoute(app, context);
   addHoldRoutes(app, context);
+  addEventRangeRoutes(app, context);
   addImportRoutes(app, context);
   addSystemRoutes(app, context);
   addUserRoutes(app, context);

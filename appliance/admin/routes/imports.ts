@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { appError, errorCodes } from '../../../storage/base/errors.ts';
 import type { Camera } from '../../../storage/catalog/index.ts';
 import { isHoldActive, type Span } from '../../../storage/index/index.ts';
+import { keptMsAt } from '../../../storage/model/kept-mode.ts';
 import { asking } from '../access.ts';
 import { type Caller, callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
@@ -218,17 +219,11 @@ function requireKept(
       hint: 'is the time of --at right, and its zone?',
     });
   }
-  if (keep || beginMs > nowMs - keptMsOf(camera)) return;
+  // Today's policy decides, by what holds at the hour of the footage.
+  if (keep || beginMs > nowMs - keptMsAt(camera.sources.main.recording, beginMs)) return;
   throw appError('failed_precondition', 'the footage is older than the camera keeps, and would be removed at once', {
     hint: 'give --keep to protect it by a hold, or let the camera keep its recordings for longer',
   });
-}
-
-/** How long footage of no event stays. */
-function keptMsOf({ sources }: Camera): number {
-  const { mode, retentionHours, preRollMinutes } = sources.main.recording;
-  if (mode === 'live') return 0;
-  return mode === 'events' ? preRollMinutes * 60_000 : retentionHours * 3_600_000;
 }
 
 function answerOf({ importId, fault, ...status }: Status): z.infer<typeof importShape> {

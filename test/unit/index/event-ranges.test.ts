@@ -61,6 +61,35 @@ test('a range marks the segments it touches, with its margins, and no others', a
   ]);
 });
 
+test('an event marks both streams of its camera, also what the other one records later', async () => {
+  const { writer, reader } = await createIndex(4);
+  const policy = { cameraId: 'cam', retentionHours: 1, eventRetentionHours: 1, preRollMinutes: 1 };
+  const rest = { cameraBytesMax: undefined, recording: undefined, recordingSinceMs: 0 };
+  const insertSub = (i: number) =>
+    writer.transaction((change) =>
+      change.segments.insert(
+        someSegment({
+          ...{ streamId: 'door-sub', runId: someRunId('s'), sequence: i, firstCounter: 1 + 30 * i },
+          beginMs: t0 + i * minute,
+        }),
+        { location: 'local', takenInMs: t0 },
+      ),
+    );
+  for (const streamId of ['door', 'door-sub']) {
+    writer.transaction((change) => change.state.setPolicy({ streamId, ...policy, ...rest }));
+  }
+  insertSub(2);
+  insertSub(3);
+
+  writer.transaction((change) => change.events.put(range({ endMs: undefined }), t0));
+  insertSub(4);
+
+  const classes = reader
+    .segmentsBetween('door-sub', { beginMs: 0, endMs: Number.MAX_SAFE_INTEGER })
+    .map((segment) => segment.recordingClass);
+  expect(classes).toEqual(['continuous', 'event', 'event']);
+});
+
 test('footage that comes after its event is marked as it is taken in, while the event goes on and after', async () => {
   const { writer, insert, marked } = await createIndex(4);
 
