@@ -25,6 +25,24 @@ export type SiteFileOptions = {
   readonly passwordVariable?: string;
 };
 
+/** A camera simulator, as far as a file needs it. */
+type Simulator = { readonly url: (camera: number) => string };
+
+/**
+ * Cameras whose main pictures come from simulators in turn (one sends H.264, another H.265) and whose smaller ones from another.
+ * Each of `mains` has `count / mains.length` cameras or more, `subs` has `count`.
+ */
+export function simulatedCameras(
+  simulators: { readonly mains: readonly Simulator[]; readonly subs: Simulator },
+  count: number,
+): SiteFileCamera[] {
+  const { mains, subs } = simulators;
+  return Array.from({ length: count }, (_, i) => ({
+    url: mains[i % mains.length]?.url(Math.floor(i / mains.length)) ?? '',
+    subUrl: subs.url(i),
+  }));
+}
+
 /** Names of the cameras in the file: `camera-01`. */
 export function siteCameraName(camera: number): string {
   return `camera-${String(camera + 1).padStart(2, '0')}`;
