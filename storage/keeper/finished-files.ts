@@ -12,6 +12,9 @@ export type FinishedFile = JournalFile & { readonly directory: string };
 /** Room of a file system, bytes, and its device number. */
 export type Space = { readonly freeBytes: number; readonly totalBytes: number; readonly device: number };
 
+/** As it was at a moment of the monotonic clock, or a little later: what was deleted since may not be in it. */
+export type MeasuredSpace = Space & { readonly measuredMs: number };
+
 const segmentSuffix = '.mkv';
 
 /** All finished segment files, oldest name of each stream first; none while the journal is not there. */

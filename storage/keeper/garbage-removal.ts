@@ -11,6 +11,8 @@ import type { LocalFiles } from './local-files.ts';
 import { Refusals } from './refusals.ts';
 import type { StoreGate } from './store-gate.ts';
 
+/** A look at a disk that room is planned by is never older: one is taken between any two batches. */
+const rememberedMs = 3_600_000;
 /** Rows of one page, and of one transaction. */
 const garbageAtOnce = 100;
 
@@ -24,6 +26,7 @@ export class GarbageRemoval {
   /** When each garbage row was first seen, on the monotonic clock: a step of the wall clock shortens no reader's time. */
   readonly #seenMs = new Map<number, number>();
   readonly #refusedBytes = new Map<number, number>();
+  #deleted: readonly { readonly atMs: number; readonly bytes: number }[] = [];
 
   constructor(dependencies: {
     readonly clock: Clock;
@@ -47,6 +50,11 @@ export class GarbageRemoval {
   get leavingBytes(): number {
     const stayingBytes = [...this.#refusedBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
     return this.#index.garbage.garbageTotals().bytes - stayingBytes;
+  }
+
+  /** Bytes that were on their way out at a moment of the monotonic clock, or came later, and are gone. */
+  deletedBytesSince(monotonicMs: number): number {
+    return this.#deleted.filter(({ atMs }) => atMs >= monotonicMs).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   forgetAll(): void {
@@ -120,6 +128,9 @@ export class GarbageRemoval {
     this.#index.transaction((change) => {
       for (const { garbageId } of gone) change.segments.forgetGarbage(garbageId);
     });
+    const atMs = this.#clock.monotonicMs();
+    const bytes = gone.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#deleted = [...this.#deleted.filter((each) => each.atMs > atMs - rememberedMs), { atMs, bytes }];
     for (const { garbageId } of gone) {
       this.#seenMs.delete(garbageId);
       this.refused.delete(garbageId);

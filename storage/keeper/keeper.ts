@@ -159,6 +159,7 @@ export class Keeper {
     };
     const { events } = this;
     const makingRoom = {
+      clock,
       life,
       events,
       clockWatch,

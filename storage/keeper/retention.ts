@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts';
 import { type Hold, type IndexWriter, isHoldActive, type RemovalReason, type StoredSegment } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
 import { segmentFileName } from '../model/segment.ts';
-import type { Space } from './finished-files.ts';
+import type { MeasuredSpace, Space } from './finished-files.ts';
 import type { GarbageRemoval } from './garbage-removal.ts';
 import type { KeeperProblem } from './keeper-state.ts';
 import type { LocalFiles } from './local-files.ts';
@@ -34,9 +34,9 @@ export type DiskState = {
   /** Files being written, by stream. */
   readonly openFiles: ReadonlyMap<string, number>;
   /** Undefined: it is not there. */
-  readonly journal: Space | undefined;
+  readonly journal: MeasuredSpace | undefined;
   /** Undefined: the store has no bound, or is away. */
-  readonly store: Space | undefined;
+  readonly store: MeasuredSpace | undefined;
 };
 
 /** Segments of one transaction, and of one page of the planner. */
@@ -220,7 +220,8 @@ export class Retention {
   /** Journal and store on one disk share their room; a store without a bound, or that is away, has no say. */
   #places({ journal, store, openFiles }: DiskState): QuotaPlace[] {
     const open = [...openFiles.values()].reduce((sum, count) => sum + count, 0);
-    const { leavingBytes } = this.#garbage;
+    const leavingBytesOf = ({ measuredMs }: MeasuredSpace) =>
+      this.#garbage.leavingBytes + this.#garbage.deletedBytesSince(measuredMs);
     const placeOf = (name: string, space: Space, files: number) => {
       const reserveBytes =
         this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes: space.totalBytes, openFiles: files });
@@ -231,12 +232,12 @@ export class Retention {
     const isShared = journal !== undefined && store?.device === journal.device;
     if (journal !== undefined) {
       const place = placeOf('journal', journal, open);
-      const freeBytes = place.freeBytes + (isShared ? leavingBytes : 0);
+      const freeBytes = place.freeBytes + (isShared ? leavingBytesOf(journal) : 0);
       places.push({ ...place, freeBytes, locations: isShared ? ['local', 'stored'] : ['local'] });
     }
     if (store !== undefined && !isShared) {
       const place = placeOf('store', store, 0);
-      places.push({ ...place, freeBytes: place.freeBytes + leavingBytes, locations: ['stored'] });
+      places.push({ ...place, freeBytes: place.freeBytes + leavingBytesOf(store), locations: ['stored'] });
     }
     return places;
   }

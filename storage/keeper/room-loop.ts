@@ -3,10 +3,11 @@
  * stored go first, then files move to spare directories, and only then rows are removed, oldest first.
  */
 
+import type { Clock } from '../base/clock.ts';
 import { toAppError } from '../base/errors.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { EventRanges } from './event-ranges.ts';
-import { type Space, spaceOf } from './finished-files.ts';
+import { type MeasuredSpace, spaceOf } from './finished-files.ts';
 import type { GarbageRemoval } from './garbage-removal.ts';
 import type { IndexLife } from './index-life.ts';
 import type { JournalRelief } from './journal-relief.ts';
@@ -17,6 +18,7 @@ import type { StoreGate } from './store-gate.ts';
 import type { StoreOut } from './store-out.ts';
 
 type Dependencies = {
+  readonly clock: Clock;
   readonly life: IndexLife;
   readonly events: EventRanges;
   readonly clockWatch: ClockWatch;
@@ -24,7 +26,7 @@ type Dependencies = {
   readonly recovery: Recovery;
   readonly relief: JournalRelief;
   /** Of the store, as it was last seen. */
-  readonly storeSpace: () => Space | undefined;
+  readonly storeSpace: () => MeasuredSpace | undefined;
   readonly storeOut: StoreOut;
   readonly retention: Retention;
   readonly garbage: GarbageRemoval;
@@ -36,7 +38,7 @@ type Dependencies = {
 export class RoomLoop {
   readonly #deps: Dependencies;
   readonly #journal: string;
-  #space: Space | undefined;
+  #space: MeasuredSpace | undefined;
 
   /** @param options.journal  `finished` of the preferred journal directory */
   constructor(dependencies: Dependencies, options: { readonly journal: string }) {
@@ -45,7 +47,7 @@ export class RoomLoop {
   }
 
   /** Room where the journal lies, at the last look; undefined while it is not there. */
-  get space(): Space | undefined {
+  get space(): MeasuredSpace | undefined {
     return this.#space;
   }
 
@@ -63,9 +65,10 @@ export class RoomLoop {
 
   /** A journal that is not there, an unmounted disk, stops nothing: what lies elsewhere is stored and removed as ever. */
   async #measure(): Promise<void> {
-    const { problems } = this.#deps;
+    const { problems, clock } = this.#deps;
     try {
-      this.#space = await spaceOf(this.#journal);
+      const measuredMs = clock.monotonicMs();
+      this.#space = { measuredMs, ...(await spaceOf(this.#journal)) };
       problems.end('journal-away');
     } catch (error) {
       this.#space = undefined;

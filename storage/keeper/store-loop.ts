@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { type AppError, toAppError } from '../base/errors.ts';
 import type { IndexWriter } from '../index/index.ts';
 import type { ClockWatch } from './clock-watch.ts';
-import type { Space } from './finished-files.ts';
+import type { MeasuredSpace } from './finished-files.ts';
 import type { GarbageRemoval } from './garbage-removal.ts';
 import type { IndexLife } from './index-life.ts';
 import type { Retention } from './retention.ts';
@@ -32,7 +32,7 @@ type Dependencies = {
 
 export class StoreLoop {
   readonly #deps: Dependencies;
-  #space: Space | undefined;
+  #space: MeasuredSpace | undefined;
   #dueHousekeepingMs = Number.NEGATIVE_INFINITY;
 
   constructor(dependencies: Dependencies) {
@@ -40,7 +40,7 @@ export class StoreLoop {
   }
 
   /** Room of the store at the last look; undefined while it is away, or where it has no bound. */
-  get space(): Space | undefined {
+  get space(): MeasuredSpace | undefined {
     return this.#space;
   }
 
@@ -51,7 +51,7 @@ export class StoreLoop {
       this.#space = undefined;
       return;
     }
-    this.#space = await gate.ask((store) => store.space());
+    await this.#measure();
     const failure = !life.isWhole && isTakenIn() ? await this.#fill(signal) : undefined;
     // First: a full store takes nothing before something was deleted.
     await garbage.deleteDue();
@@ -80,7 +80,15 @@ export class StoreLoop {
       gate.well();
       onStored();
       await garbage.deleteDue();
+      await this.#measure();
     }
+  }
+
+  /** Again and again: a backlog takes hours, in which the room changes. */
+  async #measure(): Promise<void> {
+    const measuredMs = this.#deps.clock.monotonicMs();
+    const space = await this.#deps.gate.ask((store) => store.space());
+    this.#space = space === undefined ? undefined : { measuredMs, ...space };
   }
 
   #keepHouse(): void {

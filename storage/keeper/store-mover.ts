@@ -217,13 +217,23 @@ export class StoreMover {
         if (signal.aborted) return;
         await this.#move(segment, from, to);
       }
+      // All that is due may take hours. A last store that is away is told by the next look at all.
+      await this.#noteSpace().catch((error: unknown) => {
+        if (error instanceof AssertionError) throw error;
+      });
     }
   }
 
   /** Retention removes for the last store's room. */
   async #noteSpace(): Promise<void> {
-    this.#all.noteLastSpace(undefined);
-    this.#all.noteLastSpace(await this.#stores.at(-1)?.gate.ask((store) => store.space()));
+    const measuredMs = this.#clock.monotonicMs();
+    try {
+      const space = await this.#stores.at(-1)?.gate.ask((store) => store.space());
+      this.#all.noteLastSpace(space === undefined ? undefined : { measuredMs, ...space });
+    } catch (error) {
+      this.#all.noteLastSpace(undefined);
+      throw error;
+    }
   }
 
   /** @throws AppError  as `OrderedStores.assertSame`, in the gate's time */

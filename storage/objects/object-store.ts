@@ -15,6 +15,8 @@ export type ObjectSpace = {
   readonly totalBytes: number;
   /** The file system's device number: two places with the same one share their room. */
   readonly device: number;
+  /** When it was looked at, on the monotonic clock, where that was not just now. */
+  readonly measuredMs?: number;
 };
 
 /** How a change is made that others of one batch follow. */
