@@ -148,7 +148,7 @@ export const limits = {
   /** A range that begins later than this from now has a wrong clock. */
   eventAheadMsMax: 60_000,
   /** After the keeper's start nothing goes for want of an event before those that waited for it had the time to arrive. */
-  eventGraceMs: 90_000,
+  eventGraceMs: 45_000,
   /** Edges of a schedule that passed while no process was there, and that the gap ledger is told of: a year of three spans a day. */
   scheduleEdgesMax: 2_200,
   /** Where bytes are short, unmarked footage goes before what events mark, but for the newest: events to come need it. */
@@ -205,8 +205,10 @@ export const limits = {
   /** Pictures that are kept: about 300 of 1080p, or the wall of 100 cameras at 640 pixels many times. */
   imageCacheBytes: 48 * MiB,
 
-  /** Converting one fragment (20 s at most) takes a second or two; a child that takes longer on a busy machine is stuck. */
-  conversionTimeoutMs: 30_000,
+  /** Beside twice the fragment's duration: a child that takes longer is stuck. For fragments of 1 s this is what hls.js waits. */
+  conversionTimeoutMs: 8_000,
+  /** So many failures one after the other are the encoder's (a driver that crashed), not the media's: it is chosen anew. */
+  conversionFailuresMax: 3,
   /** What a child may write: the largest fragment, since converted video is bounded in its rate. */
   conversionBytesMax: 64 * MiB,
   /** Fragments before the one to be converted that its decoding may need: a key frame every 50 s. */

@@ -10,13 +10,14 @@ import { limits } from '../../../storage/model/limits.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import type { PlayableSegment } from '../fragment-source.ts';
 import { chooseEncoder, type Encoder, type EncoderChoice, encodersFor, type RefusedEncoder } from './encoders.ts';
-import { type FfmpegDependencies, type FfmpegResult, runFfmpeg, saidBy } from './ffmpeg-run.ts';
+import { type FfmpegDependencies, type FfmpegResult, type FfmpegWork, runFfmpeg, saidBy } from './ffmpeg-run.ts';
 import { firstRelative, readVideo, recodedPictures, recodingInput, withPictures } from './fragment-recoding.ts';
 
 export type ConverterDependencies = FfmpegDependencies & { readonly log: Log };
 
 /** The form that all converted video of one picture size has. */
 export type ConvertedForm = {
+  readonly encoder: Encoder;
   readonly track: Track;
   /** One black picture, with its parameter sets. */
   readonly black: Uint8Array;
@@ -53,6 +54,7 @@ export class Converter {
   #refused: readonly RefusedEncoder[] = [];
   #converted = 0;
   #failed = 0;
+  #failedInRow = 0;
   #cpuMs = 0;
 
   constructor(dependencies: ConverterDependencies, { cores }: { readonly cores: number }) {
@@ -78,7 +80,7 @@ export class Converter {
     const known = this.#forms.get(key);
     if (known !== undefined) return known;
     if (this.#forms.size >= limits.conversionSizesMax) this.#forms.clear();
-    const made = this.#encoderChoice().then(({ encoder }) => this.#black(encoder, size));
+    const made = this.#encoderChoice().then((choice) => this.#formFor(choice, size));
     this.#forms.set(key, made);
     made.catch(() => this.#forms.delete(key));
     return made;
@@ -89,30 +91,37 @@ export class Converter {
    *
    * @param clusters  the fragment's own, behind those that its decoding needs
    * @param track     its H.265 track
+   * @param durationMs  of the fragment: a child that takes much longer is stuck
    * @throws AppError failed_precondition  this machine has no encoder of H.264
    * @throws AppError data_loss            the stored cluster is damaged
    * @throws AppError cancelled            it is being closed
    */
   async convert(
     clusters: readonly Uint8Array[],
-    { segment, track }: { readonly segment: PlayableSegment; readonly track: Track },
+    {
+      segment,
+      track,
+      durationMs,
+    }: { readonly segment: PlayableSegment; readonly track: Track; readonly durationMs: number },
   ): Promise<Uint8Array> {
     const form = await this.formOf(track);
-    const { encoder } = await this.#encoderChoice();
     const own = clusters[clusters.length - 1] ?? new Uint8Array(0);
     const place = { trackNumber: track.number, segment };
     const input = recodingInput(clusters, { track, timecodeScaleNs: segment.timecodeScaleNs });
     try {
       const { output } = await this.#run({
-        arguments: conversionArguments(encoder, { size: convertedSize(track), beginMs: input.beginMs }),
+        arguments: conversionArguments(form.encoder, { size: convertedSize(track), beginMs: input.beginMs }),
         input: input.matroska,
+        timeoutMs: limits.conversionTimeoutMs + 2 * durationMs,
       });
       const pictures = recodedPictures(output, input);
       this.#converted++;
+      this.#failedInRow = 0;
       return withPictures(own, place, pictures);
     } catch (error) {
       if (!isAppError(error) || isAppError(error, 'cancelled')) throw error;
       this.#failed++;
+      if (++this.#failedInRow >= limits.conversionFailuresMax) this.#chooseAnew();
       const { streamId } = segment;
       this.#dependencies.log.warn('fragment not converted: it is shown black', { streamId, reason: saidBy(error) });
       return withPictures(own, place, [{ relative: firstRelative(own, track.number), isKey: true, bytes: form.black }]);
@@ -132,6 +141,32 @@ export class Converter {
       this.#choice = undefined;
     });
     return this.#choice;
+  }
+
+  #chooseAnew(): void {
+    this.#failedInRow = 0;
+    this.#choice = undefined;
+    this.#forms.clear();
+  }
+
+  /** Hardware that works may still refuse a size: then the next encoder makes it. */
+  async #formFor({ encoder, refused }: EncoderChoice, size: Size): Promise<ConvertedForm> {
+    const others = encodersFor(this.#cores).filter(({ name, isHardware }) => name !== encoder.name && !isHardware);
+    let failure: unknown;
+    for (const candidate of [encoder, ...others]) {
+      if (refused.some(({ name }) => name === candidate.name)) continue;
+      try {
+        return await this.#black(candidate, size);
+      } catch (error) {
+        if (!isAppError(error) || isAppError(error, 'cancelled')) throw error;
+        failure ??= error;
+      }
+    }
+    throw appError('failed_precondition', 'the encoder of H.264 does not make pictures of this size', {
+      ...size,
+      cause: failure,
+      said: saidBy(failure),
+    });
   }
 
   async #choose(): Promise<EncoderChoice> {
@@ -155,17 +190,20 @@ export class Converter {
   }
 
   async #black(encoder: Encoder, size: Size): Promise<ConvertedForm> {
-    const { output } = await this.#run({ arguments: blackArguments(encoder, size), input: new Uint8Array(0) });
+    const { output } = await this.#run({
+      arguments: blackArguments(encoder, size),
+      input: new Uint8Array(0),
+      timeoutMs: limits.conversionTimeoutMs,
+    });
     const { track } = readVideo(output);
     const [picture] = recodedPictures(output, { relativeAt: new Map([[0, 0]]) });
     if (picture === undefined) throw appError('data_loss', 'the encoder made no picture');
-    return { track, black: picture.bytes };
+    return { encoder, track, black: picture.bytes };
   }
 
-  async #run(work: { readonly arguments: readonly string[]; readonly input: Uint8Array }): Promise<FfmpegResult> {
+  async #run(work: Pick<FfmpegWork, 'arguments' | 'input' | 'timeoutMs'>): Promise<FfmpegResult> {
     const running = runFfmpeg(this.#dependencies, {
       ...work,
-      timeoutMs: limits.conversionTimeoutMs,
       outputBytesMax: limits.conversionBytesMax,
       signal: this.#closing.signal,
     });

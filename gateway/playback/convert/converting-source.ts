@@ -61,7 +61,9 @@ export class ConvertingSource implements FragmentSource {
     return this.#turn(stored.segment.streamId, async () => {
       const cluster = await this.#source.clusterBytes(stored);
       const before = await this.#neededBefore(stored, { cluster, track });
-      return this.#converter.convert([...before, cluster], { segment: stored.segment, track });
+      return this.#converter.convert([...before, cluster], {
+        ...{ segment: stored.segment, track, durationMs: stored.fragment.durationMs },
+      });
     });
   }
 

@@ -80,7 +80,8 @@ async function openClip(clip: Clip): Promise<Page> {
 describe('a clip as a plain file in Chromium', () => {
   test.each([
     ['AAC', 'aac', 0],
-    ['G.711', 'pcmu', 2],
+    ['G.711 mu-law', 'pcmu', 2],
+    ['G.711 A-law', 'pcma', 0],
     ['Opus', 'opus', 0],
   ] as const)('plays to its end with %s', async (_, audio, bFrames) => {
     const stream = new RecordedStream();

@@ -1,4 +1,4 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -146,10 +146,10 @@ describe('converted video', () => {
     expect(conversions.figures()).toMatchObject({ turnedAway: 1, running: [{ kind: 'recorded' }] });
   });
 
-  test('of a damaged fragment is black, and that of the others is not', async () => {
+  test('of a child that crashes is black, and that of the next one is not', async () => {
     const stream = new RecordedStream();
     stream.addRun(await codedClip({ seconds: 3, video: 'h265', isCounting: true }), { atMs: beginMs });
-    const { get, conversions } = conversionsOf(stream, { ffmpeg: await crashingOnce() });
+    const { get, conversions } = conversionsOf(stream, { ffmpeg: await failingOnce('kill -SEGV $$') });
 
     const { path } = await playedVideo(get);
 
@@ -159,6 +159,26 @@ describe('converted video', () => {
     expect(first).toMatchObject({ timeMs: 0 });
     expect(rest).toHaveLength(50);
     expect(rest.map(({ timeMs }) => timeMs)).toEqual(Array.from({ length: 50 }, (_, at) => 1_000 + 40 * at));
+  });
+
+  test('of a child that is stuck is black after a while, and the next child works', async () => {
+    const stream = new RecordedStream();
+    stream.addRun(await codedClip({ seconds: 2, video: 'h265' }), { atMs: beginMs });
+    const { get, conversions } = conversionsOf(stream, { ffmpeg: await failingOnce('exec sleep 300') });
+
+    await playedVideo(get);
+
+    expect(conversions.figures()).toMatchObject({ converted: 1, failed: 1 });
+  });
+
+  test('chooses its encoder anew when nothing works any more', async () => {
+    const stream = new RecordedStream();
+    stream.addRun(await codedClip({ seconds: 5, video: 'h265' }), { atMs: beginMs });
+    const { get, conversions } = conversionsOf(stream, { ffmpeg: await failingOnce('exit 1', 3) });
+
+    await playedVideo(get);
+
+    expect(conversions.figures()).toMatchObject({ converted: 2, failed: 3, encoder: 'libx264' });
   });
 
   test('in a clip keeps the sound', async () => {
@@ -225,17 +245,20 @@ describe('hls.js in Chromium, which has no H.265', () => {
   });
 });
 
-/** An ffmpeg whose third run (after encoder and form were asked for) dies by a signal. */
-async function crashingOnce(): Promise<string> {
+/** An ffmpeg whose first conversions, behind the trials of encoders, do something else instead. */
+async function failingOnce(instead: string, times = 1): Promise<string> {
   const directory = await temporaryDirectory();
   const path = join(directory, 'ffmpeg');
-  const counter = join(directory, 'runs');
-  await writeFile(counter, '');
-  await writeFile(
-    path,
-    `#!/bin/sh\ncase "$*" in *matroska\\ -i*) echo x >> ${counter}; [ $(wc -l < ${counter}) = 1 ] && kill -SEGV $$;; esac\nexec ffmpeg "$@"\n`,
-  );
+  const runs = join(directory, 'runs');
+  const lines = [
+    '#!/bin/sh',
+    'case "$*" in *"matroska -i"*)',
+    `echo x >> ${runs}`,
+    `if [ $(wc -l < ${runs}) -le ${times} ]; then ${instead}; fi;;`,
+    'esac',
+    'exec ffmpeg "$@"',
+  ];
+  await writeFile(path, `${lines.join('\n')}\n`);
   await chmod(path, 0o755);
-  await readFile(path);
   return path;
 }
