@@ -25,18 +25,18 @@ export class Output {
 
   /** The command's result: `value` as JSON, or what `lines` makes of it for people. */
   result(value: unknown, lines: () => readonly string[]): void {
-    if (this.isJson) this.#terminal.out.write(`${JSON.stringify(value, undefined, 2)}\n`);
-    else for (const line of lines()) this.#terminal.out.write(`${line}\n`);
+    if (this.isJson) this.#terminal.out.write(`${json(value, 2)}\n`);
+    else for (const line of lines()) this.line(line);
   }
 
   /** A line of the result that comes before the rest of it. */
   line(text: string): void {
-    this.#terminal.out.write(`${text}\n`);
+    this.#terminal.out.write(`${harmless(text)}\n`);
   }
 
   /** Something beside the result. */
   note(text: string): void {
-    this.#terminal.err.write(`${text}\n`);
+    this.#terminal.err.write(`${harmless(text)}\n`);
   }
 
   /** Prints why a command failed. Returns its exit code. */
@@ -46,7 +46,7 @@ export class Output {
       const { code, message, hint, context } = error;
       const key = typeof context.key === 'string' ? { key: context.key } : {};
       this.#terminal.err.write(
-        `${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }), ...key } })}\n`,
+        `${json({ error: { code, message, ...(hint === undefined ? {} : { hint }), ...key } })}\n`,
       );
     } else {
       this.note(`weir: ${withoutCredentials(error.message)}`);
@@ -77,10 +77,11 @@ export class Output {
     const line = () =>
       `${what}: ${told === '' ? '' : `${told}, `}${Math.round((this.#clock.monotonicMs() - beganMs) / 1000)} s`;
     const stopLines = this.#clock.every(isTerminal ? 500 : 10_000, () => {
-      if (!this.isJson || facts === undefined) err.write(isTerminal ? `\r${line()}\u001b[K` : `${line()}\n`);
+      if (!this.isJson || facts === undefined)
+        err.write(isTerminal ? `\r${harmless(line())}\u001b[K` : `${harmless(line())}\n`);
     });
     const stopFacts = this.#clock.every(1_000, () => {
-      if (this.isJson && facts !== undefined) err.write(`${JSON.stringify({ progress: facts })}\n`);
+      if (this.isJson && facts !== undefined) err.write(`${json({ progress: facts })}\n`);
     });
     try {
       return await work((text, newest) => {
@@ -106,5 +107,18 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       )
       .join('  ')
       .trimEnd(),
+  );
+}
+
+/** Devices choose their names and the texts of their errors: those must not steer the terminal of whoever reads them. */
+function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, ' ');
+}
+
+/** JSON has escapes of its own for the first 32 control characters; the rest of them terminals understand, too. */
+function json(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
