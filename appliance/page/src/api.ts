@@ -34,6 +34,7 @@ export type SourceState = {
   readonly isRecording: boolean;
   readonly tracks: readonly { readonly number: number; readonly codec: string; readonly text: string }[];
   readonly clockOffsetMs?: number | null;
+  readonly clockDriftPpm?: number | null;
   /** Of a sub source: how much later than in the main one the same instant lies. */
   readonly mainOffsetMs?: number | null;
   readonly warnings: readonly string[];
@@ -119,7 +120,12 @@ export type TestResult = {
 };
 
 export type Span = { readonly beginMs: number; readonly endMs: number };
-export type Gap = Span & { readonly reason: string; readonly text: string; readonly detail?: string | null };
+export type Gap = Span & {
+  readonly reason: string;
+  readonly text: string;
+  readonly detail?: string | null;
+  readonly help?: string;
+};
 export type Timeline = {
   readonly spans: readonly Span[];
   readonly gaps: readonly Gap[];

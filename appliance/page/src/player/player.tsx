@@ -3,6 +3,8 @@
 import type Hls from 'hls.js';
 import { createEffect, createSignal, on, onCleanup, Show } from 'solid-js';
 import { Fault } from '../fault.tsx';
+import { Conversion } from './conversion.tsx';
+import { type Playable, playableOf } from './playable.ts';
 
 /** After a fatal error the player starts anew, so that a camera that comes back is seen without a click. */
 const restartDelayMs = 3_000;
@@ -24,6 +26,7 @@ export function Player(props: {
 }) {
   const [message, setMessage] = createSignal<string>();
   const [isMuted, setMuted] = createSignal(true);
+  const [form, setForm] = createSignal<Playable>({ kind: 'original' });
   let video: HTMLVideoElement | undefined;
   let player: Hls | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,10 +39,18 @@ export function Player(props: {
     player = undefined;
   };
 
-  const play = async (url: string, isLive: boolean) => {
+  /** @param asForm  as somebody chose, instead of asking the browser */
+  const play = async (url: string, isLive: boolean, asForm?: Playable) => {
     stop();
     const mine = generation;
     setMessage(undefined);
+    const playable = asForm ?? (await playableOf(url));
+    if (mine !== generation) return;
+    setForm(playable);
+    if (playable.kind === 'refused') {
+      timer = setTimeout(() => void play(url, isLive), playable.retryAfterMs);
+      return;
+    }
     // Loaded when the first picture is wanted: the list of cameras does not need it.
     const { default: HlsPlayer } = await import('hls.js');
     if (mine !== generation || video === undefined) return;
@@ -60,9 +71,9 @@ export function Player(props: {
         return;
       }
       setMessage(explain(data.details, data.response?.code));
-      timer = setTimeout(() => void play(url, isLive), restartDelayMs);
+      timer = setTimeout(() => void play(url, isLive, asForm), restartDelayMs);
     });
-    next.loadSource(url);
+    next.loadSource(playable.kind === 'converted' ? playable.url : url);
     next.attachMedia(video);
     video.playbackRate = isLive ? 1 : props.rate;
     video.play().catch(() => setMessage('press play to begin'));
@@ -127,6 +138,7 @@ export function Player(props: {
           {isMuted() ? 'Sound on' : 'Sound off'}
         </button>
       </Show>
+      <Conversion form={form()} onSmaller={() => void play(props.url, props.isLive, { kind: 'original' })} />
       <Show when={message()}>{(text) => <Fault fault={{ code: 'unavailable', message: text() }} />}</Show>
     </div>
   );

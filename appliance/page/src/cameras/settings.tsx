@@ -1,0 +1,395 @@
+/** A camera's settings: where it comes from, how it is recorded, where others get it, its clock; and its removal. */
+
+import { createEffect, createResource, createSignal, on, Show } from 'solid-js';
+import { type ApiFault, type Camera, type ChangedCamera, call, faultOf, type Recording } from '../api.ts';
+import { Fault, sentence } from '../fault.tsx';
+import { durationText } from '../format.ts';
+import { createMay } from '../frame/session.ts';
+import type { DeviceClock, OnvifFacts } from './onvif.ts';
+import { RecordingFields } from './recording.tsx';
+import { Copied, StreamKeyOnce } from './stream-key.tsx';
+
+const rtspPortDefault = 8554;
+const gigabyte = 1e9;
+
+export function CameraSettings(props: {
+  readonly camera: Camera;
+  readonly onvif: OnvifFacts | undefined;
+  readonly onChanged: () => void;
+}) {
+  const may = createMay();
+  return (
+    <div class="columns">
+      <Show when={may('cameras:update')} fallback={<p class="card quiet">These settings are for operators.</p>}>
+        <SettingsForm camera={props.camera} onChanged={props.onChanged} />
+      </Show>
+      <div class="stack">
+        <OtherPlayers camera={props.camera} />
+        <Show when={props.camera.onvif !== null}>
+          <DeviceClockCard camera={props.camera} onvif={props.onvif} />
+        </Show>
+        <Show when={may('cameras:delete')}>
+          <Removal camera={props.camera} onChanged={props.onChanged} />
+        </Show>
+      </div>
+    </div>
+  );
+}
+
+function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () => void }) {
+  const [name, setName] = createSignal('');
+  const [isEnabled, setEnabled] = createSignal(true);
+  const [url, setUrl] = createSignal('');
+  const [transport, setTransport] = createSignal<'tcp' | 'udp'>('tcp');
+  const [subUrl, setSubUrl] = createSignal('');
+  const [isSubKept, setSubKept] = createSignal(false);
+  const [onvifUrl, setOnvifUrl] = createSignal('');
+  const [username, setUsername] = createSignal('');
+  const [password, setPassword] = createSignal('');
+  const [recording, setRecording] = createSignal<Recording>(props.camera.recording);
+  const [quota, setQuota] = createSignal<number | null>(null);
+  const [fault, setFault] = createSignal<ApiFault>();
+  const [told, setTold] = createSignal('');
+  const [keys, setKeys] = createSignal<NonNullable<ChangedCamera['streamKeys']>>({});
+
+  const fill = () => {
+    const { source, sub, onvif } = props.camera;
+    setName(props.camera.name);
+    setEnabled(props.camera.isEnabled);
+    setUrl(source.kind === 'rtsp' ? source.url : '');
+    setTransport(source.kind === 'rtsp' ? source.transport : 'tcp');
+    setSubUrl(sub?.source.kind === 'rtsp' ? sub.source.url : '');
+    setSubKept(sub !== null && sub.recording.mode !== 'live');
+    setOnvifUrl(onvif?.url ?? '');
+    setRecording({ ...props.camera.recording });
+    setQuota(props.camera.recording.bytesMax);
+    setUsername('');
+    setPassword('');
+  };
+  // Only when it is another one, or somebody changed it: what is half typed stays otherwise.
+  createEffect(on(() => [props.camera.id, props.camera.revision], fill));
+
+  const attempt = async (work: () => Promise<ChangedCamera>, words: string) => {
+    setFault(undefined);
+    setTold('');
+    try {
+      const changed = await work();
+      setKeys(changed.streamKeys ?? {});
+      setTold(words);
+      props.onChanged();
+    } catch (error) {
+      setFault(faultOf(error));
+    }
+  };
+  const rtsp = () => props.camera.source.kind === 'rtsp';
+  const subChange = () => {
+    const { sub } = props.camera;
+    if (sub?.source.kind === 'rtmp') return {};
+    const address = subUrl().trim();
+    if (address === '') return sub === null ? {} : { sub: null };
+    const recordingChange = { mode: isSubKept() ? ('continuous' as const) : ('live' as const) };
+    const isModeSame = sub !== null && (sub.recording.mode !== 'live') === isSubKept();
+    return {
+      sub: { source: { kind: 'rtsp' as const, url: address }, ...(isModeSame ? {} : { recording: recordingChange }) },
+    };
+  };
+  const save = (event: Event) => {
+    event.preventDefault();
+    const { id, revision, onvif } = props.camera;
+    const { mode, retentionHours, eventRetentionHours, preRollMinutes } = recording();
+    const device = onvifUrl().trim();
+    return attempt(
+      () =>
+        call<ChangedCamera>('PATCH', `/api/cameras/${id}`, {
+          ...{ revision, name: name().trim(), isEnabled: isEnabled() },
+          ...(rtsp() ? { source: { kind: 'rtsp', url: url().trim(), transport: transport() } } : {}),
+          ...(username() === '' ? {} : { credentials: { username: username(), password: password() } }),
+          ...subChange(),
+          ...(device === (onvif?.url ?? '') ? {} : { onvif: device === '' ? null : { url: device } }),
+          recording: { mode, retentionHours, eventRetentionHours, preRollMinutes, bytesMax: quota() },
+        }),
+      'Saved.',
+    );
+  };
+  const newKey = (role: 'main' | 'sub') =>
+    attempt(async () => {
+      const path = `/api/cameras/${props.camera.id}/stream-key`;
+      const { streamKey } = await call<{ streamKey: string }>('POST', path, { role });
+      return { ...props.camera, streamKeys: { [role]: streamKey } };
+    }, 'The key before it has ended.');
+
+  return (
+    <form class="card" onSubmit={(event) => void save(event)}>
+      <h2>Source and recording</h2>
+      <div class="row">
+        <label>
+          Name
+          <input
+            name="camera-name"
+            required
+            maxlength="64"
+            value={name()}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
+        </label>
+        <label class="check">
+          <input type="checkbox" checked={isEnabled()} onChange={(event) => setEnabled(event.currentTarget.checked)} />
+          Switched on
+        </label>
+      </div>
+      <Show when={rtsp()} fallback={<Publisher camera={props.camera} of="main" onNew={() => void newKey('main')} />}>
+        <label>
+          RTSP address
+          <input
+            name="camera-url"
+            required
+            spellcheck={false}
+            value={url()}
+            onInput={(event) => setUrl(event.currentTarget.value)}
+          />
+        </label>
+      </Show>
+      <Show
+        when={props.camera.sub?.source.kind !== 'rtmp'}
+        fallback={<Publisher camera={props.camera} of="sub" onNew={() => void newKey('sub')} />}
+      >
+        <label>
+          Address of the smaller picture, if there is one
+          <input
+            name="camera-sub-url"
+            spellcheck={false}
+            value={subUrl()}
+            onInput={(event) => setSubUrl(event.currentTarget.value)}
+          />
+        </label>
+        <Show when={subUrl().trim() !== ''}>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={isSubKept()}
+              onChange={(event) => setSubKept(event.currentTarget.checked)}
+            />
+            Record the smaller picture too
+          </label>
+        </Show>
+      </Show>
+      <Show when={rtsp()}>
+        <div class="row">
+          <label>
+            User
+            <input
+              autocomplete="off"
+              placeholder={props.camera.hasCredentials ? 'as it is' : 'none'}
+              value={username()}
+              onInput={(event) => setUsername(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            Password
+            <input
+              type="password"
+              autocomplete="new-password"
+              placeholder={props.camera.hasCredentials ? 'as it is' : ''}
+              value={password()}
+              onInput={(event) => setPassword(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            Transport
+            <select value={transport()} onChange={(event) => setTransport(event.currentTarget.value as 'tcp' | 'udp')}>
+              <option value="tcp">TCP</option>
+              <option value="udp">UDP</option>
+            </select>
+          </label>
+        </div>
+        <label>
+          ONVIF address, for moving it, its clock and its events
+          <input
+            placeholder="http://10.0.0.21/onvif/device_service"
+            spellcheck={false}
+            value={onvifUrl()}
+            onInput={(event) => setOnvifUrl(event.currentTarget.value)}
+          />
+        </label>
+      </Show>
+      <RecordingFields
+        recording={recording()}
+        onChange={(change) => setRecording((known) => ({ ...known, ...change }))}
+      />
+      <label>
+        At most (GB)
+        <input
+          name="quota"
+          type="number"
+          min="0"
+          step="any"
+          placeholder="no bound of its own"
+          value={quota() === null ? '' : (quota() ?? 0) / gigabyte}
+          onChange={(event) => {
+            const value = event.currentTarget.valueAsNumber;
+            setQuota(Number.isNaN(value) ? null : Math.round(value * gigabyte));
+          }}
+        />
+      </label>
+      <Show when={props.camera.managedBy}>
+        {(site) => (
+          <p class="quiet">
+            The site file "{site()}" manages this camera: change it there, since the next <code>weir apply</code>{' '}
+            overwrites what is changed here, and brings the camera back when it is removed.
+          </p>
+        )}
+      </Show>
+      <Fault fault={fault()} />
+      <Show when={keys().main}>{(key) => <StreamKeyOnce title="Stream key" streamKey={key()} />}</Show>
+      <Show when={keys().sub}>
+        {(key) => <StreamKeyOnce title="Stream key of the smaller picture" streamKey={key()} />}
+      </Show>
+      <div class="title">
+        <button type="submit">Save</button>
+        <span class="quiet" role="status">
+          {told()}
+        </span>
+      </div>
+    </form>
+  );
+}
+
+function Publisher(props: { readonly camera: Camera; readonly of: 'main' | 'sub'; readonly onNew: () => void }) {
+  return (
+    <div class="title">
+      <span>{props.of === 'main' ? 'Publishes to Weir by RTMP.' : 'The smaller picture is published by RTMP.'}</span>
+      <button type="button" class="second small" onClick={() => props.onNew()}>
+        New stream key
+      </button>
+    </div>
+  );
+}
+
+/** Where other players and recorders get the camera by RTSP. */
+function OtherPlayers(props: { readonly camera: Camera }) {
+  const may = createMay();
+  const [port] = createResource(
+    () => may('system:read'),
+    async () => (await call<{ ports: { rtsp: number | null } }>('GET', '/api/system')).ports.rtsp,
+  );
+  const address = () =>
+    `rtsp://${location.hostname}:${port.latest ?? rtspPortDefault}/${encodeURIComponent(props.camera.name)}`;
+  return (
+    <section class="card">
+      <h2>For other players</h2>
+      <Show when={port.state !== 'ready' || port() !== null} fallback={<p class="quiet">RTSP is switched off here.</p>}>
+        <Copied label="Main" text={address()} />
+        <Show when={props.camera.sub}>
+          <Copied label="Sub" text={`${address()}/sub`} />
+        </Show>
+        <p class="quiet">
+          They log in with an API token as the password (see Settings). With <code>?start=2026-01-31T18:00:00Z</code>{' '}
+          they get what was recorded.
+        </p>
+      </Show>
+    </section>
+  );
+}
+
+function DeviceClockCard(props: { readonly camera: Camera; readonly onvif: OnvifFacts | undefined }) {
+  const may = createMay();
+  const [set, setSet] = createSignal<DeviceClock | null>();
+  const [isBusy, setBusy] = createSignal(false);
+  const [fault, setFault] = createSignal<ApiFault>();
+  const clock = () => set() ?? props.onvif?.clock ?? null;
+  const setClock = async (source: 'ours' | 'ntp') => {
+    setBusy(true);
+    setFault(undefined);
+    try {
+      const path = `/api/cameras/${props.camera.id}/clock`;
+      setSet((await call<{ clock: DeviceClock | null }>('POST', path, { source })).clock);
+    } catch (error) {
+      setFault(faultOf(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const text = () => {
+    const known = clock();
+    if (known === null) return 'The camera has not told its time.';
+    const { offsetMs, source } = known;
+    const place =
+      Math.abs(offsetMs) < 1_500
+        ? 'Right to the second'
+        : `${durationText(Math.abs(offsetMs))} ${offsetMs < 0 ? 'behind' : 'ahead'}`;
+    return `${place}, set by ${source === 'NTP' ? 'its time server' : 'hand'}.`;
+  };
+  return (
+    <section class="card">
+      <h2>ONVIF</h2>
+      <Show when={props.onvif?.fault}>
+        {(told) => (
+          <p class="reason">
+            {sentence(told().message)} <Show when={told().hint}>{(hint) => sentence(hint())}</Show>
+          </p>
+        )}
+      </Show>
+      <p>
+        <span class="quiet">Clock: </span>
+        {text()}
+      </p>
+      <Show when={props.onvif?.events}>
+        {(events) => (
+          <p>
+            <span class="quiet">Events: </span>
+            {events().state} <Show when={events().message}>{(message) => sentence(message())}</Show>
+          </p>
+        )}
+      </Show>
+      <Show when={may('cameras:update')}>
+        <div class="title">
+          <button type="button" class="second small" disabled={isBusy()} onClick={() => void setClock('ours')}>
+            Set by our clock
+          </button>
+          <button type="button" class="second small" disabled={isBusy()} onClick={() => void setClock('ntp')}>
+            Let it follow its time server
+          </button>
+        </div>
+      </Show>
+      <Fault fault={fault()} />
+    </section>
+  );
+}
+
+function Removal(props: { readonly camera: Camera; readonly onChanged: () => void }) {
+  const [isAsking, setAsking] = createSignal(false);
+  const [fault, setFault] = createSignal<ApiFault>();
+  const remove = async () => {
+    try {
+      await call('DELETE', `/api/cameras/${props.camera.id}`);
+      location.hash = '#/';
+      props.onChanged();
+    } catch (error) {
+      setFault(faultOf(error));
+    }
+  };
+  return (
+    <section class="card">
+      <h2>Remove</h2>
+      <p class="quiet">Recordings stay until their retention ends.</p>
+      <Fault fault={fault()} />
+      <div class="title">
+        <Show
+          when={isAsking()}
+          fallback={
+            <button type="button" class="danger small" onClick={() => setAsking(true)}>
+              Remove camera
+            </button>
+          }
+        >
+          <button type="button" class="danger small" onClick={() => void remove()}>
+            Yes, remove {props.camera.name}
+          </button>
+          <button type="button" class="plain small" onClick={() => setAsking(false)}>
+            No
+          </button>
+        </Show>
+      </div>
+    </section>
+  );
+}
