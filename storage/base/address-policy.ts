@@ -8,8 +8,21 @@ import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { type AppError, appError } from './errors.ts';
 
-/** What machines in a cloud answer their own secrets at; no camera has these. */
-const metadataAddresses = ['169.254.169.254', 'fd00:ec2::254'];
+/**
+ * What machines in a cloud answer their own secrets at, by AWS (for containers, too), Azure, Alibaba and Oracle; no camera has
+ * these. Others of 169.254.0.0/16 are what cameras without DHCP give themselves. The last is the first, behind NAT64.
+ */
+const metadataAddresses = [
+  '169.254.169.254',
+  '169.254.170.2',
+  '169.254.170.23',
+  'fd00:ec2::254',
+  'fd00:ec2::23',
+  '168.63.129.16',
+  '100.100.100.200',
+  '192.0.0.192',
+  '64:ff9b::a9fe:a9fe',
+];
 
 /** A network as people write it: `10.1.0.0/16`, `fd00::/8`, `192.0.2.7`. */
 export function isNetwork(text: string): boolean {

@@ -20,6 +20,12 @@ test('without networks every address but that of cloud metadata is allowed', () 
     '169.254.7.7',
     '2001:db8::1',
     '169.254.169.254',
+    '::ffff:169.254.169.254',
+    '64:ff9b::169.254.169.254',
+    '169.254.170.2',
+    '168.63.129.16',
+    '100.100.100.200',
+    '192.0.0.192',
     'fd00:ec2::254',
   ].filter((address) => policy.allows(address));
 
