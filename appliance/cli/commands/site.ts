@@ -15,6 +15,7 @@ import { readSiteFile } from '../site-file.ts';
 const itemShape = z.looseObject({
   action: z.enum(['create', 'change', 'remove', 'adopt']),
   kind: z.string(),
+  key: z.string(),
   name: z.string(),
   changed: z.array(z.string()),
   isHandMade: z.boolean(),
@@ -32,7 +33,7 @@ const appliedShape = planShape.extend({
     webhookSecrets: z.array(z.object({ webhook: z.string(), secret: z.string() })),
   }),
 });
-const exportShape = z.looseObject({ site: z.string() });
+const exportShape = z.looseObject({ version: z.number(), site: z.string() });
 const sealShape = z.object({ sealed: z.string() });
 
 type Plan = z.infer<typeof planShape>;
@@ -136,10 +137,11 @@ function linesOf({ items, hasChanges }: Plan): string[] {
   return [...table(['', '', '', ''], rows).slice(1), sum];
 }
 
-function detailOf({ action, kind, changed, isHandMade }: Plan['items'][number]): string {
+function detailOf({ action, kind, key, name, changed, isHandMade }: Plan['items'][number]): string {
+  const keyed = key === name ? '' : `key ${key}`;
   const made = isHandMade && kind !== 'setting' ? 'made by hand' : '';
   const kept = action === 'remove' && kind === 'camera' ? 'its recordings stay under their retention' : '';
-  return [changed.join(', '), made, kept].filter((text) => text !== '').join('; ');
+  return [changed.join(', '), keyed, made, kept].filter((text) => text !== '').join('; ');
 }
 
 function toldLines(told: z.infer<typeof appliedShape>['told']): string[] {
