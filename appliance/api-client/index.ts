@@ -33,6 +33,13 @@ export class ApiClient {
     return answer;
   }
 
+  /** As `call`, of an answer that is a text. */
+  async text(path: string): Promise<string> {
+    const { status, text } = await this.#send('GET', path, undefined);
+    if (status >= 400) throw errorOf(parseJson(text), { method: 'GET', path, status });
+    return text;
+  }
+
   /**
    * Sends a file; resolves with the answer's JSON. An answer that comes before the end of the file ends the sending.
    *

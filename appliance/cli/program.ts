@@ -13,6 +13,7 @@ import { addKeyCommands } from './commands/keys.ts';
 import { addRebuildIndexCommand } from './commands/rebuild-index.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addSiteCommands } from './commands/site.ts';
+import { addSupportCommand } from './commands/support.ts';
 import { addUserCommands } from './commands/users.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import type { Terminal } from './output.ts';
@@ -28,6 +29,7 @@ Examples:
   weir apply site.yaml --dry-run                       cameras, accounts and settings from one file
   weir check --level hash                              are all recordings whole?
   weir doctor                                          what is wrong, why, and what to do next
+  weir support --camera gate                           one file for whoever is to help, without secrets
 
 Files:
   data/              everything Weir keeps, in the folder it is installed in; --data-directory names another
@@ -64,6 +66,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addImportCommand(program, context);
   addEventCommands(program, context);
   addSiteCommands(program, context);
+  addSupportCommand(program, context);
   forAll(program, (command) => {
     command.exitOverride().copyInheritedSettings(program);
     if (command !== program && command.commands.length === 0) command.option('--json', 'print JSON');

@@ -19,6 +19,9 @@ export type DatabaseAnswer = {
   readonly newestFootageMs: number | undefined;
   /** Schemes, hosts and ports of webhooks; of the catalog. */
   readonly webhookOrigins: readonly string[];
+  /** Addresses and secrets of webhooks and heartbeat, sealed; of the catalog. */
+  readonly sealedTargets: readonly string[];
+  readonly byteLength: number;
   /** As `quick_check` says; undefined when it was not asked for. */
   readonly check: string | undefined;
 };

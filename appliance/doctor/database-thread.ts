@@ -24,6 +24,10 @@ function answer({ path, name, isChecked }: DatabaseQuestion): DatabaseAnswer {
       webhookOrigins: tables.includes('webhooks')
         ? (database.prepare('select origin from webhooks order by origin').pluck().all() as string[])
         : [],
+      sealedTargets: sealedTargets(database, tables),
+      byteLength:
+        Number(database.pragma('page_count', { simple: true })) *
+        Number(database.pragma('page_size', { simple: true })),
       check: isChecked ? checked(database, tables) : undefined,
     };
   } finally {
@@ -34,6 +38,15 @@ function answer({ path, name, isChecked }: DatabaseQuestion): DatabaseAnswer {
 function newestFootageMs(database: Database): number | undefined {
   const found = database.prepare('select max(end_server_ms) from segments').pluck().get();
   return typeof found === 'number' ? found : undefined;
+}
+
+/** What must be known to be taken out of texts. */
+function sealedTargets(database: Database, tables: readonly string[]): string[] {
+  const of = (table: string, sql: string) =>
+    tables.includes(table) ? (database.prepare(sql).pluck().all() as (string | null)[]) : [];
+  const webhooks = of('webhooks', 'select sealed_url from webhooks union all select sealed_secret from webhooks');
+  const heartbeat = of('settings', "select value ->> '$.sealedUrl' from settings where json_type(value) = 'object'");
+  return [...webhooks, ...heartbeat].filter((text) => text !== null);
 }
 
 function checked(database: Database, tables: readonly string[]): string {

@@ -1,19 +1,22 @@
 /** The process that looks at the appliance for `examine.ts`: one question, then it is ended. It changes nothing that it looks at. */
 
 import { randomBytes } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { traceSource } from '../../gateway/rtsp/index.ts';
+import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { systemClock } from '../../storage/base/clock.ts';
 import { appError, toAppError } from '../../storage/base/errors.ts';
 import { createLog } from '../../storage/base/log.ts';
 import type { Plan } from '../../storage/model/camera.ts';
 import { ApiClient } from '../api-client/index.ts';
 import type { Config } from '../config/index.ts';
-import { examine } from '../doctor/index.ts';
+import { type DatabaseAnswer, examine, type Finding, readDatabase } from '../doctor/index.ts';
 import { cameraPurpose, type SecretBox, SiteKey } from '../secrets/index.ts';
 import { readPlan } from '../supervisor/index.ts';
-import type { CheckQuestion, DoctorQuestion, ExamineAnswer, ExamineQuestion } from './examine.ts';
+import { collect, traced } from '../support/index.ts';
+import type { CheckQuestion, DoctorQuestion, ExamineAnswer, ExamineQuestion, SupportQuestion } from './examine.ts';
 import { objectStoreOf } from './object-store.ts';
-import { pathsOf, siteKeyPath } from './setting-paths.ts';
+import { installDirectory, pathsOf, siteKeyPath } from './setting-paths.ts';
 
 /** Answers the one question of its parent, who ends it. */
 export function runExamineProcess(): void {
@@ -32,7 +35,9 @@ export function runExamineProcess(): void {
 function answer(question: ExamineQuestion): Promise<unknown> {
   switch (question.kind) {
     case 'doctor':
-      return diagnose(question);
+      return diagnose(question, (findings) => say({ type: 'findings', findings }));
+    case 'support':
+      return support(question);
     case 'check':
       return check(question);
   }
@@ -40,7 +45,10 @@ function answer(question: ExamineQuestion): Promise<unknown> {
 
 const log = createLog({ level: 'silent' });
 
-function diagnose({ config, configFault }: DoctorQuestion): Promise<{ readonly isRunning: boolean }> {
+function diagnose(
+  { config, configFault }: DoctorQuestion,
+  onFindings: (findings: readonly Finding[]) => void,
+): Promise<{ readonly isRunning: boolean }> {
   const paths = pathsOf(config);
   return examine(
     {
@@ -48,11 +56,75 @@ function diagnose({ config, configFault }: DoctorQuestion): Promise<{ readonly i
       api: new ApiClient({ runDirectory: paths.run }),
       openStore: () => objectStoreOf({ clock: systemClock, log }, { config, paths, environment: process.env }),
       readPlan: () => readSitePlan(config),
-      onFindings: (findings) => say({ type: 'findings', findings }),
+      onFindings,
     },
     { config, paths, configFault },
   );
 }
+
+async function support({ config, ...wishes }: SupportQuestion): Promise<void> {
+  const paths = pathsOf(config);
+  const { plan } = await readSitePlan(config);
+  if (wishes.camera !== undefined && traced(plan, wishes.camera).length === 0) {
+    throw appError('not_found', `no camera is called ${wishes.camera}, or it publishes to us`, {});
+  }
+  const read = (name: 'catalog' | 'index') => () =>
+    readDatabase(systemClock, { name, path: paths[name], isChecked: false }, databaseMs);
+  const addresses = new AddressPolicy({ networks: config.cameras.allowedNetworks });
+  await collect(
+    {
+      ...{ clock: systemClock, plan },
+      api: new ApiClient({ runDirectory: paths.run }),
+      secrets: await knownSecrets(config, read('catalog')),
+      databases: { catalog: read('catalog'), index: read('index') },
+      doctor: async () => {
+        const findings: Finding[] = [];
+        await diagnose({ kind: 'doctor', config, configFault: undefined }, (found) => findings.push(...found));
+        return findings;
+      },
+      trace: ({ source }, durationMs) =>
+        source.kind === 'rtmp'
+          ? Promise.resolve('')
+          : traceSource({ clock: systemClock, log, random: fraction }, source, { durationMs, addresses }),
+      onText: (text) => say({ type: 'text', text }),
+    },
+    { config, paths, installDirectory, ...wishes },
+  );
+}
+
+/** Whatever we can know of secrets beside passwords of cameras: it is taken out of every text. */
+async function knownSecrets(config: Config, readCatalog: () => Promise<DatabaseAnswer>): Promise<string[]> {
+  const { s3, stores } = config.objects;
+  const buckets = [s3, ...stores.map((store) => store.s3)];
+  const read = (path: string) => readFile(path, 'utf8').catch(() => '');
+  const keys = (await read(siteKeyPath(config))).split(/\s+/);
+  const files = await Promise.all(buckets.flatMap(({ secretKeyFile }) => secretKeyFile ?? []).map(read));
+  const catalog = await readCatalog().catch(() => undefined);
+  const box = await siteBox(config, 'webhook');
+  const targets = (catalog?.sealedTargets ?? []).flatMap((sealed) => {
+    try {
+      return [box.unseal(sealed)];
+    } catch {
+      return [];
+    }
+  });
+  // Of an address its path is the secret as often as not.
+  const addresses = targets.filter((target) => URL.canParse(target)).map((target) => new URL(target));
+  const parts = addresses.flatMap(({ pathname, search }) => [pathname.slice(1), search.slice(1)]);
+  return [
+    ...files.map((text) => text.trim()),
+    ...buckets.flatMap(({ accessKey }) => accessKey ?? []),
+    process.env.WEIR_OBJECTS_S3_SECRET_KEY ?? '',
+    ...keys.filter((word) => word.length >= siteKeyCharacters),
+    ...targets,
+    ...parts.filter((part) => part.length >= secretPartCharactersMin),
+  ];
+}
+
+/** 32 bytes in base64. */
+const siteKeyCharacters = 44;
+/** Shorter parts of addresses are words: `hook`. */
+const secretPartCharactersMin = 8;
 
 async function check({ config, level }: CheckQuestion): Promise<unknown> {
   const paths = pathsOf(config);
@@ -70,6 +142,7 @@ async function check({ config, level }: CheckQuestion): Promise<unknown> {
 }
 
 const progressMs = 500;
+const databaseMs = 10_000;
 
 /** Never makes a site key: without one no password opens, which is said. */
 async function readSitePlan(config: Config): Promise<{ readonly plan: Plan; readonly troubles: readonly string[] }> {
@@ -83,22 +156,26 @@ async function readSitePlan(config: Config): Promise<{ readonly plan: Plan; read
       },
     },
   });
-  const box = await siteBox(config);
+  const box = await siteBox(config, cameraPurpose);
   const plan = await readPlan(pathsOf(config).plan, { box, log: notes });
   return { plan, troubles };
 }
 
-async function siteBox(config: Config): Promise<SecretBox> {
+async function siteBox(config: Config, purpose: string): Promise<SecretBox> {
   const path = siteKeyPath(config);
   const isThere = await stat(path).then(
     () => true,
     () => false,
   );
-  if (isThere) return (await SiteKey.open(path, randomBytes)).box(cameraPurpose);
+  if (isThere) return (await SiteKey.open(path, randomBytes)).box(purpose);
   const refuse = () => {
     throw appError('failed_precondition', `there is no site key at ${path}`, {});
   };
   return { seal: refuse, unseal: refuse };
+}
+
+function fraction(): number {
+  return randomBytes(4).readUInt32LE() / 2 ** 32;
 }
 
 function say(message: ExamineAnswer): void {

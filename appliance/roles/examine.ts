@@ -5,11 +5,14 @@
  */
 
 import { fork } from 'node:child_process';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Clock } from '../../storage/base/clock.ts';
-import { type AppError, appError, type ErrorCode, toAppError } from '../../storage/base/errors.ts';
+import { type AppError, appError, type ErrorCode, isAppError, toAppError } from '../../storage/base/errors.ts';
 import type { CheckLevel, CheckProgress, CheckResult } from '../../storage/keeper/index.ts';
 import type { Config } from '../config/index.ts';
 import { type Diagnosis, type Finding, sorted, verdictsOf } from '../doctor/index.ts';
+import { type ArchivedText, tarOf } from '../support/index.ts';
 
 export type DoctorQuestion = {
   readonly kind: 'doctor';
@@ -20,14 +23,23 @@ export type DoctorQuestion = {
 
 export type CheckQuestion = { readonly kind: 'check'; readonly config: Config; readonly level: CheckLevel };
 
+export type SupportQuestion = {
+  readonly kind: 'support';
+  readonly config: Config;
+  /** Whose conversation is to be written down; none when undefined. */
+  readonly camera: string | undefined;
+  readonly traceMs: number;
+  readonly areHostsMasked: boolean;
+};
+
 /** What the child is asked. */
-export type ExamineQuestion = DoctorQuestion | CheckQuestion;
+export type ExamineQuestion = DoctorQuestion | CheckQuestion | SupportQuestion;
 
 /** What it says, until it ends. */
 export type ExamineAnswer =
   | { readonly type: 'findings'; readonly findings: readonly Finding[] }
   | { readonly type: 'progress'; readonly progress: CheckProgress }
-  | { readonly type: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly type: 'text'; readonly text: ArchivedText }
   | { readonly type: 'done'; readonly result: unknown }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined };
 
@@ -35,6 +47,9 @@ export type ExamineDeps = { readonly clock: Clock };
 
 /** Every look ends by itself within 15 s; then nothing is waited for that hangs in the kernel. */
 const doctorMs = 20_000;
+/** Each part ends by itself within 16 s. */
+const supportMs = 25_000;
+const gzipped = promisify(gzip);
 /** Dead mounts hold a thread each, and names are resolved by the same threads. */
 const threads = '64';
 
@@ -84,6 +99,33 @@ export async function checkInChild(
     if (answer.type === 'progress') onProgress(answer.progress);
   });
   return result as CheckResult;
+}
+
+/**
+ * One file for whoever is to help (tar, gzip): what was collected when it was over, or when its time was.
+ *
+ * @throws AppError not_found  there is no such camera
+ */
+export async function collectSupport(
+  { clock }: ExamineDeps,
+  options: Omit<SupportQuestion, 'kind'> & { readonly entry: string; readonly signal: AbortSignal },
+): Promise<Uint8Array> {
+  const { entry, signal, ...question } = options;
+  const texts: ArchivedText[] = [];
+  const late = new AbortController();
+  const cancel = clock.after(supportMs + question.traceMs, () => late.abort());
+  try {
+    await askChild(entry, { kind: 'support', ...question }, AbortSignal.any([signal, late.signal]), (answer) => {
+      if (answer.type === 'text') texts.push(answer.text);
+    });
+  } catch (error) {
+    if (signal.aborted || isAppError(error, 'not_found')) throw error;
+    const why = late.signal.aborted ? 'it took too long' : toAppError(error).message;
+    texts.push({ name: 'INCOMPLETE.txt', text: `Not all could be collected: ${why}\n` });
+  } finally {
+    cancel();
+  }
+  return gzipped(tarOf(texts, { atMs: clock.wallMs() }));
 }
 
 /** One question, many answers, the last of them `done`. The child does not outlive the promise. */

@@ -1,6 +1,6 @@
 /** The roles as processes: under a supervisor, or alone. Which code each loads is decided when it starts. */
 
-export { diagnose } from './examine.ts';
+export { collectSupport, diagnose } from './examine.ts';
 export { objectStoreOf, storeTimeoutMsOf } from './object-store.ts';
 export { runRoleAlone } from './run-alone.ts';
 export { runRoleProcess } from './run-role.ts';

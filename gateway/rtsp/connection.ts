@@ -12,6 +12,7 @@ import { errnoOf, isAppError } from '../../storage/base/errors.ts';
 import { rtspLimits } from './limits.ts';
 import type { SharedReads } from './shared-reads.ts';
 import { faults, type SourceFault } from './source.ts';
+import type { RtspTrace } from './trace-hook.ts';
 import { writeU16 } from './wire/bytes.ts';
 import { Framer } from './wire/framer.ts';
 import { formatAnswer, formatRequest, header, isResponse, parseMessage, type RtspResponse } from './wire/message.ts';
@@ -35,6 +36,8 @@ export type ConnectionOptions = {
   readonly reads: SharedReads;
   /** Where a connection may lead. */
   readonly addresses: AddressPolicy;
+  /** Hears everything; for support. */
+  readonly trace?: RtspTrace | undefined;
 };
 
 type Waiting = { readonly cseq: number; resolve(response: RtspResponse): void; reject(fault: SourceFault): void };
@@ -62,7 +65,10 @@ export class RtspConnection {
     this.#handler = deps.handler;
     this.#options = options;
     this.#framer = new Framer({
-      packet: (channel, bytes, begin, end) => this.#handler.packet(channel, bytes, begin, end),
+      packet: (channel, bytes, begin, end) => {
+        options.trace?.packet(channel, bytes, begin, end);
+        this.#handler.packet(channel, bytes, begin, end);
+      },
       isChannel: (channel) => this.#handler.isChannel(channel),
       garbage: (byteLength) => this.#handler.garbage(byteLength),
       message: (head, body) => this.#message(head, body),
@@ -167,7 +173,9 @@ export class RtspConnection {
           reject(fault);
         },
       };
-      socket.write(formatRequest(method, uri, cseq, headers));
+      const text = formatRequest(method, uri, cseq, headers);
+      this.#options.trace?.message('sent', text);
+      socket.write(text);
       socket.resume();
     });
   }
@@ -250,6 +258,7 @@ export class RtspConnection {
   }
 
   #message(head: string, body: string): void {
+    this.#options.trace?.message('received', `${head}\r\n\r\n${body}`);
     const message = parseMessage(head, body);
     if (message === undefined) {
       this.#handler.garbage(head.length);

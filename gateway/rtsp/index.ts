@@ -5,6 +5,7 @@ export { type ProbeResult, probe } from './probe.ts';
 export { type RtspDeps, type RtspFacts, RtspSession, type RtspSessionOptions } from './session.ts';
 export { readTurnMs, SharedReads, unwatchedTurnMs } from './shared-reads.ts';
 export { type SessionReason, type SourceEnd, SourceFault, type SourceSink } from './source.ts';
+export { traceSource } from './trace.ts';
 export { u16, u32, writeU16, writeU32 } from './wire/bytes.ts';
 export { Framer, type FramerHandler } from './wire/framer.ts';
 export { type Credentials, Login } from './wire/login.ts';

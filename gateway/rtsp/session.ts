@@ -15,6 +15,7 @@ import { type ChosenMedia, chooseMedia } from './media/formats.ts';
 import { ReorderBuffer } from './media/reorder.ts';
 import { SharedReads } from './shared-reads.ts';
 import { faults, type SourceEnd, SourceFault, type SourceSink } from './source.ts';
+import type { RtspTrace } from './trace-hook.ts';
 import { UdpPair } from './udp.ts';
 import { Login } from './wire/login.ts';
 import type { SessionDescription } from './wire/sdp.ts';
@@ -28,6 +29,8 @@ export type RtspSessionOptions = {
   readonly addresses?: AddressPolicy;
   /** Without a picture for so long the session ends as `source-silent`. */
   readonly silenceMs?: number;
+  /** Hears everything that is said; for support. */
+  readonly trace?: RtspTrace;
 };
 
 /** What is known of the other side, for people. */
@@ -151,6 +154,7 @@ class Attempt {
   readonly #reorder: ReorderBuffer[] = [];
   /** Track index by interleaved channel. */
   readonly #channels = new Map<number, number>();
+  readonly #trace: RtspTrace | undefined;
   readonly #ended: Promise<never>;
   #fail: (error: unknown) => void = () => {};
   #transport: RtspTransport;
@@ -162,6 +166,7 @@ class Attempt {
     const { source } = options;
     this.#deps = deps;
     this.#transport = source.transport;
+    this.#trace = options.trace;
     this.#ended = new Promise((_resolve, reject) => {
       this.#fail = reject;
     });
@@ -183,7 +188,7 @@ class Attempt {
         },
       },
       {
-        ...{ url: attempt.url, addresses: attempt.addresses, tls: source.tls },
+        ...{ url: attempt.url, addresses: attempt.addresses, tls: source.tls, trace: options.trace },
         reads: options.reads ?? new SharedReads({ clock }, { turnMs: () => 0 }),
       },
     );
@@ -314,7 +319,10 @@ class Attempt {
       clock,
       random,
       handler: {
-        rtp: (packet) => this.#guarded(() => reorder.push(packet)),
+        rtp: (packet) => {
+          this.#trace?.packet('udp', packet, 0, packet.length);
+          this.#guarded(() => reorder.push(packet));
+        },
         rtcp: (packet) => this.#guarded(() => this.#delivery.packet(track, packet, 0, packet.length)),
       },
     });
