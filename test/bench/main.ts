@@ -6,6 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchConversion } from './conversion.ts';
 import { benchImport } from './import.ts';
 import { benchIndex } from './index-range.ts';
 import { benchPlayback } from './playback.ts';
@@ -14,10 +15,16 @@ import { benchRecording } from './recording.ts';
 import { benchRestart } from './restart.ts';
 import { benchRtspOut } from './rtsp-out.ts';
 import { benchS3 } from './s3.ts';
+import { benchSite } from './site.ts';
 import { printTable, type Row } from './table.ts';
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    only: { type: 'string' },
+    minutes: { type: 'string', default: '20' },
+  },
 });
 
 const seconds = 1_000;
@@ -43,15 +50,22 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   publishers: () => benchPublishers({ cameras: 20, ...window }),
   'rtsp-out': () => benchRtspOut({ readers: 50, windowMs: window.windowMs }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
+  conversion: () => benchConversion({ isQuick: flags.quick }),
   import: () => benchImport({ isQuick: flags.quick }),
   index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),
   s3: () => benchS3({ isQuick: flags.quick }),
   restart: () => benchRestart({ segments: flags.quick ? 100_000 : 1_000_000 }),
 };
 
+/** Proofs that take their time: only when they are asked for by name. */
+const longParts: typeof parts = {
+  site: () => benchSite({ minutes: Number(flags.minutes) }),
+};
+
 const results: Record<string, Row[]> = {};
-for (const [name, part] of Object.entries(parts)) {
-  if (flags.only !== undefined && !flags.only.split(',').includes(name)) continue;
+const wanted = flags.only?.split(',') ?? Object.keys(parts);
+for (const [name, part] of Object.entries({ ...parts, ...longParts })) {
+  if (!wanted.includes(name)) continue;
   process.stderr.write(`measuring ${name} ...\n`);
   const rows = await part();
   if (rows.length === 0) continue;
