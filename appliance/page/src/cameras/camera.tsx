@@ -5,6 +5,7 @@ import { type Camera, call, type Span } from '../api.ts';
 import type { Events } from '../events.ts';
 import { createMay, createNow } from '../frame/session.ts';
 import { Player, type PlayerControls } from '../player/player.tsx';
+import { createMarks } from '../timeline/marks.ts';
 import { TimelinePanel } from '../timeline/panel.tsx';
 import { CameraHealth } from './health.tsx';
 import { ImportFiles } from './import.tsx';
@@ -38,7 +39,8 @@ export function CameraView(props: {
   const [size, setSize] = createSignal('');
   const [rate, setRate] = createSignal(1);
   const [part, setPart] = createSignal<(typeof parts)[number]>('Health');
-  const [, setView] = createSignal<Span>();
+  const [view, setView] = createSignal<Span>();
+  const marks = createMarks(() => props.camera.id, view);
   let controls: PlayerControls | undefined;
 
   createEffect(
@@ -144,7 +146,7 @@ export function CameraView(props: {
         nowMs={nowMs()}
         playingMs={playingMs()}
         isLive={isLive()}
-        marks={[]}
+        marks={marks()}
         onSeek={playFrom}
         onLive={() => setBeginMs(undefined)}
         onView={setView}

@@ -2,6 +2,7 @@
 
 import { Show } from 'solid-js';
 import type { Recording, RecordingMode } from '../api.ts';
+import { ScheduleTable } from './schedule.tsx';
 
 const modes: readonly { readonly mode: RecordingMode; readonly text: string }[] = [
   { mode: 'continuous', text: 'Always' },
@@ -13,6 +14,9 @@ export function RecordingFields(props: {
   readonly recording: Recording;
   readonly onChange: (change: Partial<Recording>) => void;
 }) {
+  /** Modes that hold at some hour of the week. */
+  const modesOfWeek = () =>
+    new Set([props.recording.mode, ...(props.recording.schedule?.spans.map(({ mode }) => mode) ?? [])]);
   const days = (hours: number) => Math.round((hours / 24) * 100) / 100;
   return (
     <>
@@ -37,7 +41,7 @@ export function RecordingFields(props: {
             min="0.05"
             max="3650"
             step="any"
-            disabled={props.recording.mode !== 'continuous'}
+            disabled={!modesOfWeek().has('continuous')}
             value={days(props.recording.retentionHours)}
             onChange={(event) =>
               props.onChange({ retentionHours: Math.max(1, Math.round((event.currentTarget.valueAsNumber || 1) * 24)) })
@@ -53,7 +57,7 @@ export function RecordingFields(props: {
             max="3650"
             step="any"
             placeholder="as the rest"
-            disabled={props.recording.mode === 'live'}
+            disabled={!modesOfWeek().has('continuous') && !modesOfWeek().has('events')}
             value={props.recording.eventRetentionHours === null ? '' : days(props.recording.eventRetentionHours)}
             onChange={(event) => {
               const value = event.currentTarget.valueAsNumber;
@@ -62,7 +66,7 @@ export function RecordingFields(props: {
           />
         </label>
       </div>
-      <Show when={props.recording.mode === 'events'}>
+      <Show when={modesOfWeek().has('events')}>
         <label>
           Keep what no event marks for (minutes)
           <input
@@ -75,6 +79,11 @@ export function RecordingFields(props: {
           />
         </label>
       </Show>
+      <ScheduleTable
+        schedule={props.recording.schedule}
+        mode={props.recording.mode}
+        onChange={(schedule) => props.onChange({ schedule })}
+      />
     </>
   );
 }

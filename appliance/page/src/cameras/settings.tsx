@@ -96,7 +96,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
   const save = (event: Event) => {
     event.preventDefault();
     const { id, revision, onvif } = props.camera;
-    const { mode, retentionHours, eventRetentionHours, preRollMinutes } = recording();
+    const { mode, schedule, retentionHours, eventRetentionHours, preRollMinutes } = recording();
     const device = onvifUrl().trim();
     return attempt(
       () =>
@@ -106,7 +106,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
           ...(username() === '' ? {} : { credentials: { username: username(), password: password() } }),
           ...subChange(),
           ...(device === (onvif?.url ?? '') ? {} : { onvif: device === '' ? null : { url: device } }),
-          recording: { mode, retentionHours, eventRetentionHours, preRollMinutes, bytesMax: quota() },
+          recording: { mode, schedule, retentionHours, eventRetentionHours, preRollMinutes, bytesMax: quota() },
         }),
       'Saved.',
     );
