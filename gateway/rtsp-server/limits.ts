@@ -29,6 +29,8 @@ export const rtspServerLimits = {
 
   /** A whole RTP packet: with UDP and IPv6 heads it passes tunnels of 1,460 bytes. */
   packetBytesMax: 1_400,
+  /** NAL units of one picture: 8K in H.265 has up to 600 slices. Each is a packet at least: millions would take seconds. */
+  nalsMax: 1_024,
   /** AU-size of AAC-hbr has 13 bits. */
   aacFrameBytesMax: 8_191,
   /** Whole-frame payloads (Opus): what a UDP packet and the length of an interleaved frame hold. */

@@ -54,7 +54,7 @@ export class RtpPacketiser {
 
   /**
    * @returns packets that together are the unit; the last one has the marker, where the format knows one
-   * @throws AppError data_loss  the unit is broken, empty or larger than its format can carry
+   * @throws AppError data_loss  the unit is broken, empty, in too many pieces or larger than its format can carry
    */
   burst(unit: UnitToSend, rtpTime: number): RtpBurst {
     const burst = this.#burst(unit, rtpTime);
@@ -84,7 +84,10 @@ export class RtpPacketiser {
     const nals: Nal[] = [];
     let hasSets = false;
     let isBehindDelimiter = false;
+    let seen = 0;
     forEachNal(unit.bytes, (bytes, begin, end) => {
+      if (++seen > rtspServerLimits.nalsMax)
+        throw appError('data_loss', 'access unit has too many nal units', { seen });
       const first = bytes[begin] ?? 0;
       hasSets ||= isSequenceSet(codec, first);
       isBehindDelimiter ||= nals.length === 0 && isDelimiter(codec, first);

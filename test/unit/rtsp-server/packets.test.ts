@@ -222,3 +222,11 @@ test('our own client reads what sender reports tell', () => {
   const said = [0x89abcdef, wallMs, 4_000_000_000];
   expect(told).toEqual([said, ['bye', 0x89abcdef]]);
 });
+
+test('a unit in thousands of pieces is refused before each becomes a packet', () => {
+  const piece = Uint8Array.of(0x41, 0x9a);
+  const unit = (pieces: number) => ({ bytes: joinNals(Array<Uint8Array>(pieces).fill(piece)), isKey: false });
+
+  expect(packetsIn(packetiserOf(h264).burst(unit(1_024), 0).bytes).length).toBe(1_024);
+  expect(() => packetiserOf(h264).burst(unit(1_025), 0)).toThrow('too many nal units');
+});
