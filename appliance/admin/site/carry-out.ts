@@ -1,10 +1,10 @@
 /**
  * Does what a plan says, inside of one `Catalog.change`: all of it or nothing. The order is that of what needs what: cameras,
- * policies (which name cameras), accounts (which name policies), and removals last.
+ * policies (which name cameras), accounts (which name policies); what is named is removed after what names it.
  */
 
 import { must } from '../../../storage/base/assert.ts';
-import type { AuditDetail, AuditNote, ManagedKind } from '../../../storage/catalog/index.ts';
+import type { AuditDetail, AuditNote, CameraSource, ManagedKind } from '../../../storage/catalog/index.ts';
 import { readAlarmSettings, writeAlarmSettings } from '../../alarms/index.ts';
 import { newSecret, parseTarget } from '../../webhooks/index.ts';
 import type { Context } from '../context.ts';
@@ -63,6 +63,9 @@ class CarryOut {
 
   all(): void {
     const { plan, document } = this.#input;
+    // Before anything is made: there may be as many as there can be.
+    for (const step of plan.cameras) this.#remove(step, (id) => this.#tables.cameras.remove(id, this.#change.nowMs));
+    for (const step of plan.webhooks) this.#remove(step, (id) => this.#tables.webhooks.remove(id));
     this.#clearNames();
     for (const step of plan.cameras) this.#putCamera(step);
     for (const step of plan.policies) this.#putPolicy(step);
@@ -71,9 +74,7 @@ class CarryOut {
     for (const step of new Set([...admins, ...plan.users])) this.#putUser(step);
     for (const step of plan.webhooks) this.#putWebhook(step);
     for (const step of plan.settings) this.#putSetting(step);
-    for (const step of plan.cameras) this.#remove(step, (id) => this.#tables.cameras.remove(id, this.#change.nowMs));
     for (const step of plan.users) this.#remove(step, (id) => this.#tables.users.remove(id));
-    for (const step of plan.webhooks) this.#remove(step, (id) => this.#tables.webhooks.remove(id));
     for (const step of plan.policies) this.#remove(step, (id) => this.#tables.policies.remove(id));
     const counts: Record<string, number> = {};
     for (const { action } of planItems(plan)) counts[action] = (counts[action] ?? 0) + 1;
@@ -84,17 +85,27 @@ class CarryOut {
     return this.#context.catalog.tables;
   }
 
-  /** Names that are given up here are free before somebody takes them: two things may change names with each other. */
+  /** Names and stream keys that are given up are free before somebody takes them: two things may change them with each other. */
   #clearNames(): void {
     const { plan } = this.#input;
     const { nowMs } = this.#change;
-    const isLeaving = ({ action, changed }: PlanItem) => action === 'remove' || changed.includes('name');
-    for (const { id } of plan.cameras.filter(isLeaving)) {
-      const camera = must(this.#tables.cameras.find(id ?? ''), 'a planned camera is there');
-      this.#tables.cameras.update(camera.id, { ...camera, name: camera.id }, { revision: undefined, nowMs });
+    const isRenamed = ({ action, changed }: PlanItem) => action === 'change' && changed.includes('name');
+    for (const { id = '', action } of plan.cameras) {
+      if (action !== 'change') continue;
+      const camera = must(this.#tables.cameras.find(id), 'a planned camera is there');
+      const { main, sub } = camera.sources;
+      const sources = { main: this.#keyless(main), sub: sub === undefined ? undefined : this.#keyless(sub) };
+      this.#tables.cameras.update(id, { ...camera, name: id, sources }, { revision: undefined, nowMs });
     }
-    for (const { id = '' } of plan.users.filter(isLeaving)) this.#tables.users.update(id, { name: id }, nowMs);
-    for (const { id = '' } of plan.webhooks.filter(isLeaving)) this.#tables.webhooks.update(id, { name: id }, nowMs);
+    const users = plan.users.filter((step) => isRenamed(step) || step.action === 'remove');
+    for (const { id = '' } of users) this.#tables.users.update(id, { name: id }, nowMs);
+    for (const { id = '' } of plan.webhooks.filter(isRenamed)) this.#tables.webhooks.update(id, { name: id }, nowMs);
+  }
+
+  /** With a key that nobody has, for as long as the transaction takes. */
+  #keyless(own: CameraSource): CameraSource {
+    if (own.source.kind !== 'rtmp') return own;
+    return { ...own, source: { kind: 'rtmp', keySha256: Buffer.from(this.#context.random(32)).toString('hex') } };
   }
 
   #putCamera(step: CameraStep): void {

@@ -198,6 +198,27 @@ test('two cameras change names with each other', async () => {
   expect([after.gate.id, after.yard.id]).toEqual([before.yard.id, before.gate.id]);
 });
 
+test('publishers change their stream keys with each other, and a full list of webhooks is replaced by another one', async () => {
+  const site = await startSite();
+  const admin = await site.admin();
+  const publisher = (digit: string) => ({ source: { kind: 'rtmp', keySha256: digit.repeat(64) } });
+  const hooks = (name: string) =>
+    Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`${name} ${i}`, { url: 'https://chat.example/' }]));
+  const file = (one: string, other: string, name: string) => ({
+    ...{ version: 1, site: 'harbour', webhooks: hooks(name) },
+    cameras: { one: publisher(one), other: publisher(other) },
+  });
+  await apply(admin, file('a', 'b', 'old'));
+
+  const swapped = await apply(admin, file('b', 'a', 'new'));
+
+  expect(swapped.status).toBe(200);
+  expect(told(swapped).slice(0, 2)).toEqual(['change camera one keySha256', 'change camera other keySha256']);
+  expect(swapped.json.told.streamKeys).toEqual([]);
+  expect((await admin.get('/api/site/export')).json.cameras).toEqual({ one: publisher('b'), other: publisher('a') });
+  expect((await admin.get('/api/webhooks')).json.webhooks).toHaveLength(20);
+});
+
 test('an export says nothing to do on the same machine, and makes the same site on another one with its site key', async () => {
   const site = await startSite();
   const admin = await site.admin();
