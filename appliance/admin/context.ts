@@ -5,6 +5,7 @@ import type { HealthBook } from '../health/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { AlarmParts } from './alarm-parts.ts';
 import type { Authentication } from './authentication.ts';
+import type { CheckRunner } from './check-runner.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { KeeperPort } from './keeper-port.ts';
 import type { ServeDeps } from './parts.ts';
@@ -27,6 +28,7 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly health: HealthBook;
   readonly plan: PlanWriter;
   readonly feed: EventFeed;
+  readonly checks: CheckRunner;
   readonly keeper: KeeperPort;
   readonly facts: SiteFacts;
 };
@@ -41,6 +43,8 @@ export type SiteFacts = {
   readonly timeZone: string;
   /** Where else it listens; null is switched off. */
   readonly ports: { readonly rtsp: number | null; readonly rtmp: number | null };
+  /** What all recordings together may take; null: what the disk holds. */
+  readonly storageBytesMax: number | null;
   /** Where the built page lies; nothing need be there. */
   readonly pageDirectory: string;
 };

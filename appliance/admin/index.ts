@@ -4,6 +4,6 @@ export { decide, decideAny, type Resource, type Subject } from './authoriser.ts'
 export type { RawRoute } from './dispatch.ts';
 export { FaultPage } from './fault-page.ts';
 export { OnvifPort } from './onvif-port.ts';
-export type { Probe, ProbeResult, RoleState, Roles, ServeDeps, TlsMaterial } from './parts.ts';
+export type { Examiner, Probe, ProbeResult, RoleState, Roles, ServeDeps, TlsMaterial } from './parts.ts';
 export type { RequestHead } from './request-head.ts';
 export { type FirstAdmin, Serve, type ServedRoute, type ServeOptions } from './serve.ts';

@@ -87,6 +87,9 @@ export const adminLimits = {
   /** Questions about devices under way at a time, and as many waiting: each holds one connection to one device. */
   onvifQuestionsMax: 8,
 
+  /** A camera is listened to for support; with what else is collected below `idleTimeoutMs`. */
+  traceSecondsMax: 60,
+
   /** Rows in one answer. */
   pageRowsMax: 1_000,
   pageRowsDefault: 200,

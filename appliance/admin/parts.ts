@@ -9,11 +9,13 @@ import type { Conversions } from '../../gateway/playback/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IndexReader, Span } from '../../storage/index/index.ts';
+import type { CheckLevel, CheckProgress, CheckResult } from '../../storage/keeper/index.ts';
 import type { LaneClient } from '../../storage/lane/index.ts';
 import type { Plan, RtspSource } from '../../storage/model/camera.ts';
 import type { Fragment } from '../../storage/model/fragment.ts';
 import type { GapReason } from '../../storage/model/run.ts';
 import type { Track } from '../../storage/model/track.ts';
+import type { Diagnosis } from '../doctor/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { OnvifPort } from './onvif-port.ts';
 import type { PasswordHasher } from './passwords.ts';
@@ -118,6 +120,20 @@ export type ProbeResult = {
 /** Connects to a camera as `ingest` would, and tells what came. */
 export type Probe = (source: RtspSource, signal: AbortSignal) => Promise<ProbeResult>;
 
+/** Looks at the appliance as a whole, in processes of their own. */
+export type Examiner = {
+  readonly doctor: (signal: AbortSignal) => Promise<Diagnosis & { readonly verdict: 'ok' | 'warning' | 'fault' }>;
+  /** A tar archive, compressed. @throws AppError not_found  no such camera */
+  readonly support: (
+    wishes: { readonly camera: string | undefined; readonly traceMs: number; readonly areHostsMasked: boolean },
+    signal: AbortSignal,
+  ) => Promise<Uint8Array>;
+  readonly check: (
+    level: CheckLevel,
+    options: { readonly signal: AbortSignal; readonly onProgress: (progress: CheckProgress) => void },
+  ) => Promise<CheckResult>;
+};
+
 /** A process of the appliance as the supervisor sees it. */
 export type RoleState = {
   readonly role: string;
@@ -155,6 +171,7 @@ export type ServeDeps = {
   readonly pictures: Pictures;
   readonly imports: FileImports;
   readonly probe: Probe;
+  readonly examiner: Examiner;
   readonly roles: Roles;
   /** Sockets of the `ingest` processes by name (`ingest-0`), and of the keeper. Started and closed by their owner. */
   readonly ingests: ReadonlyMap<string, LaneClient>;

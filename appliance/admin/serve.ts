@@ -13,6 +13,7 @@ import type { Access } from './access.ts';
 import { startAlarmParts } from './alarm-parts.ts';
 import { Authentication } from './authentication.ts';
 import { Caller } from './caller.ts';
+import { CheckRunner } from './check-runner.ts';
 import type { Context } from './context.ts';
 import { Dispatcher, type RawRoute } from './dispatch.ts';
 import { EventFeed } from './event-feed.ts';
@@ -48,6 +49,8 @@ export type ServeOptions = {
   readonly pageDirectory: string;
   /** Ports of the other doors, as the page shows them; null is switched off. */
   readonly ports?: { readonly rtsp: number | null; readonly rtmp: number | null };
+  /** What all recordings together may take; absent: what the disk holds. */
+  readonly storageBytesMax?: number | undefined;
   /** Takes passwords of RTSP readers also where they cross a network without TLS. */
   readonly arePlainRtspPasswordsAllowed?: boolean;
   /** Connections that no HTTP server is to parse. */
@@ -191,6 +194,7 @@ export class Serve {
       health,
       plan,
       feed,
+      checks: this.#lifetime.own(new CheckRunner({ clock, examiner: deps.examiner })),
       keeper: keeperPort,
       ...alarmParts,
       facts: {
@@ -198,6 +202,7 @@ export class Serve {
         startedMs: clock.wallMs(),
         places: { data: paths.data, journal: paths.journalOpen, objects: paths.objects },
         timeZone: this.#options.timeZone,
+        storageBytesMax: this.#options.storageBytesMax ?? null,
         ports: this.#options.ports ?? { rtsp: null, rtmp: null },
         pageDirectory: this.#options.pageDirectory,
       },

@@ -65,7 +65,10 @@ const storeMs = 12_000;
 const cameraMs = 11_000;
 
 /** All looks run beside each other. Resolves when the last is over. */
-export async function examine(deps: DoctorDeps, options: DoctorOptions): Promise<{ readonly isRunning: boolean }> {
+export async function lookAtEverything(
+  deps: DoctorDeps,
+  options: DoctorOptions,
+): Promise<{ readonly isRunning: boolean }> {
   const { clock, onFindings } = deps;
   const { config, paths } = options;
   const looks: Promise<void>[] = [];

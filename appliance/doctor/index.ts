@@ -2,7 +2,8 @@
 
 export { doctorCodes } from './codes.ts';
 export { type DatabaseAnswer, readDatabase } from './database-reading.ts';
-export { type DoctorDeps, type DoctorOptions, examine } from './doctor.ts';
+export type { DoctorDeps, DoctorOptions } from './doctor.ts';
+export { examine } from './examine.ts';
 export { areas, type Diagnosis, type Finding, sorted, type Verdict, verdictsOf, worstOf } from './finding.ts';
 export { runProgram } from './run-program.ts';
 export { within } from './within.ts';

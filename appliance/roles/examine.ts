@@ -10,8 +10,9 @@ import { gzip } from 'node:zlib';
 import type { Clock } from '../../storage/base/clock.ts';
 import { type AppError, appError, type ErrorCode, isAppError, toAppError } from '../../storage/base/errors.ts';
 import type { CheckLevel, CheckProgress, CheckResult } from '../../storage/keeper/index.ts';
+import type { Examiner } from '../admin/index.ts';
 import type { Config } from '../config/index.ts';
-import { type Diagnosis, type Finding, sorted, verdictsOf } from '../doctor/index.ts';
+import { type Diagnosis, type Finding, sorted, verdictsOf, worstOf } from '../doctor/index.ts';
 import { type ArchivedText, tarOf } from '../support/index.ts';
 
 export type DoctorQuestion = {
@@ -126,6 +127,18 @@ export async function collectSupport(
     cancel();
   }
   return gzipped(tarOf(texts, { atMs: clock.wallMs() }));
+}
+
+/** The same for `serve`, which asks them of the appliance that it is part of. */
+export function examinerOf(deps: ExamineDeps, options: { readonly entry: string; readonly config: Config }): Examiner {
+  return {
+    doctor: async (signal) => {
+      const diagnosis = await diagnose(deps, { ...options, configFault: undefined, signal });
+      return { ...diagnosis, verdict: worstOf(diagnosis.findings) };
+    },
+    support: (wishes, signal) => collectSupport(deps, { ...options, ...wishes, signal }),
+    check: (level, ways) => checkInChild({ ...options, ...ways, level }),
+  };
 }
 
 /** One question, many answers, the last of them `done`. The child does not outlive the promise. */

@@ -17,6 +17,7 @@ import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
 import { addConversionMetrics } from './conversion-metrics.ts';
+import { examinerOf } from './examine.ts';
 import { objectStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
 import type { RoleContext } from './role-context.ts';
@@ -134,6 +135,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
           { clock },
           { entry: mainEntry, ffmpegPath: config.ffmpegPath, allowedNetworks: config.cameras.allowedNetworks },
         ),
+        examiner: examinerOf({ clock }, { entry: mainEntry, config }),
         roles: link.roles,
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
@@ -150,6 +152,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         host: config.listen.address,
         port: config.listen.port,
         isPlainAllowed: config.tls.allowPlainBeyondLoopback,
+        storageBytesMax: config.storage.bytesMax,
         ports: {
           rtsp: config.rtsp.enabled ? config.rtsp.port : null,
           rtmp: config.rtmp.enabled ? config.rtmp.port : null,

@@ -38,6 +38,7 @@ const builtInPolicies: readonly Omit<Policy, 'isBuiltIn' | 'updatedMs'>[] = [
           'event-ranges:*',
           'metrics:read',
           'system:read',
+          'system:diagnose',
           'audit:read',
           'alarms:read',
           'alarms:acknowledge',

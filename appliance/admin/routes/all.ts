@@ -11,6 +11,7 @@ import { addCameraTestRoute } from './camera-test.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addEventRangeRoutes } from './event-ranges.ts';
 import { addEventRoute } from './events.ts';
+import { addExaminationRoutes } from './examination.ts';
 import { addHealthRoute } from './health.ts';
 import { addHeartbeatRoutes } from './heartbeat.ts';
 import { addHelpRoutes } from './help.ts';
@@ -45,6 +46,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addEventRangeRoutes(app, context);
   addImportRoutes(app, context);
   addSystemRoutes(app, context);
+  addExaminationRoutes(app, context);
   addUserRoutes(app, context);
   addTokenRoutes(app, context);
   addPolicyRoutes(app, context);

@@ -165,6 +165,14 @@ export async function startSite(options: SiteOptions = {}) {
       probes.sources.push(source);
       return probes.result;
     },
+    examiner: {
+      doctor: async () => ({ atMs: 1, durationMs: 2, isRunning: true, findings: [], verdict: 'ok' as const }),
+      support: async () => Buffer.from('an archive'),
+      check: async (level, { onProgress }) => {
+        onProgress({ done: 1, total: 2, findings: 0 });
+        return { level, findings: [], segments: 2, objects: 3, files: 4, skipped: [] };
+      },
+    },
     roles: {
       list: () => roleStates,
       onChange: (callback) => {
