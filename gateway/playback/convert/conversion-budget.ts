@@ -15,6 +15,8 @@ export type ConversionUse = {
   readonly kind: ConversionKind;
   /** Name of the person or token. */
   readonly viewer: string;
+  /** Tells players of one person apart, where they say who they are: a player plays one thing at a time. */
+  readonly player?: string | undefined;
 };
 
 /** A conversion as it is told to people and programs. */
@@ -29,8 +31,8 @@ type Seat = {
   readonly streamId: string;
   readonly kind: ConversionKind;
   readonly sinceMs: number;
-  /** When each viewer last asked for something, monotonic. */
-  readonly viewers: Map<string, number>;
+  /** By person and player: when they last asked for something, monotonic. */
+  readonly viewers: Map<string, { readonly name: string; readonly atMs: number }>;
 };
 
 export class ConversionBudget {
@@ -63,16 +65,17 @@ export class ConversionBudget {
     this.#endIdle();
     return [...this.#seats.values()].map(({ streamId, kind, sinceMs, viewers }) => ({
       ...{ streamId, kind, sinceMs },
-      viewers: [...viewers.keys()],
+      viewers: [...new Set([...viewers.values()].map(({ name }) => name))],
     }));
   }
 
   /**
-   * Takes part in a conversion, which begins with its first viewer.
+   * Takes part in a conversion, which begins with its first viewer. A player that went on to something else leaves what it played.
    *
    * @throws AppError resource_exhausted  all conversions are taken: `running` of its context tells by what
    */
   enter(use: ConversionUse): void {
+    if (use.player !== undefined) this.#leaveOthers(use);
     if (this.touch(use)) return;
     if (this.#seats.size >= this.#conversionsMax) {
       this.#refused++;
@@ -80,7 +83,7 @@ export class ConversionBudget {
     }
     this.#seats.set(keyOf(use), {
       ...{ streamId: use.streamId, kind: use.kind, sinceMs: this.#clock.wallMs() },
-      viewers: new Map([[use.viewer, this.#clock.monotonicMs()]]),
+      viewers: new Map([[viewerKey(use), { name: use.viewer, atMs: this.#clock.monotonicMs() }]]),
     });
   }
 
@@ -98,15 +101,23 @@ export class ConversionBudget {
   touch(use: ConversionUse): boolean {
     this.#endIdle();
     const seat = this.#seats.get(keyOf(use));
-    seat?.viewers.set(use.viewer, this.#clock.monotonicMs());
+    seat?.viewers.set(viewerKey(use), { name: use.viewer, atMs: this.#clock.monotonicMs() });
     return seat !== undefined;
   }
 
   /** A viewer is done, before they would have been forgotten. */
   leave(use: ConversionUse): void {
     const seat = this.#seats.get(keyOf(use));
-    seat?.viewers.delete(use.viewer);
+    seat?.viewers.delete(viewerKey(use));
     if (seat?.viewers.size === 0) this.#seats.delete(keyOf(use));
+  }
+
+  #leaveOthers(use: ConversionUse): void {
+    for (const [key, { viewers }] of this.#seats) {
+      if (key === keyOf(use)) continue;
+      viewers.delete(viewerKey(use));
+      if (viewers.size === 0) this.#seats.delete(key);
+    }
   }
 
   #refusal(): AppError {
@@ -120,7 +131,7 @@ export class ConversionBudget {
   #endIdle(): void {
     const idleSinceMs = this.#clock.monotonicMs() - this.#idleMs;
     for (const [key, { viewers }] of this.#seats) {
-      for (const [viewer, atMs] of viewers) if (atMs <= idleSinceMs) viewers.delete(viewer);
+      for (const [viewer, { atMs }] of viewers) if (atMs <= idleSinceMs) viewers.delete(viewer);
       if (viewers.size === 0) this.#seats.delete(key);
     }
   }
@@ -129,6 +140,10 @@ export class ConversionBudget {
 function keyOf({ streamId, kind, viewer }: ConversionUse): string {
   // Each clip is read at its own pace from its own beginning: nothing of it can be shared.
   return kind === 'clip' ? `${streamId} clip ${viewer}` : `${streamId} ${kind}`;
+}
+
+function viewerKey({ viewer, player = '' }: ConversionUse): string {
+  return `${player} ${viewer}`;
 }
 
 function refusal(conversionsMax: number): string {

@@ -84,7 +84,8 @@ export class Conversions {
   /**
    * Answers a request for HLS in H.264. A stream that has no H.265 is played as it is and takes no place.
    *
-   * @param viewer  whom to name to those who are turned away
+   * @param request.query  `player` tells several players of one viewer apart, so that each holds one place only
+   * @param viewer         whom to name to those who are turned away
    * @throws AppError resource_exhausted   too many streams are converted already
    * @throws AppError failed_precondition  this machine cannot convert
    * @throws AppError                      as `Hls.get`
@@ -92,16 +93,16 @@ export class Conversions {
   async get(request: HlsRequest, viewer: string): Promise<HlsAnswer> {
     const { streamId, file } = request;
     const isMaster = file === 'master.m3u8';
-    const { convert, ...own } = request.query;
+    const { convert, player, ...own } = request.query;
     const { video, ...withoutVideo } = own;
     const kind = isMaster ? rangeOfQuery(own).kind : parseKind(convert);
     const hls = must(this.#hls.get(kind), 'every kind has its playlists');
-    const use = { streamId, kind, viewer };
+    const use = { streamId, kind, viewer, player: parsePlayer(player) };
     const play = async () =>
       hls.get({
         ...request,
         query: isMaster ? withoutVideo : own,
-        carried: { ...request.carried, convert: kind },
+        carried: { ...request.carried, convert: kind, player },
         sub: await this.#subBeside(request),
       });
     // Playlists and sound keep a place; only video that has to be converted takes one.
@@ -188,6 +189,12 @@ export class Conversions {
     if (sub === undefined || (await this.#isConverted(sub.streamId, { kind: 'live' }))) return undefined;
     return sub;
   }
+}
+
+/** Which of a person's players it is, of a URI. */
+function parsePlayer(text: string | undefined): string | undefined {
+  if (text === undefined || /^[a-z0-9]{1,32}$/.test(text)) return text;
+  throw appError('invalid_argument', 'not the name of a player', { player: text.slice(0, 40) });
 }
 
 function parseKind(text: string | undefined): PlayedKind {

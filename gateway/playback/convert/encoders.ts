@@ -33,8 +33,8 @@ function bounded(bitsPerSecondMax: number): string[] {
 /**
  * All candidates. Hardware comes first: it leaves the processors to recording.
  *
- * @param cores  of the machine: x264 takes its fastest preset on small ones (0.47 of a core for 1080p at 25 pictures a second,
- *               the next preset 0.73), and never more than four threads
+ * @param cores  of the machine: x264 takes its fastest preset on small ones (0.5 of a core for 1080p at 25 pictures a second,
+ *               the next preset half as much again), and never more than four threads
  */
 export function encodersFor(cores: number): readonly Encoder[] {
   const threads = String(Math.min(4, Math.max(1, cores)));

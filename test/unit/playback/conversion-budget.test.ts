@@ -90,6 +90,27 @@ describe('the budget of conversions', () => {
     expect(budget.touch(live('yard'))).toBe(false);
   });
 
+  test('gives the place of a player that went on to something else to what it plays now', () => {
+    const { budget } = budgetOf(1);
+    budget.enter({ ...live('gate'), player: 'p1' });
+
+    budget.enter({ streamId: 'gate', kind: 'recorded', viewer: 'ada', player: 'p1' });
+    budget.enter({ ...live('yard'), player: 'p1' });
+
+    expect(budget.running()).toMatchObject([{ streamId: 'yard', kind: 'live', viewers: ['ada'] }]);
+    refusalOf(() => budget.enter({ ...live('hall'), player: 'p2' }));
+    refusalOf(() => budget.enter(live('hall')));
+  });
+
+  test('names a person once, however many players they have', () => {
+    const { budget } = budgetOf(1);
+
+    budget.enter({ ...live('gate'), player: 'p1' });
+    budget.enter({ ...live('gate'), player: 'p2' });
+
+    expect(budget.running()).toMatchObject([{ viewers: ['ada'] }]);
+  });
+
   test('of none takes nobody, and says that it is a setting', () => {
     const { budget } = budgetOf(0);
 
