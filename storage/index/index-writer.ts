@@ -126,7 +126,7 @@ export class IndexWriter {
     return this.#opened.ledger;
   }
 
-  get garbage(): Pick<SegmentRows, 'garbageAfter' | 'garbageTotals' | 'isGarbage'> {
+  get garbage(): Pick<SegmentRows, 'garbageAfter' | 'garbageTotals' | 'urgentGarbageBytes' | 'isGarbage'> {
     return this.#opened.segments;
   }
 

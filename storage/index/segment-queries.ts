@@ -68,6 +68,11 @@ export const oldestOfKindSql = `${ofStream('segments_by_class')}
   AND s.recording_class = @recordingClass AND s.recording_mode = @recordingMode
   AND s.begin_server_ms >= @fromMs AND s.begin_server_ms < @beforeMs ORDER BY s.begin_server_ms LIMIT @limit`;
 
+/** Those that one of several stores has, by their end: what its room is made of. */
+export const oldestInStoreSql = `${columns} FROM segment_places p INDEXED BY segment_places_of_store
+  CROSS JOIN segments s USING (segment_id) JOIN streams t USING (stream_key)
+  WHERE p.store = @store AND p.end_server_ms >= @fromMs ORDER BY p.end_server_ms LIMIT @limit`;
+
 /** What decides by which age a segment goes. */
 export type SegmentKind = Pick<StoredSegment, 'recordingClass' | 'recordingMode'>;
 
@@ -83,6 +88,7 @@ export function segmentQueries(database: Database) {
   const after = database.prepare(afterSql);
   const oldest = database.prepare(oldestSql);
   const oldestOfKind = database.prepare(oldestOfKindSql);
+  const oldestInStore = database.prepare(oldestInStoreSql);
   const latest = database.prepare(
     `${ofStream('segments_by_counter')} ORDER BY s.last_counter DESC, s.first_counter DESC LIMIT 1`,
   );
@@ -145,6 +151,9 @@ export function segmentQueries(database: Database) {
       kind: SegmentKind & { readonly fromMs: number; readonly beforeMs: number },
       limit: number,
     ): StoredSegment[] => oldestOfKind.all({ streamId, ...kind, limit }).map(toSegment),
+    /** Segments of all streams that one of several stores has and that end at or after a moment, oldest end first. */
+    oldestInStore: (store: string, fromMs: number, limit: number): StoredSegment[] =>
+      oldestInStore.all({ store, fromMs, limit }).map(toSegment),
     /** With the highest number: footage of a time when the clock was ahead would be the newest by its own account for years. */
     latest: (streamId: string): StoredSegment | undefined => one(latest.get({ streamId })),
     /** As `latest`, of what was recorded: footage that was brought in from files has high numbers and is old. */

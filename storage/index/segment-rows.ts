@@ -59,6 +59,9 @@ export function segmentRows(database: Database, removals: RemovalRows) {
   const garbageRows = database.prepare('SELECT * FROM garbage WHERE garbage_id > ? ORDER BY garbage_id LIMIT ?');
   const hurryGarbage = database.prepare('UPDATE garbage SET is_urgent = 1 WHERE is_urgent = 0');
   const dropGarbage = database.prepare('DELETE FROM garbage WHERE garbage_id = ?');
+  const urgentSum = database
+    .prepare('SELECT coalesce(sum(byte_length), 0) bytes FROM garbage WHERE is_urgent = 1')
+    .pluck();
   const isGarbage = database.prepare('SELECT 1 FROM garbage WHERE object_key = ?').pluck();
   const garbageSum = database.prepare('SELECT count(*) segments, coalesce(sum(byte_length), 0) bytes FROM garbage');
 
@@ -160,6 +163,8 @@ export function segmentRows(database: Database, removals: RemovalRows) {
     garbageAfter: (garbageId: number, limit: number): Garbage[] =>
       (garbageRows.all(garbageId, limit) as GarbageRow[]).map(rowToGarbage),
     garbageTotals: (): { segments: number; bytes: number } => garbageSum.get() as { segments: number; bytes: number },
+    /** Of what is deleted as soon as it can be. */
+    urgentGarbageBytes: (): number => urgentSum.get() as number,
     /** A full disk: nothing waits for readers any longer. */
     hurryGarbage(): void {
       hurryGarbage.run();

@@ -15,6 +15,14 @@ export type Space = { readonly freeBytes: number; readonly totalBytes: number; r
 /** As it was at a moment of the monotonic clock, or a little later: what was deleted since may not be in it. */
 export type MeasuredSpace = Space & { readonly measuredMs: number };
 
+/** Room of the object store, or of one of several. */
+export type StoreRoom = MeasuredSpace & {
+  /** Of several, its name. */
+  readonly store: string | undefined;
+  /** Nothing moves on from here to another store. */
+  readonly isLast: boolean;
+};
+
 const segmentSuffix = '.mkv';
 
 /** All finished segment files, oldest name of each stream first; none while the journal is not there. */

@@ -52,6 +52,12 @@ export class GarbageRemoval {
     return this.#index.garbage.garbageTotals().bytes - stayingBytes;
   }
 
+  /** As `leavingBytes`, of what is deleted at once; the rest may take long, or be nowhere near. */
+  get urgentBytes(): number {
+    const stayingBytes = [...this.#refusedBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
+    return Math.max(0, this.#index.garbage.urgentGarbageBytes() - stayingBytes);
+  }
+
   /** Bytes that were on their way out at a moment of the monotonic clock, or came later, and are gone. */
   deletedBytesSince(monotonicMs: number): number {
     return this.#deleted.filter(({ atMs }) => atMs >= monotonicMs).reduce((sum, { bytes }) => sum + bytes, 0);
@@ -118,7 +124,14 @@ export class GarbageRemoval {
 
   #refuse(garbage: Garbage, error: unknown): void {
     this.refused.add(garbage.garbageId, garbage.objectKey, error);
+    // Of several stores one may have let its copy go.
+    if (!this.#refusedBytes.has(garbage.garbageId)) this.#noteDeleted(garbage.byteLength);
     this.#refusedBytes.set(garbage.garbageId, garbage.byteLength);
+  }
+
+  #noteDeleted(bytes: number): void {
+    const atMs = this.#clock.monotonicMs();
+    this.#deleted = [...this.#deleted.filter((each) => each.atMs > atMs - rememberedMs), { atMs, bytes }];
   }
 
   /** What is forgotten must not come back with a power loss. */
@@ -128,9 +141,7 @@ export class GarbageRemoval {
     this.#index.transaction((change) => {
       for (const { garbageId } of gone) change.segments.forgetGarbage(garbageId);
     });
-    const atMs = this.#clock.monotonicMs();
-    const bytes = gone.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    this.#deleted = [...this.#deleted.filter((each) => each.atMs > atMs - rememberedMs), { atMs, bytes }];
+    this.#noteDeleted(gone.reduce((sum, { byteLength }) => sum + byteLength, 0));
     for (const { garbageId } of gone) {
       this.#seenMs.delete(garbageId);
       this.refused.delete(garbageId);

@@ -173,7 +173,7 @@ export class Keeper {
       onRemoved,
     };
     this.#roomLoop = new RoomLoop(
-      { ...makingRoom, storeSpace: () => this.#storeLoop.space },
+      { ...makingRoom, storeRooms: () => this.#storeLoop.rooms },
       { journal: paths.journalFinished },
     );
 
@@ -281,7 +281,7 @@ export class Keeper {
       ring: { files: ringFiles, bytes: ringBytes },
       untaken: left,
       journalSpace: this.#roomLoop.space,
-      storeSpace: this.#storeLoop.space,
+      storeSpace: this.#storeLoop.rooms.find(({ isLast }) => isLast),
       problems: [
         ...this.#problems.all({
           store: this.gate.health,

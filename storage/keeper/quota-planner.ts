@@ -41,9 +41,15 @@ export type QuotaPlace = {
   readonly name: string;
   /** Which segments free room here when they go. */
   readonly locations: readonly StoredSegment['location'][];
+  /** Of several stores those that lie here; undefined: the only one does, as far as `locations` says so. */
+  readonly stores?: readonly string[];
+  /** What is stored here moves on to another disk: few rows of the index are of these stores, and mostly its newest. */
+  readonly isOnTheWay?: boolean;
   /** Room now plus what is already on its way out. */
   readonly freeBytes: number;
   readonly reserveBytes: number;
+  /** Up to which stored footage goes; undefined: all of the reserve. */
+  readonly storedReserveBytes?: number;
   /** Footage that is nowhere else goes only when less than this is free: what recorders need until the next look. */
   readonly unstoredReserveBytes: number;
 };
@@ -87,6 +93,16 @@ export type OldestOf<Segment extends Candidate> = (
   kind: KindBefore | undefined,
 ) => readonly Segment[];
 
+/** Where segments are. */
+export type Whereabouts<Segment extends Candidate> = {
+  /** Of a local segment: it lies on another disk than the journal, so that its removal gives that one no room. */
+  isInSpare?(segment: Segment): boolean;
+  /** Of several stores the one that has it; undefined: nobody knows yet. */
+  storeOf?(segment: Segment): string | undefined;
+  /** Segments of one of several stores that end at or after a moment, oldest end first, a page at a time; an empty page is the end. */
+  oldestIn?(store: string, fromMs: number): readonly Segment[];
+};
+
 const hourMs = 3_600_000;
 
 const modes = ['continuous', 'events', 'unknown'] as const;
@@ -94,17 +110,13 @@ const kinds: readonly SegmentKind[] = (['continuous', 'event'] as const).flatMap
   modes.map((recordingMode) => ({ recordingClass, recordingMode })),
 );
 
-/**
- * The removals that bring everything under its limits, oldest first, and never anything under hold.
- *
- * @param isInSpare  of a local segment: it lies on another disk than the journal, so that its removal gives that one no room
- */
+/** The removals that bring everything under its limits, oldest first, and never anything under hold. */
 export function planRemovals<Segment extends Candidate>(
   input: QuotaInput,
   oldest: OldestOf<Segment>,
-  isInSpare: (segment: Segment) => boolean = () => false,
+  whereabouts: Whereabouts<Segment> = {},
 ): QuotaPlan<Segment> {
-  const plan = new Plan(input, oldest);
+  const plan = new Plan(input, oldest, whereabouts);
   if (input.isClockTrusted) for (const stream of input.streams) plan.removeByAge(stream);
   for (const streams of byCamera(input.streams).values()) {
     const bytesMax = streams[0]?.cameraBytesMax;
@@ -120,18 +132,30 @@ export function planRemovals<Segment extends Candidate>(
     plan.removeOver('local-bytes', input.streams, over, { counts: isUnstored, mayGo: isUnstored });
   }
   for (const place of input.places) {
-    const counts = (segment: Segment) =>
-      place.locations.includes(segment.location) && !(isUnstored(segment) && isInSpare(segment));
-    const { reserveBytes, unstoredReserveBytes, freeBytes: bytesMax } = place;
+    const counts = (segment: Segment) => isAt(place, segment, whereabouts);
+    const { reserveBytes, storedReserveBytes = reserveBytes, unstoredReserveBytes, freeBytes: bytesMax } = place;
     if (place.locations.includes('stored')) {
       const mayGo = (segment: Segment) => counts(segment) && !isUnstored(segment);
-      plan.removeOver('disk-full', input.streams, { bytes: reserveBytes, bytesMax }, { counts, mayGo });
+      const stores = place.isOnTheWay ? place.stores : undefined;
+      plan.removeOver('disk-full', input.streams, { bytes: storedReserveBytes, bytesMax }, { counts, mayGo, stores });
     }
     if (place.locations.includes('local')) {
       plan.removeOver('disk-full', input.streams, { bytes: unstoredReserveBytes, bytesMax }, { counts, mayGo: counts });
     }
   }
   return plan.result();
+}
+
+/** Its removal gives room there. */
+function isAt<Segment extends Candidate>(
+  place: QuotaPlace,
+  segment: Segment,
+  { isInSpare, storeOf }: Whereabouts<Segment>,
+): boolean {
+  if (!place.locations.includes(segment.location)) return false;
+  if (isUnstored(segment)) return isInSpare?.(segment) !== true;
+  const store = place.stores === undefined ? undefined : storeOf?.(segment);
+  return place.stores === undefined || (store !== undefined && place.stores.includes(store));
 }
 
 const everything = { counts: () => true, mayGo: () => true };
@@ -162,17 +186,25 @@ function byCamera(streams: readonly QuotaStream[]): Map<string, QuotaStream[]> {
   return cameras;
 }
 
+type Scope<Segment extends Candidate> = {
+  counts(segment: Segment): boolean;
+  mayGo(segment: Segment): boolean;
+  readonly stores?: readonly string[] | undefined;
+};
+
 class Plan<Segment extends Candidate> {
   readonly #input: QuotaInput;
   readonly #oldest: OldestOf<Segment>;
+  readonly #whereabouts: Whereabouts<Segment>;
   readonly #removals: PlannedRemoval<Segment>[] = [];
   readonly #removed = new Set<number>();
   readonly #shortBytes: Partial<Record<RemovalReason, number>> = {};
   #isCutOff = false;
 
-  constructor(input: QuotaInput, oldest: OldestOf<Segment>) {
+  constructor(input: QuotaInput, oldest: OldestOf<Segment>, whereabouts: Whereabouts<Segment>) {
     this.#input = input;
     this.#oldest = oldest;
+    this.#whereabouts = whereabouts;
   }
 
   result(): QuotaPlan<Segment> {
@@ -198,8 +230,8 @@ class Plan<Segment extends Candidate> {
     reason: RemovalReason,
     streams: readonly QuotaStream[],
     over: { readonly bytes: number; readonly bytesMax: number },
-    /** What lies there, and what of it may be removed. */
-    { counts, mayGo }: { counts(segment: Segment): boolean; mayGo(segment: Segment): boolean } = everything,
+    /** What lies there, what of it may be removed, and whether only stores are to be looked through. */
+    { counts, mayGo, stores }: Scope<Segment> = everything,
   ): void {
     const streamIds = new Set(streams.map((stream) => stream.streamId));
     let excess = over.bytes - over.bytesMax;
@@ -207,9 +239,12 @@ class Plan<Segment extends Candidate> {
       if (streamIds.has(segment.streamId) && counts(segment)) excess -= segment.byteLength;
     }
     if (excess <= 0) return;
-    const unmarked = streams.flatMap((stream) => this.#unmarked(stream));
-    const all = streams.map(({ streamId }) => this.#walk(streamId));
-    for (const walks of [unmarked, all]) {
+    const unmarked = () => streams.flatMap((stream) => this.#unmarked(stream));
+    const all = () => streams.map(({ streamId }) => this.#walk(streamId));
+    const inStores = (isUnmarked: boolean) => () =>
+      (stores ?? []).map((store) => this.#walkStore(store, streams, { isUnmarked }));
+    for (const walksOf of stores === undefined ? [unmarked, all] : [inStores(true), inStores(false)]) {
+      const walks = walksOf();
       for (const segment of merged(walks)) {
         if (!mayGo(segment)) continue;
         if (!this.#remove(segment, reason)) return;
@@ -233,10 +268,34 @@ class Plan<Segment extends Candidate> {
 
   /** What no event marks and no event to come is likely to. */
   #unmarked({ streamId, preRollMinutes = 0 }: QuotaStream): Generator<Segment>[] {
-    const beforeMs = this.#input.nowMs - Math.max(preRollMinutes * 60_000, limits.unmarkedSpareMs);
+    const beforeMs = this.#input.nowMs - unmarkedSpareMs(preRollMinutes);
     return modes.map((recordingMode) =>
       this.#walk(streamId, { recordingClass: 'continuous', recordingMode, beforeMs }),
     );
+  }
+
+  /** As `#walk`, of one store and streams; with `isUnmarked`, only what no event marks and no event to come is likely to. */
+  *#walkStore(
+    store: string,
+    streams: readonly QuotaStream[],
+    { isUnmarked }: { readonly isUnmarked: boolean },
+  ): Generator<Segment> {
+    const spareMs = new Map(streams.map((each) => [each.streamId, unmarkedSpareMs(each.preRollMinutes ?? 0)]));
+    let seen = new Set<number>();
+    for (let fromMs = Number.MIN_SAFE_INTEGER; ; ) {
+      const page = this.#whereabouts.oldestIn?.(store, fromMs) ?? [];
+      const fresh = page.filter(({ segmentId }) => !seen.has(segmentId));
+      if (page.length === 0) return;
+      for (const segment of fresh) {
+        const ownMs = spareMs.get(segment.streamId);
+        if (ownMs === undefined || this.#removed.has(segment.segmentId)) continue;
+        const isSpare = segment.recordingClass === 'event' || segment.beginServerMs >= this.#input.nowMs - ownMs;
+        if (isUnmarked && isSpare) continue;
+        if (!this.#input.holds.some((hold) => isOfHold(segment, hold))) yield segment;
+      }
+      fromMs = (page.at(-1)?.endServerMs ?? fromMs) + (fresh.length === 0 ? 1 : 0);
+      seen = new Set(page.map(({ segmentId }) => segmentId));
+    }
   }
 
   /** Oldest first, without what is removed already or under hold; a hold is jumped over, not walked through. */
@@ -274,6 +333,15 @@ function keptMsOf(stream: QuotaStream, kind: SegmentKind): number | undefined {
   const unmarkedMs = isPreRoll ? preRollMinutes * 60_000 : retentionHours * hourMs;
   const isEvent = kind.recordingClass === 'event' || kind.recordingMode === 'unknown';
   return isEvent ? Math.max(unmarkedMs, eventRetentionHours * hourMs) : unmarkedMs;
+}
+
+function isOfHold(segment: Candidate, hold: Hold): boolean {
+  return (hold.streamId === undefined || hold.streamId === segment.streamId) && isHeld(segment, hold);
+}
+
+/** The newest of what no event marks stays for events to come. */
+function unmarkedSpareMs(preRollMinutes: number): number {
+  return Math.max(preRollMinutes * 60_000, limits.unmarkedSpareMs);
 }
 
 /** Footage that overlaps the hold's span stays. */

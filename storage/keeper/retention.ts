@@ -3,12 +3,13 @@
  * (`garbage-removal.ts`).
  */
 
+import { must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type Hold, type IndexWriter, isHoldActive, type RemovalReason, type StoredSegment } from '../index/index.ts';
 import { limits } from '../model/limits.ts';
 import { segmentFileName } from '../model/segment.ts';
-import type { MeasuredSpace, Space } from './finished-files.ts';
+import type { MeasuredSpace, Space, StoreRoom } from './finished-files.ts';
 import type { GarbageRemoval } from './garbage-removal.ts';
 import type { KeeperProblem } from './keeper-state.ts';
 import type { LocalFiles } from './local-files.ts';
@@ -35,8 +36,8 @@ export type DiskState = {
   readonly openFiles: ReadonlyMap<string, number>;
   /** Undefined: it is not there. */
   readonly journal: MeasuredSpace | undefined;
-  /** Undefined: the store has no bound, or is away. */
-  readonly store: MeasuredSpace | undefined;
+  /** Of those that have a bound and are there: the only one, or several in their order. */
+  readonly stores: readonly StoreRoom[];
 };
 
 /** Segments of one transaction, and of one page of the planner. */
@@ -129,7 +130,11 @@ export class Retention {
         if (kind === undefined) return segments.oldestFrom(streamId, fromMs, pageRows);
         return segments.oldestOfKind(streamId, { ...kind, fromMs }, pageRows);
       },
-      (segment) => this.#files.isInSpare(segmentFileName(segment)),
+      {
+        isInSpare: (segment) => this.#files.isInSpare(segmentFileName(segment)),
+        storeOf: ({ objectKey }) => this.#index.queries.places.storeOf(objectKey),
+        oldestIn: (store, fromMs) => this.#index.queries.segments.oldestInStore(store, fromMs, pageRows),
+      },
     );
     this.#sayShort(plan.shortBytes);
     if (plan.removals.length === 0) return { removed: 0, isMore: false };
@@ -217,29 +222,63 @@ export class Retention {
     }));
   }
 
-  /** Journal and store on one disk share their room; a store without a bound, or that is away, has no say. */
-  #places({ journal, store, openFiles }: DiskState): QuotaPlace[] {
+  /** What shares a disk shares its room; a store without a bound, or that is away, has no say. */
+  #places({ journal, stores, openFiles }: DiskState): QuotaPlace[] {
     const open = [...openFiles.values()].reduce((sum, count) => sum + count, 0);
-    const leavingBytesOf = ({ measuredMs }: MeasuredSpace) =>
-      this.#garbage.leavingBytes + this.#garbage.deletedBytesSince(measuredMs);
-    const placeOf = (name: string, space: Space, files: number) => {
-      const reserveBytes =
-        this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes: space.totalBytes, openFiles: files });
-      const unstoredReserveBytes = Math.floor(reserveBytes * unstoredReservePart);
-      return { name, freeBytes: space.freeBytes, reserveBytes, unstoredReserveBytes };
+    const beside = stores.filter(({ device }) => device === journal?.device);
+    const apart = [...Map.groupBy(stores, ({ device }) => device).values()].filter(
+      ([room]) => !beside.includes(must(room, 'no group is empty')),
+    );
+    const onTheWay = apart.filter(isOnTheWay).map((rooms) => this.#storePlace(rooms));
+    const last = apart.filter((rooms) => !isOnTheWay(rooms)).map((rooms) => this.#storePlace(rooms));
+    if (journal === undefined) return last;
+    const place = this.#journalPlace(journal, { beside, open });
+    // Segments move on by themselves; where they cannot, what is stored goes only before what is not.
+    const isShort = place.freeBytes < place.reserveBytes;
+    return [...(isShort ? onTheWay : []), place, ...last];
+  }
+
+  #journalPlace(
+    journal: MeasuredSpace,
+    { beside, open }: { readonly beside: readonly StoreRoom[]; readonly open: number },
+  ): QuotaPlace {
+    const reserves = this.#reservesOf(journal, open);
+    if (beside.length === 0) {
+      return { name: 'journal', freeBytes: journal.freeBytes, ...reserves, locations: ['local'] };
+    }
+    const freeBytes = journal.freeBytes + this.#leavingBytes(journal, beside);
+    const place = {
+      name: 'journal',
+      freeBytes,
+      ...reserves,
+      locations: ['local', 'stored'] as const,
+      ...namesOf(beside),
     };
-    const places: QuotaPlace[] = [];
-    const isShared = journal !== undefined && store?.device === journal.device;
-    if (journal !== undefined) {
-      const place = placeOf('journal', journal, open);
-      const freeBytes = place.freeBytes + (isShared ? leavingBytesOf(journal) : 0);
-      places.push({ ...place, freeBytes, locations: isShared ? ['local', 'stored'] : ['local'] });
-    }
-    if (store !== undefined && !isShared) {
-      const place = placeOf('store', store, 0);
-      places.push({ ...place, freeBytes: place.freeBytes + leavingBytesOf(store), locations: ['stored'] });
-    }
-    return places;
+    return isOnTheWay(beside) ? { ...place, storedReserveBytes: reserves.unstoredReserveBytes } : place;
+  }
+
+  #storePlace(rooms: readonly StoreRoom[]): QuotaPlace {
+    const room = must(rooms[0], 'no group is empty');
+    const freeBytes = room.freeBytes + this.#leavingBytes(room, rooms);
+    return {
+      name: room.store ?? 'store',
+      freeBytes,
+      ...this.#reservesOf(room, 0),
+      locations: ['stored'],
+      ...namesOf(rooms),
+    };
+  }
+
+  #reservesOf(space: Space, openFiles: number): Pick<QuotaPlace, 'reserveBytes' | 'unstoredReserveBytes'> {
+    const { totalBytes } = space;
+    const reserveBytes = this.#options.diskReserveBytes ?? reserveBytesOf({ totalBytes, openFiles });
+    return { reserveBytes, unstoredReserveBytes: Math.floor(reserveBytes * unstoredReservePart) };
+  }
+
+  /** Most of what leaves, leaves the last store, and takes its time: a store before it has no use for that. */
+  #leavingBytes({ measuredMs }: MeasuredSpace, rooms: readonly StoreRoom[]): number {
+    const { leavingBytes, urgentBytes } = this.#garbage;
+    return (isOnTheWay(rooms) ? urgentBytes : leavingBytes) + this.#garbage.deletedBytesSince(measuredMs);
   }
 
   #sayGivenUp(removals: readonly { readonly segment: StoredSegment; readonly reason: RemovalReason }[]): void {
@@ -276,6 +315,16 @@ function countReasons(removals: readonly { readonly reason: RemovalReason }[]): 
   const counts: Partial<Record<RemovalReason, number>> = {};
   for (const { reason } of removals) counts[reason] = (counts[reason] ?? 0) + 1;
   return counts;
+}
+
+/** All of it moves on to another disk. */
+function isOnTheWay(rooms: readonly StoreRoom[]): boolean {
+  return rooms.every(({ isLast }) => !isLast);
+}
+
+function namesOf(rooms: readonly StoreRoom[]): Pick<QuotaPlace, 'stores' | 'isOnTheWay'> {
+  const stores = rooms.flatMap(({ store }) => store ?? []);
+  return stores.length === 0 ? {} : { stores, isOnTheWay: isOnTheWay(rooms) };
 }
 
 function isUrgent(reason: RemovalReason): boolean {

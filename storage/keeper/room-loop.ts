@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { toAppError } from '../base/errors.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { EventRanges } from './event-ranges.ts';
-import { type MeasuredSpace, spaceOf } from './finished-files.ts';
+import { type MeasuredSpace, type StoreRoom, spaceOf } from './finished-files.ts';
 import type { GarbageRemoval } from './garbage-removal.ts';
 import type { IndexLife } from './index-life.ts';
 import type { JournalRelief } from './journal-relief.ts';
@@ -25,8 +25,8 @@ type Dependencies = {
   readonly gate: StoreGate;
   readonly recovery: Recovery;
   readonly relief: JournalRelief;
-  /** Of the store, as it was last seen. */
-  readonly storeSpace: () => MeasuredSpace | undefined;
+  /** Of the store, or of several, as they were last seen. */
+  readonly storeRooms: () => readonly StoreRoom[];
   readonly storeOut: StoreOut;
   readonly retention: Retention;
   readonly garbage: GarbageRemoval;
@@ -104,7 +104,7 @@ export class RoomLoop {
   }
 
   #disk(): DiskState {
-    const { clockWatch, life, recovery, storeSpace, gate } = this.#deps;
+    const { clockWatch, life, recovery, storeRooms, gate } = this.#deps;
     const { state } = gate.health;
     return {
       isClockTrusted: clockWatch.isTrusted(),
@@ -112,7 +112,7 @@ export class RoomLoop {
       isStoreTaking: state === 'well' || state === 'unknown',
       openFiles: recovery.openFiles,
       journal: this.#space,
-      store: storeSpace(),
+      stores: storeRooms(),
     };
   }
 }

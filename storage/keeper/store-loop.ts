@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { type AppError, toAppError } from '../base/errors.ts';
 import type { IndexWriter } from '../index/index.ts';
 import type { ClockWatch } from './clock-watch.ts';
-import type { MeasuredSpace } from './finished-files.ts';
+import type { StoreRoom } from './finished-files.ts';
 import type { GarbageRemoval } from './garbage-removal.ts';
 import type { IndexLife } from './index-life.ts';
 import type { Retention } from './retention.ts';
@@ -32,23 +32,23 @@ type Dependencies = {
 
 export class StoreLoop {
   readonly #deps: Dependencies;
-  #space: MeasuredSpace | undefined;
+  #rooms: readonly StoreRoom[] = [];
   #dueHousekeepingMs = Number.NEGATIVE_INFINITY;
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies;
   }
 
-  /** Room of the store at the last look; undefined while it is away, or where it has no bound. */
-  get space(): MeasuredSpace | undefined {
-    return this.#space;
+  /** Room of the store, or of several, at the last look: of those that are there and have a bound. */
+  get rooms(): readonly StoreRoom[] {
+    return this.#rooms;
   }
 
   async tick(signal: AbortSignal): Promise<void> {
     const { life, gate, storeOut, isTakenIn, garbage } = this.#deps;
     if (!life.isOpen) return;
     if (!(await storeOut.isReady())) {
-      this.#space = undefined;
+      this.#rooms = [];
       return;
     }
     await this.#measure();
@@ -87,8 +87,11 @@ export class StoreLoop {
   /** Again and again: a backlog takes hours, in which the room changes. */
   async #measure(): Promise<void> {
     const measuredMs = this.#deps.clock.monotonicMs();
-    const space = await this.#deps.gate.ask((store) => store.space());
-    this.#space = space === undefined ? undefined : { measuredMs, ...space };
+    const [space, several] = await this.#deps.gate.ask(
+      async (store) => [await store.space(), store.spaces?.()] as const,
+    );
+    const one = space === undefined ? [] : [{ ...space, measuredMs, store: undefined, isLast: true }];
+    this.#rooms = several ?? one;
   }
 
   #keepHouse(): void {

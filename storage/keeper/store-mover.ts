@@ -142,7 +142,7 @@ export class StoreMover {
       }
     };
     const [, ...later] = this.#stores;
-    await attempt(() => this.#noteSpace());
+    for (const store of this.#stores) await attempt(() => this.#noteSpace(store));
     const ready = new Set<Store>();
     for (const store of later) if (await attempt(() => this.#assertSame(store))) ready.add(store);
     await attempt(() => this.#placeAll(signal));
@@ -217,21 +217,23 @@ export class StoreMover {
         if (signal.aborted) return;
         await this.#move(segment, from, to);
       }
-      // All that is due may take hours. A last store that is away is told by the next look at all.
-      await this.#noteSpace().catch((error: unknown) => {
-        if (error instanceof AssertionError) throw error;
-      });
+      // All that is due may take hours. A store that is away is told by the next look at all.
+      for (const store of this.#stores) {
+        await this.#noteSpace(store).catch((error: unknown) => {
+          if (error instanceof AssertionError) throw error;
+        });
+      }
     }
   }
 
-  /** Retention removes for the last store's room. */
-  async #noteSpace(): Promise<void> {
+  /** Retention removes for their room. @throws AppError  it is away */
+  async #noteSpace({ name, gate }: Store): Promise<void> {
     const measuredMs = this.#clock.monotonicMs();
     try {
-      const space = await this.#stores.at(-1)?.gate.ask((store) => store.space());
-      this.#all.noteLastSpace(space === undefined ? undefined : { measuredMs, ...space });
+      const space = await gate.ask((store) => store.space());
+      this.#all.noteSpace(name, space === undefined ? undefined : { measuredMs, ...space });
     } catch (error) {
-      this.#all.noteLastSpace(undefined);
+      this.#all.noteSpace(name, undefined);
       throw error;
     }
   }

@@ -19,6 +19,14 @@ export type ObjectSpace = {
   readonly measuredMs?: number;
 };
 
+/** Room of one of several stores, as it was last looked at. */
+export type NamedSpace = ObjectSpace & {
+  readonly store: string;
+  readonly measuredMs: number;
+  /** Nothing moves on from here. */
+  readonly isLast: boolean;
+};
+
 /** How a change is made that others of one batch follow. */
 export type ChangeOptions = {
   /** The caller relies on the change only after `sync`: a store that has it need not make each change durable by itself. */
@@ -67,6 +75,8 @@ export type ObjectStore = {
   stat(key: string): Promise<ObjectInfo | undefined>;
   /** How much room there is, or undefined where the store has no bound of its own. */
   space(): Promise<ObjectSpace | undefined>;
+  /** Of several stores, those whose room is known. Absent in a store that is one. */
+  spaces?(): readonly NamedSpace[];
 };
 
 const objectKeyBytesMax = 512;

@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files.ts';
-import type { ChangeOptions, ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
+import type { ChangeOptions, NamedSpace, ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
 
 /** A store that refused a deletion is not asked for another so soon. */
 const awayMs = 300_000;
@@ -30,7 +30,7 @@ export class OrderedStores implements ObjectStore {
   readonly #identities: StoreIdentities | undefined;
   /** Stores that refused a deletion because they are away, and until when they are not asked for another. */
   readonly #awayUntilMs = new Map<string, number>();
-  #lastSpace: ObjectSpace | undefined;
+  readonly #spaces = new Map<string, ObjectSpace & { readonly measuredMs: number }>();
   /** As it was last seen. */
   #firstIdentity: string | undefined;
   /** One look at a time: two that find no store would make two. */
@@ -141,12 +141,21 @@ export class OrderedStores implements ObjectStore {
 
   /** Of the last store, as it was noted: what lies before it moves on when there is no room, and its disk must not hang others. */
   async space(): Promise<ObjectSpace | undefined> {
-    return this.#lastSpace;
+    return this.spaces().find(({ isLast }) => isLast);
   }
 
-  /** Who moves objects looks at the last store's room. */
-  noteLastSpace(space: ObjectSpace | undefined): void {
-    this.#lastSpace = space;
+  spaces(): readonly NamedSpace[] {
+    const last = this.stores.at(-1)?.name;
+    return this.stores.flatMap(({ name }) => {
+      const space = this.#spaces.get(name);
+      return space === undefined ? [] : [{ ...space, store: name, isLast: name === last }];
+    });
+  }
+
+  /** Who moves objects looks at the stores' room. */
+  noteSpace(name: string, space: (ObjectSpace & { readonly measuredMs: number }) | undefined): void {
+    if (space === undefined) this.#spaces.delete(name);
+    else this.#spaces.set(name, space);
   }
 
   /** A store that is away costs one deadline and not one for each object. */

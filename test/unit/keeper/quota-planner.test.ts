@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Hold, SegmentKind } from '../../../storage/index/index.ts';
 import {
   type Candidate,
+  type OldestOf,
   planRemovals,
   type QuotaInput,
   type QuotaStream,
@@ -42,7 +43,11 @@ function streamOf(streamId: string, candidates: readonly Candidate[], changes: P
   };
 }
 
-function plan(candidates: readonly Candidate[], input: Partial<QuotaInput>) {
+function plan(
+  candidates: readonly Candidate[],
+  input: Partial<QuotaInput>,
+  storeOf: (candidate: Candidate) => string | undefined = () => undefined,
+) {
   const streams =
     input.streams ?? [...new Set(candidates.map((each) => each.streamId))].map((id) => streamOf(id, candidates));
   const whole: QuotaInput = {
@@ -57,13 +62,18 @@ function plan(candidates: readonly Candidate[], input: Partial<QuotaInput>) {
     ...input,
     streams,
   };
-  return planRemovals(whole, (streamId, fromMs, kind) =>
+  const oldest: OldestOf<Candidate> = (streamId, fromMs, kind) =>
     candidates
       .filter((each) => each.streamId === streamId && each.beginServerMs >= fromMs)
       .filter((each) => kind === undefined || (isOfKind(each, kind) && each.beginServerMs < kind.beforeMs))
       .sort((a, b) => a.beginServerMs - b.beginServerMs)
-      .slice(0, 7),
-  );
+      .slice(0, 7);
+  const oldestIn = (store: string, fromMs: number) =>
+    candidates
+      .filter((each) => storeOf(each) === store && each.endServerMs >= fromMs)
+      .sort((a, b) => a.endServerMs - b.endServerMs)
+      .slice(0, 7);
+  return planRemovals(whole, oldest, { storeOf, oldestIn });
 }
 
 const isOfKind = (each: Candidate, kind: SegmentKind) =>
@@ -355,4 +365,31 @@ test('whatever the input: no hold is broken, nothing goes twice, and limits are 
       },
     ),
   );
+});
+
+test('a full store loses what it has itself, whatever is older elsewhere, and nothing of which nobody knows where it is', () => {
+  // Older than what may still be marked.
+  const all = minutesOf('a', 30).map((each) => ({
+    ...each,
+    beginServerMs: each.beginServerMs - 24 * hour,
+    endServerMs: each.endServerMs - 24 * hour,
+  }));
+  const storeOf = ({ segmentId }: Candidate) => {
+    const i = all.findIndex((each) => each.segmentId === segmentId);
+    return i < 5 ? 'hdd' : i < 8 ? undefined : 'ssd';
+  };
+  const place = { reserveBytes: 3 * megabyte, unstoredReserveBytes: 0, freeBytes: 0, locations: ['stored'] as const };
+  const ssd = { ...place, name: 'ssd', stores: ['ssd'], isOnTheWay: true };
+  const hdd = { ...place, name: 'hdd', stores: ['hdd'], isOnTheWay: false };
+  const held = [hold({ streamId: 'a', beginMs: all[8]?.beginServerMs ?? 0, endMs: all[9]?.endServerMs ?? 0 })];
+  const event = all.map((each, i) => (i === 10 ? { ...each, recordingClass: 'event' as const } : each));
+
+  const removedFor = (places: QuotaInput['places'], candidates = all) =>
+    plan(candidates, { places, holds: held }, storeOf).removals.map(({ segment }) => segment.segmentId);
+
+  const ids = all.map(({ segmentId }) => segmentId);
+  expect(removedFor([ssd])).toEqual(ids.slice(10, 13));
+  expect(removedFor([ssd], event)).toEqual(ids.slice(11, 14));
+  expect(removedFor([hdd])).toEqual(ids.slice(0, 3));
+  expect(removedFor([ssd, hdd])).toEqual([...ids.slice(10, 13), ...ids.slice(0, 3)]);
 });
