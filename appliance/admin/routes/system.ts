@@ -33,6 +33,7 @@ const systemShape = z.object({
   ports: z
     .object({ rtsp: z.number().nullable(), rtmp: z.number().nullable() })
     .describe('where players pull streams and encoders publish; null: switched off'),
+  storageBytesMax: z.number().nullable().describe('what all recordings together may take; null: what the disk holds'),
   roles: z.array(roleShape),
   parts: z.array(z.object({ part: z.string(), ready: z.boolean(), reason: z.string().nullable() })),
   disks: z.array(
@@ -74,6 +75,7 @@ export function addSystemRoutes(app: App, context: Context): void {
         nowMs: clock.wallMs(),
         timeZone: facts.timeZone,
         ports: { ...facts.ports },
+        storageBytesMax: facts.storageBytesMax,
         roles: roles.list().map(roleAnswer),
         parts: parts(),
         disks,

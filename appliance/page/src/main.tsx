@@ -1,6 +1,6 @@
 /** The page's frame: who is logged in, the bar on top, and the view that the address names. */
 
-import { createResource, For, Match, Show, Switch } from 'solid-js';
+import { createResource, createSignal, For, Match, Show, Switch } from 'solid-js';
 import { render } from 'solid-js/web';
 import { Login } from './account/login.tsx';
 import { Password } from './account/password.tsx';
@@ -16,12 +16,16 @@ import { Fault } from './fault.tsx';
 import { createDeepSignal } from './frame/deep-signal.ts';
 import { SessionContext } from './frame/session.ts';
 import { createRoute, type Route } from './route.ts';
+import { SettingsPage } from './settings/settings-page.tsx';
+import { StoragePage } from './storage/storage-page.tsx';
 import './style/all.css';
 
 const places: readonly { readonly href: string; readonly text: string; readonly covers: readonly Route['at'][] }[] = [
   { href: '#/', text: 'Cameras', covers: ['cameras', 'camera'] },
   { href: '#/add', text: 'Add camera', covers: ['add'] },
   { href: '#/alarms', text: 'Alarms', covers: ['alarms'] },
+  { href: '#/storage', text: 'Storage', covers: ['storage'] },
+  { href: '#/settings', text: 'Settings', covers: ['settings'] },
 ];
 
 async function readSession(): Promise<Session | null> {
@@ -62,10 +66,13 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
     async () => (await call<{ cameras: Camera[] }>('GET', '/api/cameras')).cameras,
     { storage: createDeepSignal },
   );
+  /** How often each list was changed since the page was loaded: whoever shows one reads it again. */
+  const [changes, setChanges] = createSignal<Readonly<Record<string, number>>>({});
   const events = connectEvents(
     (what) => {
       if (what === 'cameras') void refetch();
       if (what === 'alarms') alarms.refresh();
+      setChanges((known) => ({ ...known, [what]: (known[what] ?? 0) + 1 }));
     },
     () => props.onLogout(),
   );
@@ -120,6 +127,19 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
           </Match>
           <Match when={route().at === 'alarms'}>
             <AlarmsPage alarms={alarms} />
+          </Match>
+          <Match when={route().at === 'storage' && cameras.latest}>
+            {(list) => (
+              <StoragePage
+                cameras={list()}
+                events={events}
+                holdsChanged={changes().holds ?? 0}
+                onChanged={() => void refetch()}
+              />
+            )}
+          </Match>
+          <Match when={route().at === 'settings'}>
+            <SettingsPage tab={tab()} changes={changes()} />
           </Match>
           <Match when={route().at === 'account'}>
             <Password

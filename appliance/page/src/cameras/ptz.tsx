@@ -19,7 +19,7 @@ const pad: readonly { readonly text: string; readonly name: string; readonly vec
   { text: '↑', name: 'Up', vector: { tilt: speed } },
   { text: '↗', name: 'Up right', vector: { pan: speed, tilt: speed } },
   { text: '←', name: 'Left', vector: { pan: -speed } },
-  { text: '−', name: 'Zoom out', vector: { zoom: -speed } },
+  { text: '', name: '', vector: {} },
   { text: '→', name: 'Right', vector: { pan: speed } },
   { text: '↙', name: 'Down left', vector: { pan: -speed, tilt: -speed } },
   { text: '↓', name: 'Down', vector: { tilt: -speed } },
@@ -71,9 +71,16 @@ export function MoveCamera(props: { readonly cameraId: string; readonly ptz: Ptz
     <aside class="card ptz" aria-label="Move the camera">
       <div class="pad">
         <For each={pad}>
-          {(one) => <PadButton text={one.text} name={one.name} onBegin={() => begin(one.vector)} onEnd={end} />}
+          {(one) => (
+            <Show when={one.name !== ''} fallback={<span />}>
+              <PadButton text={one.text} name={one.name} onBegin={() => begin(one.vector)} onEnd={end} />
+            </Show>
+          )}
         </For>
-        <PadButton text="+" name="Zoom in" class="wide" onBegin={() => begin({ zoom: speed })} onEnd={end} />
+      </div>
+      <div class="pad zoom">
+        <PadButton text="Zoom −" name="Zoom out" onBegin={() => begin({ zoom: -speed })} onEnd={end} />
+        <PadButton text="Zoom +" name="Zoom in" onBegin={() => begin({ zoom: speed })} onEnd={end} />
       </div>
       <Fault fault={fault() ?? (presets.error === undefined ? undefined : faultOf(presets.error))} />
       <Show when={props.ptz.presetsMax > 0}>
@@ -141,7 +148,6 @@ export function MoveCamera(props: { readonly cameraId: string; readonly ptz: Ptz
 function PadButton(props: {
   readonly text: string;
   readonly name: string;
-  readonly class?: string;
   readonly onBegin: () => void;
   readonly onEnd: () => void;
 }) {
@@ -149,7 +155,7 @@ function PadButton(props: {
   return (
     <button
       type="button"
-      class={`second ${props.class ?? ''}`}
+      class="second"
       aria-label={props.name}
       title={props.name}
       onPointerDown={(event) => {

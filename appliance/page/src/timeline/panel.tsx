@@ -258,7 +258,7 @@ function ChosenRange(props: {
       <span class="numbers">
         {dayTimeText(props.range.beginMs)} to {clockText(props.range.endMs)},{' '}
         <strong>{durationText(lengthMs())}</strong>
-        <span class="quiet size"> {sizeText()}</span>
+        <span class="quiet size">{sizeText()}</span>
       </span>
       <button type="button" class="second small" onClick={() => props.onPlay()}>
         Play

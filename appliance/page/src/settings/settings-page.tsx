@@ -1,0 +1,49 @@
+/** Settings of the appliance that belong to no camera: whom it tells of alarms, who may log in, programs with tokens. */
+
+import { For, Match, Show, Switch } from 'solid-js';
+import { createMay } from '../frame/session.ts';
+import { Notifications } from './notifications.tsx';
+import { Tokens } from './tokens.tsx';
+import { Users } from './users.tsx';
+
+const tabs = [
+  { name: 'alarms', text: 'Who is told of alarms', action: 'webhooks:read' },
+  { name: 'users', text: 'Users', action: 'users:read' },
+  { name: 'tokens', text: 'API tokens', action: 'tokens:read' },
+] as const;
+
+export function SettingsPage(props: {
+  readonly tab: string | undefined;
+  readonly changes: Readonly<Record<string, number>>;
+}) {
+  const may = createMay();
+  const offered = () => tabs.filter(({ action }) => may(action));
+  const current = () => (offered().find(({ name }) => name === props.tab) ?? offered()[0])?.name;
+  return (
+    <>
+      <h1>Settings</h1>
+      <Show when={offered().length > 0} fallback={<p class="quiet">These settings are for administrators.</p>}>
+        <nav class="tabs" aria-label="Settings">
+          <For each={offered()}>
+            {(tab) => (
+              <a href={`#/settings/${tab.name}`} aria-current={current() === tab.name ? 'page' : undefined}>
+                {tab.text}
+              </a>
+            )}
+          </For>
+        </nav>
+      </Show>
+      <Switch>
+        <Match when={current() === 'alarms'}>
+          <Notifications changed={props.changes.webhooks ?? 0} />
+        </Match>
+        <Match when={current() === 'users'}>
+          <Users changed={props.changes.users ?? 0} />
+        </Match>
+        <Match when={current() === 'tokens'}>
+          <Tokens changed={props.changes.tokens ?? 0} />
+        </Match>
+      </Switch>
+    </>
+  );
+}
