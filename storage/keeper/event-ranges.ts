@@ -14,7 +14,6 @@ export class EventRanges {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #index: IndexWriter;
-  #put = 0;
   #cut = 0;
 
   constructor(dependencies: { readonly clock: Clock; readonly log: Log; readonly index: IndexWriter }) {
@@ -23,9 +22,9 @@ export class EventRanges {
     this.#index = dependencies.index;
   }
 
-  /** Since the start: ranges that were marked, and those that nobody ended. */
-  get counts(): { readonly put: number; readonly cut: number } {
-    return { put: this.#put, cut: this.#cut };
+  /** Ranges that nobody ended, since the start. */
+  get cut(): number {
+    return this.#cut;
   }
 
   /**
@@ -54,7 +53,6 @@ export class EventRanges {
       throw appError('resource_exhausted', 'the stream has too many events', { eventRangesMax: limits.eventRangesMax });
     }
     this.#index.transaction((change) => change.events.put(range, nowMs));
-    this.#put++;
   }
 
   /**

@@ -117,7 +117,7 @@ function registerEventMetrics(keeper: Keeper, registers: Registry[]): void {
     help: 'Event ranges that nobody ended within a day and that were ended, since the start',
     registers,
     collect() {
-      this.set(keeper.events.counts.cut);
+      this.set(keeper.events.cut);
     },
   });
 }

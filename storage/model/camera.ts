@@ -73,7 +73,7 @@ export type RecordingPolicy = {
   readonly schedule?: WeeklySchedule | undefined;
   /** Age at which footage goes that mode `continuous` recorded and no event marks. Above 0. */
   readonly retentionHours: number;
-  /** Age at which footage goes that an event marks. Above 0. */
+  /** Age at which footage goes that an event marks, if it would not stay longer without. Above 0. */
   readonly eventRetentionHours: number;
   /** How long mode `events` keeps what no event marks (yet). */
   readonly preRollMinutes: number;
