@@ -7,13 +7,13 @@ import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { addressGroup } from '../../storage/base/address-group.ts';
+import { Arrivals } from '../../storage/base/arrivals.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import type { SharedReads } from '../rtsp/index.ts';
-import { Arrivals } from './arrivals.ts';
 import { type ConnectionOwner, RtmpConnection } from './connection.ts';
 import { ends } from './ends.ts';
 import { rtmpLimits } from './limits.ts';
@@ -72,7 +72,7 @@ export class RtmpListener implements ConnectionOwner {
     this.#log = deps.log;
     this.#reads = deps.reads;
     this.#options = options;
-    this.#arrivals = new Arrivals(deps);
+    this.#arrivals = new Arrivals(deps, rtmpLimits.arrivals);
     this.#retryBackoff = new Backoff({ firstDelayMs: 1_000, delayMsMax: 10_000, random: deps.random });
   }
 

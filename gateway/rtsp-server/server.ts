@@ -5,6 +5,7 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { Arrivals } from '../../storage/base/arrivals.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -64,6 +65,7 @@ export class RtspServer {
   readonly #feeds: LiveFeeds;
   readonly #udp: UdpPorts;
   readonly #recordedBytes: RecordedBytes = { used: 0 };
+  readonly #arrivals: Arrivals;
   /** By peer, since a TLS socket is another object than the connection it came in by. */
   readonly #peers = new Map<string, Peer>();
   #tls: TlsServer | undefined;
@@ -75,6 +77,7 @@ export class RtspServer {
   constructor(deps: RtspServerDeps, options: RtspServerOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#arrivals = new Arrivals(deps, rtspServerLimits.arrivals);
     this.#feeds = new LiveFeeds(deps);
     this.#udp = new UdpPorts(deps, { port: options.udpPort, host: options.host });
   }
@@ -128,7 +131,7 @@ export class RtspServer {
     socket.on('error', () => {});
     const address = plainAddress(socket);
     const group = this.#deps.groupOf(address);
-    if (!this.#isWelcome(address, group)) {
+    if (!this.#arrivals.takes(group) || !this.#isWelcome(address, group)) {
       this.#refused++;
       this.#deps.log.counted('rtsp connections refused: too many', 1, { address });
       socket.destroy();

@@ -173,3 +173,14 @@ test('a connection that says nothing, or only half a word, is closed', async () 
 
   expect(server.stats.connections).toBe(0);
 });
+
+test('whoever begins one connection after another is turned away, and others come in a second later', async () => {
+  const { host, target, server } = await site();
+
+  for (let i = 0; i < 400; i++) (await RawClient.open(host)).socket.destroy();
+
+  expect(server.stats.refused).toBeGreaterThan(0);
+  const statusOf = async () =>
+    (await RawClient.open(host, 'reader')).ask('DESCRIBE', target).then(({ status }) => status);
+  await until('a reader is let in', async () => (await statusOf()) === 200);
+});
