@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { startAppliance } from '../kit/appliance.ts';
 import { startBrowser } from '../kit/browser.ts';
@@ -16,19 +16,13 @@ const password = 'correct horse battery';
 
 type CreatedCamera = { id: string; streams: { id: string; role: string }[] };
 
-async function openPage(browser: Browser, url: string): Promise<Page> {
-  const page = await browser.newPage({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
-  await page.goto(url);
-  return page;
-}
-
 const pictures = (page: Page) => page.$eval('video', (video) => video.getVideoPlaybackQuality().totalVideoFrames);
 const seconds = (page: Page) => page.$eval('video', (video) => (video.readyState >= 2 ? video.currentTime : 0));
 
 async function untilMoving(page: Page): Promise<void> {
-  const first = await until('the video has a picture', () => seconds(page));
-  await until('the video plays on', async () => (await seconds(page)) > first + 2);
-  expect(await pictures(page)).toBeGreaterThan(10);
+  await until('the video has a picture', () => seconds(page));
+  const first = await pictures(page);
+  await until('the pictures move', async () => (await pictures(page)) > first + 15, 60_000);
 }
 
 test('H.265 plays in Chromium, live and recorded, and who comes beyond the budget reads why and what else there is', {
@@ -44,13 +38,15 @@ test('H.265 plays in Chromium, live and recorded, and who comes beyond the budge
   const source = (url: string) => ({ kind: 'rtsp', url });
   const add = async (name: string, more = {}) =>
     (await appliance.call('POST', '/api/cameras', { name, source: source(camera.url), ...more })) as CreatedCamera;
-  const gate = await add('Gate');
+  const gate = await add('Gate', { sub: { source: source(sub.url) } });
   const yard = await add('Yard');
-  await add('Hall', { sub: { source: source(sub.url) } });
+  await add('Hall');
   const streamOf = ({ streams }: CreatedCamera) => streams.find(({ role }) => role === 'main')?.id ?? '';
   const browser = await startBrowser();
   onTestFinished(() => browser.close());
-  const page = await openPage(browser, appliance.url);
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
+  const page = await context.newPage();
+  await page.goto(appliance.url);
   const oneTimePassword = /one-time password[^\n]*?:?\s+(\S+)\s*$/im.exec(appliance.output())?.[1] ?? '';
   await page.fill('input[name=password]', oneTimePassword);
   await page.click('button[type=submit]');
@@ -66,28 +62,32 @@ test('H.265 plays in Chromium, live and recorded, and who comes beyond the budge
   await page.waitForSelector('text=this browser cannot play H.265', { timeout: 60_000 });
   await untilMoving(page);
 
-  // The second, for somebody else.
-  const convertedOf = (camera: CreatedCamera) =>
-    appliance.bytes(`/api/streams/${streamOf(camera)}/hls/master.m3u8?video=h264`).catch(() => undefined);
-  await until('the second camera is converted', () => convertedOf(yard));
+  // The second, for somebody else who goes on watching.
+  const watchYard = () =>
+    appliance.bytes(`/api/streams/${streamOf(yard)}/hls/master.m3u8?video=h264`).catch(() => undefined);
+  await until('the second camera is converted', watchYard);
+  const watching = setInterval(() => void watchYard(), 2_000);
+  onTestFinished(() => clearInterval(watching));
 
-  // The third is refused with what is in its way, and the smaller picture plays.
-  const holding = setInterval(() => {
-    void convertedOf(yard);
-    void convertedOf(gate);
-  }, 2_000);
-  onTestFinished(() => clearInterval(holding));
+  // Whoever goes to another camera takes their place along.
   await page.goto(`${appliance.url}/#/`);
   await page.click('.tile:has-text("Hall")');
-  const refusal = await page.waitForSelector('.conversion.refused', { timeout: 60_000 });
-  expect(await refusal.textContent()).toMatch(/No more than 2 streams are converted at once/);
-  expect(await refusal.textContent()).toMatch(/Gate live.*Yard live/);
-  await page.click('button:has-text("Watch the smaller picture")');
+  await page.waitForSelector('text=this browser cannot play H.265', { timeout: 60_000 });
   await untilMoving(page);
+
+  // A third is refused with what is in its way, and the smaller picture plays.
+  const tab = await context.newPage();
+  await tab.goto(appliance.url);
+  await tab.click('.tile:has-text("Gate")');
+  const refusal = await tab.waitForSelector('.conversion.refused', { timeout: 60_000 });
+  expect(await refusal.textContent()).toMatch(/No more than 2 streams are converted at once/);
+  expect(await refusal.textContent()).toMatch(/Yard live.*Hall live/);
+  await tab.click('button:has-text("Watch the smaller picture")');
+  await untilMoving(tab);
   const metrics = Buffer.from(await appliance.bytes('/metrics')).toString();
   expect(metrics).toMatch(/weir_conversions_refused_total\S* [1-9]/);
   expect(metrics).toMatch(/weir_conversion_cpu_seconds_total\S* \d/);
-  clearInterval(holding);
+  await page.close();
 
   // What was recorded comes converted as a file, with its sound.
   const clip = await until('a clip can be converted', () => {

@@ -22,6 +22,9 @@ export type Playable =
 /** One variant of a master playlist. */
 type Variant = { readonly codecs: string; readonly isSub: boolean };
 
+/** Of players that are gone: the next one in this page takes over the place among the conversions that it held. */
+const freeNames: string[] = [];
+
 const retryAfterMsDefault = 20_000;
 /** What of a live stream is offered as a file. */
 const liveDownloadMs = 60_000;
@@ -31,9 +34,13 @@ const clipMarginMs = 5_000;
  * Decides by what the playlist offers and the browser can decode. For a conversion it takes the place at once, so that whoever is
  * refused reads it before anything plays.
  *
- * @param url  of a master playlist
+ * @param url     of a master playlist
+ * @param player  letters and digits: by it the appliance knows that a player that went on needs the place it had no more
  */
-export async function playableOf(url: string, nowMs = Date.now()): Promise<Playable> {
+export async function playableOf(
+  url: string,
+  { player, nowMs = Date.now() }: { readonly player: string; readonly nowMs?: number },
+): Promise<Playable> {
   const response = await fetch(url).catch(() => undefined);
   // Whatever is wrong with the playlist, the player finds out, says it, and tries again.
   if (response === undefined || !response.ok) return { kind: 'original' };
@@ -42,7 +49,7 @@ export async function playableOf(url: string, nowMs = Date.now()): Promise<Playa
   if (main.length === 0 || main.some(canPlay)) return { kind: 'original' };
   const codec = main.map(({ codecs }) => convertible(codecs)).find((name) => name !== undefined);
   if (codec === undefined) return { kind: 'original' };
-  const converted = `${url}${url.includes('?') ? '&' : '?'}video=h264`;
+  const converted = `${url}${url.includes('?') ? '&' : '?'}video=h264&player=${player}`;
   const answer = await fetch(converted).catch(() => undefined);
   if (answer?.ok === true) return { kind: 'converted', url: converted, codec };
   return {
@@ -52,6 +59,16 @@ export async function playableOf(url: string, nowMs = Date.now()): Promise<Playa
     downloadUrl: downloadOf(url, nowMs),
     retryAfterMs: Number(answer?.headers.get('retry-after') ?? 0) * 1000 || retryAfterMsDefault,
   };
+}
+
+/** A name for a new player of this page. */
+export function takePlayerName(): string {
+  return freeNames.pop() ?? Math.random().toString(36).slice(2);
+}
+
+/** The player of that name is gone. */
+export function givePlayerName(name: string): void {
+  freeNames.push(name);
 }
 
 /** The variants of a master playlist, those of the camera's sub stream marked. */

@@ -4,7 +4,7 @@ import type Hls from 'hls.js';
 import { createEffect, createSignal, on, onCleanup, Show } from 'solid-js';
 import { Fault } from '../fault.tsx';
 import { Conversion } from './conversion.tsx';
-import { type Playable, playableOf } from './playable.ts';
+import { givePlayerName, type Playable, playableOf, takePlayerName } from './playable.ts';
 
 /** After a fatal error the player starts anew, so that a camera that comes back is seen without a click. */
 const restartDelayMs = 3_000;
@@ -31,6 +31,7 @@ export function Player(props: {
   let player: Hls | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let generation = 0;
+  const name = takePlayerName();
 
   const stop = () => {
     generation++;
@@ -44,7 +45,7 @@ export function Player(props: {
     stop();
     const mine = generation;
     setMessage(undefined);
-    const playable = asForm ?? (await playableOf(url));
+    const playable = asForm ?? (await playableOf(url, { player: name }));
     if (mine !== generation) return;
     setForm(playable);
     if (playable.kind === 'refused') {
@@ -114,6 +115,7 @@ export function Player(props: {
   onCleanup(() => {
     clearInterval(clock);
     stop();
+    givePlayerName(name);
   });
 
   return (
