@@ -1,55 +1,83 @@
-/** Many cameras from a list: pasted or read from a file, looked at before anything is added, with a result for each. */
+/** Many cameras from a list: pasted or read from a file. What would become of each is shown before anything is added. */
 
-import { createMemo, createSignal, For, Show } from 'solid-js';
-import { createStore, reconcile } from 'solid-js/store';
-import type { CameraInput } from '../api.ts';
-import { addEach, type Outcome } from './add-each.ts';
-import { type CsvCamera, csvCamerasMax, parseCameras } from './csv.ts';
-import { OutcomeText } from './outcome.tsx';
+import { createResource, createSignal, For, Match, onCleanup, Show, Switch } from 'solid-js';
+import { type ApiFault, call, faultOf } from '../api.ts';
+import { Fault, sentence } from '../fault.tsx';
+import { cameraAddress } from '../route.ts';
 
+type Result = {
+  readonly line: number;
+  readonly name: string;
+  /** Without user and password. */
+  readonly url: string;
+  readonly result: 'added' | 'exists' | 'refused';
+  readonly cameraId: string | null;
+  readonly message: string | null;
+  readonly hint: string | null;
+};
+
+const restMs = 400;
 const fileBytesMax = 1_000_000;
+/** Of a list that names none. */
+const columns = 'name,url,sub_url,username,password';
 
 export function AddMany(props: { readonly onAdded: () => void }) {
   const [text, setText] = createSignal('');
   const [username, setUsername] = createSignal('');
   const [password, setPassword] = createSignal('');
-  const [days, setDays] = createSignal(7);
+  const [results, setResults] = createSignal<readonly Result[]>();
   const [isBusy, setBusy] = createSignal(false);
-  const [outcomes, setOutcomes] = createStore<Record<number, Outcome>>({});
-  const cameras = createMemo(() => parseCameras(text()));
-  const good = () => cameras().filter((camera) => camera.fault === undefined && outcomes[camera.line]?.is !== 'added');
-  const count = (is: Outcome['is']) => Object.values(outcomes).filter((outcome) => outcome.is === is).length;
+  const [fault, setFault] = createSignal<ApiFault>();
+  const [looked, setLooked] = createSignal('');
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  onCleanup(() => clearTimeout(timer));
 
-  const inputOf = (camera: CsvCamera): CameraInput => {
-    const login = camera.username !== '' ? camera : { username: username(), password: password() };
-    return {
-      name: camera.name,
-      source: { kind: 'rtsp', url: camera.url, transport: 'tcp', tls: 'verify' },
-      ...(login.username === '' ? {} : { credentials: { username: login.username, password: login.password } }),
-      recording: { retentionHours: days() * 24 },
-      ...(camera.subUrl === ''
-        ? {}
-        : { sub: { source: { kind: 'rtsp', url: camera.subUrl, transport: 'tcp', tls: 'verify' } as const } }),
-    };
-  };
-  const read = (next: string) => {
-    setOutcomes(reconcile({}));
+  const isHeadMissing = () => /^[^\n]*rtsps?:\/\//i.test(looked());
+  const ask = (isDryRun: boolean) =>
+    call<{ results: Result[] }>('POST', '/api/cameras/bulk', {
+      csv: isHeadMissing() ? `${headFor(looked())}\n${looked()}` : looked(),
+      ...(username() === '' ? {} : { credentials: { username: username(), password: password() } }),
+      isDryRun,
+    });
+  /** Nothing is added by it. */
+  const [preview] = createResource(
+    () => (looked().trim() === '' ? undefined : looked()),
+    async () => (await ask(true)).results,
+  );
+  const write = (next: string) => {
     setText(next);
+    setResults(undefined);
+    setFault(undefined);
+    clearTimeout(timer);
+    timer = setTimeout(() => setLooked(next), restMs);
   };
+  const previewed = () =>
+    text().trim() === '' || preview.state === 'errored' || preview.state === 'unresolved' ? [] : (preview.latest ?? []);
+  const shown = () => results() ?? previewed();
+  const toAdd = () => (results() === undefined ? previewed().filter(({ result }) => result === 'added').length : 0);
+  const count = (result: Result['result']) => shown().filter((one) => one.result === result).length;
   const add = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
-    await addEach(new Map(good().map((camera) => [camera.line, inputOf(camera)])), setOutcomes);
-    setBusy(false);
+    setFault(undefined);
+    try {
+      setResults((await ask(false)).results);
+    } catch (error) {
+      setFault(faultOf(error));
+    } finally {
+      setBusy(false);
+    }
     props.onAdded();
   };
+  const lineOf = ({ line }: Result) => (isHeadMissing() ? line - 1 : line);
 
   return (
     <form class="stack" onSubmit={(event) => void add(event)}>
       <section class="card">
         <p class="quiet">
-          One camera a line: <code>name, address, sub address, user, password</code>. What stands after the address may
-          be left out; a head line may give another order (<code>name, url, sub, username, password</code>).
+          One camera a line: <code>{columns.replaceAll(',', ', ')}</code>. What stands after the address may be left
+          out; a first line with the names of columns gives another order, and may add <code>transport</code>,{' '}
+          <code>tls</code>, <code>mode</code>, <code>retention_hours</code> and <code>onvif_url</code>.
         </p>
         <textarea
           name="list"
@@ -57,20 +85,22 @@ export function AddMany(props: { readonly onAdded: () => void }) {
           spellcheck={false}
           aria-label="List of cameras"
           placeholder={
-            'Gate north, rtsp://10.0.0.21/stream1, rtsp://10.0.0.21/stream2\nGate south, rtsp://10.0.0.22/stream1'
+            'Gate north,rtsp://10.0.0.21/stream1,rtsp://10.0.0.21/stream2\nGate south,rtsp://10.0.0.22/stream1'
           }
           value={text()}
-          onInput={(event) => read(event.currentTarget.value)}
+          onInput={(event) => write(event.currentTarget.value)}
         />
         <div class="row">
           <label>
             or a CSV file
             <input
               type="file"
-              accept=".csv,.txt,.tsv,text/csv,text/plain"
+              accept=".csv,.txt,text/csv,text/plain"
               onChange={(event) => {
                 const file = event.currentTarget.files?.[0];
-                if (file !== undefined && file.size <= fileBytesMax) void file.text().then(read);
+                if (file === undefined) return;
+                if (file.size <= fileBytesMax) void file.text().then(write);
+                else setFault({ code: 'invalid_argument', message: 'the file is too large for a list of cameras' });
               }}
             />
           </label>
@@ -93,30 +123,20 @@ export function AddMany(props: { readonly onAdded: () => void }) {
               onInput={(event) => setPassword(event.currentTarget.value)}
             />
           </label>
-          <label>
-            Keep for (days)
-            <input
-              type="number"
-              min="1"
-              max="3650"
-              value={days()}
-              onInput={(event) => setDays(event.currentTarget.valueAsNumber || 1)}
-            />
-          </label>
         </div>
+        <Fault fault={fault() ?? (preview.error === undefined ? undefined : faultOf(preview.error))} />
         <div class="title">
-          <button type="submit" disabled={isBusy() || good().length === 0}>
-            Add {good().length === 1 ? 'one camera' : `${good().length} cameras`}
+          <button type="submit" disabled={isBusy() || preview.loading || toAdd() === 0}>
+            {isBusy() ? 'Adding …' : `Add ${toAdd() === 1 ? 'one camera' : `${toAdd()} cameras`}`}
           </button>
           <span class="quiet" role="status">
-            <Show when={count('added') + count('refused') > 0}>
-              {count('added')} added, {count('refused')} refused
+            <Show when={results()}>
+              {count('added')} added, {count('exists')} there already, {count('refused')} refused
             </Show>
-            <Show when={cameras().length > csvCamerasMax}> Only the first {csvCamerasMax} are taken.</Show>
           </span>
         </div>
       </section>
-      <Show when={cameras().length > 0}>
+      <Show when={shown().length > 0}>
         <div class="frame scroll">
           <table>
             <thead>
@@ -124,28 +144,20 @@ export function AddMany(props: { readonly onAdded: () => void }) {
                 <th class="number">Line</th>
                 <th>Name</th>
                 <th>Address</th>
-                <th>Sub address</th>
-                <th>User</th>
                 <th>Result</th>
               </tr>
             </thead>
             <tbody>
-              <For each={cameras()}>
-                {(camera) => (
+              <For each={shown()}>
+                {(one) => (
                   <tr>
-                    <td class="number quiet">{camera.line}</td>
-                    <td>{camera.name}</td>
+                    <td class="number quiet">{lineOf(one)}</td>
+                    <td class="name">{one.name}</td>
                     <td>
-                      <code>{withoutLogin(camera.url)}</code>
+                      <code>{one.url}</code>
                     </td>
                     <td>
-                      <code>{withoutLogin(camera.subUrl)}</code>
-                    </td>
-                    <td>{camera.username || username()}</td>
-                    <td>
-                      <Show when={camera.fault} fallback={<OutcomeText outcome={outcomes[camera.line]} />}>
-                        {(fault) => <span class="warning">{fault()}</span>}
-                      </Show>
+                      <ResultText result={one} isDone={results() !== undefined} />
                     </td>
                   </tr>
                 )}
@@ -158,7 +170,31 @@ export function AddMany(props: { readonly onAdded: () => void }) {
   );
 }
 
-/** Others may look at the screen. */
-function withoutLogin(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//…@');
+/** With the separator that the list itself has. */
+function headFor(list: string): string {
+  const first = list.slice(0, list.search(/\n|$/));
+  return first.includes(';') && !first.includes(',') ? columns.replaceAll(',', ';') : columns;
+}
+
+function ResultText(props: { readonly result: Result; readonly isDone: boolean }) {
+  return (
+    <Switch>
+      <Match when={props.result.result === 'refused'}>
+        <span class="warning">
+          {sentence(props.result.message ?? 'refused')}{' '}
+          <Show when={props.result.hint}>{(hint) => sentence(hint())}</Show>
+        </span>
+      </Match>
+      <Match when={!props.isDone && props.result.result === 'added'}>
+        <span class="quiet">will be added</span>
+      </Match>
+      <Match when={props.result.cameraId}>
+        {(cameraId) => (
+          <a class="link" href={cameraAddress(cameraId())}>
+            {props.result.result === 'added' ? 'added' : 'there already'}
+          </a>
+        )}
+      </Match>
+    </Switch>
+  );
 }
