@@ -11,7 +11,8 @@ import { requireGoodPassword } from '../passwords.ts';
 import { carryOut, type NewPassword } from '../site/carry-out.ts';
 import { type SiteDocument, siteDocument, siteName } from '../site/document.ts';
 import { exportSite } from '../site/export.ts';
-import { hasChanges, type PlanItem, planItems, planSite, type SitePlan, type SiteState } from '../site/planner.ts';
+import { hasChanges, type PlanItem, planItems, type SitePlan, type SiteState } from '../site/plan.ts';
+import { planSite } from '../site/planner.ts';
 import { planToolsOf, readSiteState, revisionOf } from '../site/state.ts';
 
 const flag = z

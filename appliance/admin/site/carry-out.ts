@@ -12,16 +12,15 @@ import { cameraResource } from '../resources.ts';
 import type { SiteDocument } from './document.ts';
 import {
   type CameraStep,
-  type NamedCameras,
   type PlanItem,
   type PolicyStep,
   planItems,
-  resourceText,
   type SettingStep,
   type SitePlan,
   type UserStep,
   type WebhookStep,
-} from './planner.ts';
+} from './plan.ts';
+import { type NamedCameras, resourceText } from './policy-steps.ts';
 
 /** What is told once. */
 export type SiteSecretsMade = {

@@ -8,7 +8,7 @@ import type { SecretBox } from '../../secrets/index.ts';
 import { mainRecordingInput, subRecordingInput } from '../camera-input.ts';
 import { shownUrl } from '../source-url.ts';
 import type { SiteDocumentInput } from './document.ts';
-import type { SiteState } from './planner.ts';
+import type { SiteState } from './plan.ts';
 
 type CameraOut = NonNullable<SiteDocumentInput['cameras']>[string];
 type SourceOut = CameraOut['source'];

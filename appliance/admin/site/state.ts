@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readAlarmSettings } from '../../alarms/index.ts';
 import type { Context } from '../context.ts';
 import { newStreamKey } from '../stream-keys.ts';
-import type { PlanTools, SiteState } from './planner.ts';
+import type { PlanTools, SiteState } from './plan.ts';
 import { openedSecret, opener } from './secrets.ts';
 
 type Readable = Pick<Context, 'catalog' | 'heartbeat'>;

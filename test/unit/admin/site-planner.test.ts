@@ -5,13 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { siteDocument } from '../../../appliance/admin/site/document.ts';
 import { exportSite } from '../../../appliance/admin/site/export.ts';
 import { type Declared, type Existing, type MatchOptions, matched } from '../../../appliance/admin/site/match.ts';
-import {
-  hasChanges,
-  type PlanTools,
-  planItems,
-  planSite,
-  type SiteState,
-} from '../../../appliance/admin/site/planner.ts';
+import { hasChanges, type PlanTools, planItems, type SiteState } from '../../../appliance/admin/site/plan.ts';
+import { planSite } from '../../../appliance/admin/site/planner.ts';
 import { opener } from '../../../appliance/admin/site/secrets.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
 import type { Camera, ManagedMark } from '../../../storage/catalog/index.ts';
