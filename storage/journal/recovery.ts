@@ -12,6 +12,7 @@ import type { Log } from '../base/log.ts';
 import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
 import type { FragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
+import type { SegmentHead } from '../model/segment.ts';
 import { FileWindow } from './ebml.ts';
 import { isOwnerFile } from './epoch.ts';
 import { abandonedSuffix } from './journal-listing.ts';
@@ -83,7 +84,7 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
   const file = await openForUpdate(path);
   try {
     const streamId = basename(dirname(path));
-    const { size, mtimeMs } = await file.stat();
+    const { size, birthtimeMs, mtimeMs } = await file.stat();
     const head = await readHeadBytes(file).catch(undefinedIfDamaged);
     if (head === undefined) {
       const nothing = { finishedPath: undefined, runId: undefined, fragments: 0, lastNumber: undefined };
@@ -104,7 +105,7 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
       lastNumber: last?.number,
       bytesCut: size - found.goodBytes,
       bytesDamaged: found.bytesDamaged,
-      torn: tornSpan(last, { runStartServerMs: head.head.runStartServerMs, mtimeMs, isTorn: size > found.goodBytes }),
+      torn: size > found.goodBytes ? tornSpan(last, { head: head.head, birthtimeMs, mtimeMs }) : undefined,
     };
     if (last === undefined) {
       await unlink(path);
@@ -118,13 +119,15 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
   }
 }
 
-/** From the end of the last good fragment to the file's last change, as far as a segment may reach. */
+/** From the end of the last good fragment, or from the file's beginning, to its last change, as far as a segment may reach. */
 function tornSpan(
   last: Fragment | undefined,
-  file: { readonly runStartServerMs: number; readonly mtimeMs: number; readonly isTorn: boolean },
-): RecoveredFile['torn'] {
-  if (!file.isTorn) return undefined;
-  const beginMs = last === undefined ? file.runStartServerMs : fragmentEndMs(last);
+  file: { readonly head: SegmentHead; readonly birthtimeMs: number; readonly mtimeMs: number },
+): NonNullable<RecoveredFile['torn']> {
+  const { runStartServerMs, sequence } = file.head;
+  // Before the second file of a run lies the first one, whose footage is whole. A file system without times of birth says 0.
+  const fileBeginMs = sequence === 0 ? runStartServerMs : Math.max(runStartServerMs, Math.round(file.birthtimeMs));
+  const beginMs = last === undefined ? fileBeginMs : fragmentEndMs(last);
   const endMs = Math.min(Math.max(beginMs, Math.round(file.mtimeMs)), beginMs + limits.segmentDurationMsMax);
   return { beginMs, endMs };
 }

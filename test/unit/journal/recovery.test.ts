@@ -2,6 +2,7 @@ import { appendFile, copyFile, mkdir, readdir, readFile, stat, truncate, writeFi
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { must } from '../../../storage/base/assert.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import {
   type RecoverOptions,
@@ -10,7 +11,7 @@ import {
   scanSegment,
   verifySegment,
 } from '../../../storage/journal/index.ts';
-import type { Fragment } from '../../../storage/model/fragment.ts';
+import { type Fragment, fragmentEndMs } from '../../../storage/model/fragment.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { runStartServerMs, startWriter, streamId, writeFragment } from './kit.ts';
 
@@ -137,6 +138,27 @@ test('a file without a fragment is removed, one with a damaged head and footage 
   expect(reports.map((report) => report.outcome).sort()).toEqual(['damaged', 'removed']);
   expect(await readdir(join(openDirectory, streamId))).toEqual([`${basename(path)}.damaged`]);
   expect(await recover()).toEqual([]);
+});
+
+test('the loss of a file without a fragment does not reach back into the files of the run before it', async () => {
+  const root = await temporaryDirectory();
+  const { writer, finished, openDirectory, finishedDirectory } = await startWriter(root);
+  for (let counter = 1; counter <= 40; counter++) writeFragment(writer, counter);
+  await writer.end('shutdown');
+  const [first = '', second = ''] = finished();
+  const path = join(openDirectory, streamId, basename(second));
+  const { fragments } = await scanSegment(second);
+  await copyFile(second, path);
+  await truncate(path, range(fragments[0]).begin + 20);
+
+  const [report] = await recoverOpenDirectory(
+    { log: silentLog },
+    { directory: openDirectory, finishedDirectory, files: 'all' },
+  );
+
+  const { fragments: before } = await readSegment(first);
+  expect(report).toMatchObject({ outcome: 'removed', fragments: 0, bytesCut: 20 });
+  expect(report?.torn?.beginMs).toBeGreaterThanOrEqual(fragmentEndMs(must(before.at(-1), 'it has fragments')));
 });
 
 test('of a living writer only what it abandoned is touched', async () => {
