@@ -10,6 +10,7 @@ import { OnvifDevice } from './device.ts';
 import type { DeviceClock } from './device-clock.ts';
 import type { EventSink } from './events/event-sink.ts';
 import { EventStream, type EventStreamState } from './events/event-stream.ts';
+import { onvifLimits } from './limits.ts';
 import { Ptz } from './ptz.ts';
 import { type PtzFeatures, readPtzFeatures } from './ptz-answers.ts';
 import { type ClockSource, setDeviceClock } from './set-clock.ts';
@@ -44,6 +45,8 @@ export class OnvifCamera {
   readonly #lifetime = new Lifetime();
   #isConnected = false;
   #features: PtzFeatures | undefined;
+  /** The newest question: whoever looks at a camera asks a device that takes few connections and locks accounts. */
+  #facts: { readonly answer: Promise<CameraFacts>; untilMs: number } | undefined;
 
   constructor(deps: CameraDeps, planned: PlannedDevice) {
     const { addresses, clock, random, sink } = deps;
@@ -76,8 +79,21 @@ export class OnvifCamera {
     return this.#device.clock;
   }
 
-  /** Asks the device anew. A device that is away is an answer too. */
+  /** Asks the device, or tells what it said a moment ago. A device that is away is an answer too. */
   async facts(signal: AbortSignal): Promise<CameraFacts> {
+    const { clock } = this.#deps;
+    if (this.#facts === undefined || clock.monotonicMs() >= this.#facts.untilMs) {
+      const asked = { answer: this.#askFacts(signal), untilMs: Number.POSITIVE_INFINITY };
+      this.#facts = asked;
+      const answered = () => {
+        asked.untilMs = clock.monotonicMs() + onvifLimits.factsMs;
+      };
+      asked.answer.then(answered, answered);
+    }
+    return { ...(await this.#facts.answer), clock: this.#device.clock, events: this.#events.state };
+  }
+
+  async #askFacts(signal: AbortSignal): Promise<CameraFacts> {
     let fault: CameraFacts['fault'];
     try {
       await this.#device.connect(signal);
@@ -109,6 +125,7 @@ export class OnvifCamera {
   /** @throws AppError as `OnvifDevice.ask` */
   async setClock(source: ClockSource, signal: AbortSignal): Promise<DeviceClock | undefined> {
     await this.#connect(signal);
+    this.#facts = undefined;
     return setDeviceClock({ clock: this.#deps.clock, device: this.#device }, { source, signal });
   }
 

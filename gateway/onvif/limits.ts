@@ -21,6 +21,8 @@ export const onvifLimits = {
   loginTriesMax: 3,
   /** Everything that one question about a device takes: clock, services, profiles, one address for each of them. */
   questionMs: 25 * seconds,
+  /** What a camera said of itself is told for so long before it is asked again: all who look at it together are one question. */
+  factsMs: 5 * seconds,
   /** Profiles that are looked at: a recorder of 64 channels with two each. */
   profilesMax: 128,
   /** Addresses of streams are asked for so many profiles at a time: cheap cameras take few connections. */

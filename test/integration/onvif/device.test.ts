@@ -174,6 +174,26 @@ describe('a device', () => {
     expect(JSON.stringify(failure)).not.toContain('secret7');
   });
 
+  it('is asked once by all who look at it together, and again later', async () => {
+    const standing = await camera();
+    let nowMs = 0;
+    const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + nowMs };
+    const ours = new OnvifCamera(
+      { ...deps, clock, log: silentLog, sink: { began() {}, ended() {} } },
+      { cameraId: 'c', streamId: 's', name: 'c', revision: 1, url: standing.url, tls: 'verify' },
+    );
+    onTestFinished(() => ours.close());
+
+    const all = await Promise.all(Array.from({ length: 50 }, () => ours.facts(signal)));
+    await ours.facts(signal);
+    const together = standing.operations('GetServices').length;
+    nowMs += onvifLimits.factsMs;
+    await ours.facts(signal);
+
+    expect(all.every(({ fault }) => fault === undefined)).toBe(true);
+    expect([together, standing.operations('GetServices').length]).toEqual([1, 2]);
+  });
+
   it('has its clock set to the second, and set back to its time server', async () => {
     const standing = await camera({ clockOffsetMs: 3_600_000 });
     const ours = new OnvifCamera(
