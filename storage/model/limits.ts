@@ -211,8 +211,8 @@ export const limits = {
   conversionFailuresMax: 3,
   /** What a child may write: the largest fragment, since converted video is bounded in its rate. */
   conversionBytesMax: 64 * MiB,
-  /** Fragments before the one to be converted that its decoding may need: a key frame every 50 s. */
-  conversionLeadMax: 4,
+  /** Fragments before the one to be converted that its decoding may need: a key frame every two minutes. */
+  conversionLeadMax: 12,
   /** Requests that may wait for one conversion: its viewers at different places of a recording. */
   conversionWaitingMax: 8,
   /** A conversion that nobody asked for anything ends: players of a live stream ask every few seconds. */

@@ -10,6 +10,7 @@ import { limits } from '../../../storage/model/limits.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import type { PlayableSegment } from '../fragment-source.ts';
 import { chooseEncoder, type Encoder, type EncoderChoice, encodersFor, type RefusedEncoder } from './encoders.ts';
+import { blackArguments, conversionArguments, convertedSize, type Size } from './encoding-arguments.ts';
 import { type FfmpegDependencies, type FfmpegResult, type FfmpegWork, runFfmpeg, saidBy } from './ffmpeg-run.ts';
 import { firstRelative, readVideo, recodedPictures, recodingInput, withPictures } from './fragment-recoding.ts';
 
@@ -33,14 +34,7 @@ export type ConverterFigures = {
   readonly refused: readonly RefusedEncoder[];
 };
 
-type Size = { readonly widthPixels: number; readonly heightPixels: number };
-
-/** Larger pictures are made smaller: no machine of the usual kind encodes 4K in real time, and level 4.1 ends here. */
-const sizeMax: Size = { widthPixels: 1920, heightPixels: 1088 };
 const trialSize: Size = { widthPixels: 640, heightPixels: 360 };
-/** Bits per second for each pixel: 6 Mb/s at 1080p. */
-const bitsPerPixelMax = 3;
-const bitsPerSecondMin = 500_000;
 
 export class Converter {
   readonly #dependencies: ConverterDependencies;
@@ -216,51 +210,4 @@ export class Converter {
       this.#running.delete(running);
     }
   }
-}
-
-/** Bits per second that converted video of a size has at most. */
-export function convertedBitsPerSecondMax({ widthPixels, heightPixels }: Size): number {
-  return Math.max(bitsPerSecondMin, widthPixels * heightPixels * bitsPerPixelMax);
-}
-
-/** Even numbers, at most `sizeMax`, in the same shape. */
-function convertedSize({ video }: Track): Size {
-  const { widthPixels, heightPixels } = video ?? trialSize;
-  const scale = Math.min(1, sizeMax.widthPixels / widthPixels, sizeMax.heightPixels / heightPixels);
-  const even = (pixels: number) => Math.max(2, 2 * Math.round((pixels * scale) / 2));
-  return { widthPixels: even(widthPixels), heightPixels: even(heightPixels) };
-}
-
-/**
- * Times pass through as they are, to the millisecond; nothing is reordered, so that times of decoding need no thought. The one
- * key frame is the first picture.
- */
-function conversionArguments(
-  encoder: Encoder,
-  { size, beginMs }: { readonly size: Size; readonly beginMs: number },
-): string[] {
-  const trim = beginMs > 0 ? [`trim=start_pts=${beginMs}`] : [];
-  const filters = [...trim, `scale=${size.widthPixels}:${size.heightPixels}`, encoder.filter].join(',');
-  return [
-    ...encoder.device,
-    ...['-copyts', '-f', 'matroska', '-i', 'pipe:0', '-map', '0:v:0', '-vf', filters],
-    ...encodingArguments(encoder, size),
-  ];
-}
-
-function blackArguments(encoder: Encoder, size: Size): string[] {
-  const picture = `color=black:size=${size.widthPixels}x${size.heightPixels}:rate=25`;
-  return [
-    ...encoder.device,
-    ...['-f', 'lavfi', '-i', picture, '-frames:v', '1', '-vf', encoder.filter],
-    ...encodingArguments(encoder, size),
-  ];
-}
-
-function encodingArguments(encoder: Encoder, size: Size): string[] {
-  return [
-    ...['-fps_mode', 'passthrough', '-enc_time_base', '1:1000', '-c:v', encoder.name, '-bf', '0', '-g', '10000'],
-    ...encoder.options(convertedBitsPerSecondMax(size)),
-    ...['-avoid_negative_ts', 'disabled', '-f', 'matroska', 'pipe:1'],
-  ];
 }

@@ -9,7 +9,8 @@ import type { Track } from '../../../storage/model/track.ts';
 import type { FragmentSource, PlayableFragment, PlayableSegment, TimeRange } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { chooseTracks } from '../playable-tracks.ts';
-import { type Converter, convertedBitsPerSecondMax } from './converter.ts';
+import type { Converter } from './converter.ts';
+import { convertedBitsPerSecondMax } from './encoding-arguments.ts';
 import { recodedSegment, refersBack } from './fragment-recoding.ts';
 
 /** Fragment times are rounded and slewed: the one before ended about when this one begins. */
