@@ -7,7 +7,7 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf } from '../base/errors.ts';
+import { errnoOf, toAppError } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { limits } from '../model/limits.ts';
@@ -17,6 +17,8 @@ import { reserveBytesOf } from './quota-planner.ts';
 
 /** Below the spare's root: copies that are not whole yet. */
 const movingDirectory = 'moving';
+/** A disk that refuses so many files in one step is left alone until the next. */
+const failuresMax = 3;
 /** One step moves no more, so that other work has its turn. */
 const bytesAtOnceMax = 4 * limits.segmentBytes;
 
@@ -39,7 +41,8 @@ export class JournalRelief {
   }
 
   /**
-   * Moves the newest finished files (the oldest are next to be stored) until about `bytes` are freed.
+   * Moves the newest finished files (the oldest are next to be stored) until about `bytes` are freed. A disk that takes none, or a
+   * file that cannot be read, keeps nothing from the others, nor from room that is made otherwise.
    *
    * @param journal  room of the preferred directory's disk
    * @returns        bytes that were moved: 0 when no other disk has room
@@ -51,13 +54,20 @@ export class JournalRelief {
     let moved = 0;
     for (const spare of spares) {
       let roomBytes = await this.#roomOf(spare, journal);
-      while (moved < Math.min(bytes, bytesAtOnceMax)) {
+      for (let failures = 0; moved < Math.min(bytes, bytesAtOnceMax) && failures < failuresMax; ) {
         const [file] = newestFirst;
         if (file === undefined) return moved;
         const byteLength = (await statFile(file.path))?.byteLength ?? 0;
         if (byteLength > roomBytes) break;
         newestFirst.shift();
-        if (!(await moveTo(spare, file))) continue;
+        const isMoved = await moveTo(spare, file).catch((error: unknown) => {
+          failures++;
+          this.#log.counted('file cannot be moved to a spare journal directory', 1, {
+            ...{ path: file.path, spare: spare.root, error: toAppError(error).message },
+          });
+          return false;
+        });
+        if (!isMoved) continue;
         roomBytes -= byteLength;
         moved += byteLength;
       }
