@@ -30,6 +30,8 @@ export type DiskState = {
   readonly isClockTrusted: boolean;
   /** False while rows are still missing: then only full disks are a reason to remove. */
   readonly isIndexWhole: boolean;
+  /** Files of the journal move to other disks: as long as they do, nothing that is nowhere else is given up. */
+  readonly isRelieving: boolean;
   /** The store takes files, however slowly. */
   readonly isStoreTaking: boolean;
   /** Files being written, by stream. */
@@ -223,7 +225,7 @@ export class Retention {
   }
 
   /** What shares a disk shares its room; a store without a bound, or that is away, has no say. */
-  #places({ journal, stores, openFiles }: DiskState): QuotaPlace[] {
+  #places({ journal, stores, openFiles, isRelieving }: DiskState): QuotaPlace[] {
     const open = [...openFiles.values()].reduce((sum, count) => sum + count, 0);
     const beside = stores.filter(({ device }) => device === journal?.device);
     const apart = [...Map.groupBy(stores, ({ device }) => device).values()].filter(
@@ -232,7 +234,10 @@ export class Retention {
     const onTheWay = apart.filter(isOnTheWay).map((rooms) => this.#storePlace(rooms));
     const last = apart.filter((rooms) => !isOnTheWay(rooms)).map((rooms) => this.#storePlace(rooms));
     if (journal === undefined) return last;
-    const place = this.#journalPlace(journal, { beside, open });
+    const place = {
+      ...this.#journalPlace(journal, { beside, open }),
+      ...(isRelieving ? { unstoredReserveBytes: 0 } : {}),
+    };
     // Segments move on by themselves; where they cannot, what is stored goes only before what is not.
     const isShort = place.freeBytes < place.reserveBytes;
     return [...(isShort ? onTheWay : []), place, ...last];

@@ -31,7 +31,7 @@ type Dependencies = {
   readonly retention: Retention;
   readonly garbage: GarbageRemoval;
   readonly problems: Problems;
-  /** Something was removed; with `isMore`, there is more to remove at once. */
+  /** Something was removed, or moved; with `isMore`, there is more to do at once. */
   readonly onRemoved: (outcome: { readonly isMore: boolean }) => void;
 };
 
@@ -57,9 +57,9 @@ export class RoomLoop {
     if (clockWatch.isTrusted()) events.cutOverdue();
     await this.#measure();
     await this.#releaseHot();
-    await this.#relieve();
+    const isRelieving = await this.#relieve();
     if (problems.has('holds-unreadable')) await life.restoreHolds();
-    if (!problems.has('holds-unreadable')) this.#removeDue();
+    if (!problems.has('holds-unreadable')) this.#removeDue({ isRelieving });
     await garbage.deleteDueLocal();
   }
 
@@ -89,24 +89,28 @@ export class RoomLoop {
     await this.#measure();
   }
 
-  async #relieve(): Promise<void> {
+  /** True while files move: one step moves so much and no more, and another may move the rest. */
+  async #relieve(): Promise<boolean> {
     const { retention, relief } = this.#deps;
     const { unstoredShortBytes } = retention.journalNeeds(this.#disk());
-    if (unstoredShortBytes === 0 || this.#space === undefined) return;
-    if ((await relief.move(unstoredShortBytes, this.#space)) > 0) await this.#measure();
+    if (unstoredShortBytes === 0 || this.#space === undefined) return false;
+    if ((await relief.move(unstoredShortBytes, this.#space)) === 0) return false;
+    await this.#measure();
+    return true;
   }
 
-  #removeDue(): void {
+  #removeDue({ isRelieving }: { readonly isRelieving: boolean }): void {
     const { retention, onRemoved } = this.#deps;
     // More than one plan only when it was cut off: each frees what it can, and garbage is deleted in between.
-    const { removed, isMore } = retention.removeDue(this.#disk());
-    if (removed > 0) onRemoved({ isMore });
+    const { removed, isMore } = retention.removeDue(this.#disk({ isRelieving }));
+    if (removed > 0 || isRelieving) onRemoved({ isMore: isMore || isRelieving });
   }
 
-  #disk(): DiskState {
+  #disk({ isRelieving } = { isRelieving: false }): DiskState {
     const { clockWatch, life, recovery, storeRooms, gate } = this.#deps;
     const { state } = gate.health;
     return {
+      isRelieving,
       isClockTrusted: clockWatch.isTrusted(),
       isIndexWhole: life.isWhole,
       isStoreTaking: state === 'well' || state === 'unknown',

@@ -8,7 +8,7 @@ import { silentLog } from '../../../storage/base/log.ts';
 import { type CheckLevel, check, Keeper, type KeeperOptions } from '../../../storage/keeper/index.ts';
 import { type Paths, pathsUnder } from '../../../storage/model/paths.ts';
 import { DirectoryStore, type ObjectStore } from '../../../storage/objects/index.ts';
-import { canMount, mountMemory } from '../../kit/disks.ts';
+import { canMount, makeReadOnly, mountMemory } from '../../kit/disks.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -129,6 +129,40 @@ test.skipIf(!canMount)('before anything is removed, files move to a spare direct
   expect(codesOf(keeper)).toEqual([]);
   await keeper.close();
   expect(await findings()).toEqual([]);
+});
+
+test.skipIf(!canMount)('nothing is given up while a spare directory takes more than one step can move', async () => {
+  const { paths, spare, store, startKeeper, findings } = await createSite();
+  await mountMemory(join(paths.data, 'journal'), 400 * MiB);
+  await mkdir(join(paths.data, 'spare'));
+  for (let i = 0; i < 6; i++) {
+    const run = { beginMs: now - (60 - 5 * i) * minute, firstCounter: 1 + 1_000 * i, payloadBytes: 1.2 * MiB };
+    await recordRun(paths, { seed: `run ${i}`, fragments: 40, ...run });
+  }
+  // A quarter of it is still not free when 256 MiB, one step, have moved.
+  const keeper = await startKeeper({ diskReserveBytes: 4 * 390 * MiB });
+
+  await until('more than a step moved', async () => (await filesUnder(spare.journalFinished)).length >= 23);
+  await until('all are taken in', () => keeper.state.backlog.segments === 24);
+  expect(keeper.index.queries.streams.removals('door', { beginMs: 0, endMs: now }, 10)).toEqual([]);
+
+  store.puts = Number.POSITIVE_INFINITY;
+  await settled(keeper, 24);
+  await keeper.close();
+  expect(await findings()).toEqual([]);
+});
+
+test.skipIf(!canMount)('a spare directory that cannot be written keeps no room from recorders', async () => {
+  const { paths, startKeeper } = await createSite();
+  await mountMemory(join(paths.data, 'journal'), 32 * MiB);
+  await mountMemory(join(paths.data, 'spare'), 128 * MiB);
+  onTestFinished(makeReadOnly(join(paths.data, 'spare')));
+  await record(paths, 'a', 60, 1);
+  await record(paths, 'b', 30, 100);
+  const keeper = await startKeeper({ diskReserveBytes });
+
+  await until('recorders have room', () => (keeper.state.journalSpace?.freeBytes ?? 0) >= 10 * MiB);
+  expect(keeper.index.queries.segments.oldestFrom('door', now - 31 * minute, 10)).toHaveLength(4);
 });
 
 test('a journal disk that goes away stops nothing, and what it holds is stored when it is back', async () => {
