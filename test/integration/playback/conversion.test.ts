@@ -104,6 +104,23 @@ describe('converted video', () => {
     expect(conversions.figures().cpuMs).toBeGreaterThan(0);
   });
 
+  test('of 4K with 10 bits is made smaller, in 8 bits', async () => {
+    const stream = new RecordedStream();
+    const pictures = ['-f', 'lavfi', '-i', 'testsrc2=size=3840x2160:rate=5:duration=1', '-pix_fmt', 'yuv420p10le'];
+    const coder = ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'keyint=5:log-level=none'];
+    stream.addRun(await encodeClip([...pictures, ...coder]), { atMs: beginMs });
+    const { get } = conversionsOf(stream);
+
+    const { path, master } = await playedVideo(get);
+
+    expect(master).toContain('RESOLUTION=1920x1080');
+    const probed = await runCommand('ffprobe', [
+      ...['-v', 'error', '-count_frames', '-show_entries', 'stream=width,height,pix_fmt,nb_read_frames'],
+      ...['-of', 'csv=p=0', path],
+    ]);
+    expect(probed).toMatchObject({ err: '', out: '1920,1080,yuv420p,5\n' });
+  });
+
   test('is made once for all viewers, and again only what is asked for', async () => {
     const stream = new RecordedStream();
     stream.addRun(await codedClip({ seconds: 4, video: 'h265' }), { atMs: beginMs });
