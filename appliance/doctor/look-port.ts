@@ -2,6 +2,7 @@
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { basename } from 'node:path';
 import { errnoOf } from '../../storage/base/errors.ts';
 import type { PortFacts } from './judge-network.ts';
 
@@ -52,8 +53,9 @@ async function holderOf(port: number): Promise<{ readonly pid: number; readonly 
     for (const file of files) {
       const link = await readlink(`/proc/${pid}/fd/${file}`).catch(() => '');
       if (!links.has(link)) continue;
-      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'unknown');
-      return { pid: Number(pid), program: name.trim() };
+      // The name of the file: a command line may have secrets, and what a process calls its threads says little.
+      const program = basename(await readlink(`/proc/${pid}/exe`).catch(() => 'unknown'));
+      return { pid: Number(pid), program };
     }
   }
   return undefined;
