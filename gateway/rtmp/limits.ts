@@ -13,7 +13,7 @@ export const rtmpLimits = {
    * Connections that begin within a period, of one address and in all: TLS costs 3 ms before anybody has shown a key, and whoever
    * begins one after another would have all of the process's time. Encoders try again.
    */
-  arrivals: { periodMs: 1_000, ofGroupMax: 32, max: 64 },
+  arrivals: { periodMs: 1_000, ofGroupMax: 32, max: 128 },
   /** Of a stranger: a handshake of 3 KB and commands of below 4 KB. More would be work for nobody. */
   strangerBytesMax: 32 * 1024,
   /** Messages of a stranger: the most talkative encoder sends a dozen. One that we answer costs 40 us. */

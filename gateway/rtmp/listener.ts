@@ -266,17 +266,30 @@ export class RtmpListener implements ConnectionOwner {
 
   /** Those that have shown no key are few in all and from one address, so that they cannot keep publishers out. */
   #isWelcome(socket: Socket): boolean {
-    const strangers = [...this.#connections, ...this.#leaving].filter((connection) => !connection.isPublishing);
-    const groupOf = ({ remoteAddress = '' }: { readonly remoteAddress?: string | undefined }) =>
-      addressGroup(remoteAddress);
-    const addresses = [...this.#arriving, ...strangers].map(groupOf);
-    const ofAddress = addresses.filter((address) => address === groupOf(socket)).length;
-    return (
-      this.#arrivals.takes(groupOf(socket)) &&
-      this.stats.connections < rtmpLimits.connectionsMax &&
-      addresses.length < rtmpLimits.strangersMax &&
-      ofAddress < rtmpLimits.strangersOfAddressMax
+    const group = groupOf(socket);
+    if (!this.#arrivals.takes(group) || this.stats.connections >= rtmpLimits.connectionsMax) return false;
+    const strangers = [...this.#arriving, ...this.#connections, ...this.#leaving].filter(
+      (one) => !(one instanceof RtmpConnection && one.isPublishing),
     );
+    const ofGroup = strangers.filter((one) => groupOf(one) === group).length;
+    if (ofGroup >= rtmpLimits.strangersOfAddressMax) return false;
+    return strangers.length < rtmpLimits.strangersMax || this.#makeRoom(ofGroup);
+  }
+
+  /** Ends the oldest stranger of the address that has most of them: a few addresses must not have all places. */
+  #makeRoom(ofGroup: number): boolean {
+    const byGroup = new Map<string, (Socket | RtmpConnection)[]>();
+    for (const one of [...this.#connections, ...this.#arriving]) {
+      if (one instanceof RtmpConnection && one.isPublishing) continue;
+      const group = groupOf(one);
+      byGroup.set(group, [...(byGroup.get(group) ?? []), one]);
+    }
+    const [most = []] = [...byGroup.values()].sort((a, b) => b.length - a.length);
+    const [oldest] = most;
+    if (oldest === undefined || most.length <= ofGroup + 1) return false;
+    if (oldest instanceof RtmpConnection) oldest.end(ends.lost('it made room for others'));
+    else oldest.destroy();
+    return true;
   }
 
   async #closeAll(): Promise<void> {
@@ -287,6 +300,10 @@ export class RtmpListener implements ConnectionOwner {
     for (const connection of [...this.#connections]) connection.end(ends.shutdown);
     if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
+}
+
+function groupOf({ remoteAddress = '' }: { readonly remoteAddress?: string | undefined }): string {
+  return addressGroup(remoteAddress);
 }
 
 /** The last part of what the encoder calls the stream's name, without a query: some write the whole path there. */

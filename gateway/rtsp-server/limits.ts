@@ -15,7 +15,7 @@ export const rtspServerLimits = {
    * Connections that begin within a period, of one address and in all: TLS costs 4 ms before anybody has said who they are, and
    * whoever begins one after another would have all of the process's time. Recorders that pull a hundred streams try again.
    */
-  arrivals: { periodMs: 1_000, ofGroupMax: 64, max: 96 },
+  arrivals: { periodMs: 1_000, ofGroupMax: 64, max: 128 },
   /** A stranger's connection ends after so long: what a person needs to type a password into a player. */
   strangerMs: 60_000,
   /** From the connection to its first request, TLS included: ten round trips of a bad mobile network. */

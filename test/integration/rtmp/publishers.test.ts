@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
@@ -264,6 +264,23 @@ test('a stranger that floods commands is ended at once, and one that keeps comin
 
   expect(publisher.answer).toBe('NetStream.Publish.Start');
   expect(Math.max(...sent)).toBeGreaterThan(3_073);
+});
+
+test('two addresses that take all places of strangers do not keep a third one out', async () => {
+  const running = await startWaiting();
+  const mute = ['127.0.0.2', '127.0.0.3'].flatMap((localAddress) =>
+    Array.from({ length: 32 }, () => connect({ host: '127.0.0.1', port: running.port, localAddress })),
+  );
+  onTestFinished(() => {
+    for (const socket of mute) socket.destroy();
+  });
+  for (const socket of mute) socket.on('error', () => {});
+  await until('all have come', () => mute.every((socket) => socket.readyState === 'open'));
+
+  const publisher = await publishNumbered({ port: running.port, key, clip: smallClip });
+  publisher.end();
+
+  expect(publisher.answer).toBe('NetStream.Publish.Start');
 });
 
 test('a peer that sends garbage after its key ends its own session, and the next one is recorded', async () => {
