@@ -38,7 +38,7 @@ export function wordsOf(say: (client: WordingClient) => void, security: string):
     assert(words === undefined, 'one call makes one request');
     // The question about the clock is worded for everyone, without a header; a few devices want a login even for that.
     const header = body.includes('<s:Header>') ? '' : `<s:Header>${security}</s:Header>`;
-    words = { action, body: body.replace('<s:Body', `${header}<s:Body`) };
+    words = { action, body: body.replace('<s:Body', () => `${header}<s:Body`) };
   };
   say(client);
   return must(words, 'the package words a request at once');

@@ -44,16 +44,10 @@ const topics: readonly (readonly [RegExp, EventKind])[] = [
 ];
 
 /** Truth in the words of devices. */
-const words: Readonly<Record<string, boolean>> = {
-  true: true,
-  '1': true,
-  on: true,
-  active: true,
-  false: false,
-  '0': false,
-  off: false,
-  inactive: false,
-};
+const words: ReadonlyMap<string, boolean> = new Map([
+  ...['true', '1', 'on', 'active'].map((word) => [word, true] as const),
+  ...['false', '0', 'off', 'inactive'].map((word) => [word, false] as const),
+]);
 
 /** Messages of one pull that are about something we keep. What cannot be read is left out. */
 export function eventsOf(answer: XmlElement): DeviceEvent[] {
@@ -103,7 +97,7 @@ function itemsOf(element: XmlElement | undefined): Map<string, string> {
 /** The one item that is true or false: `State`, `IsMotion`, `LogicalState`, `active`, and names nobody thought of. */
 function stateOf(data: ReadonlyMap<string, string>): boolean | undefined {
   for (const [name, value] of data) {
-    const word = words[value.trim().toLowerCase()];
+    const word = words.get(value.trim().toLowerCase());
     // A counter or an object's number may be 0 or 1 too.
     if (word !== undefined && !/id$|count|num/i.test(name)) return word;
   }

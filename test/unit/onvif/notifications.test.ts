@@ -55,6 +55,14 @@ describe('two messages', () => {
   });
 });
 
+it('a state that is a word of JavaScript is none', () => {
+  const text = readFileSync(join(fixtures, 'standard-cell-motion', 'pull.xml'), 'utf8');
+
+  const [odd] = eventsOf(readXml(text.replace('Value="true"', 'Value="constructor"')));
+
+  expect(odd?.isActive).toBeUndefined();
+});
+
 it('the time of a message without a zone is UTC', () => {
   expect(eventsIn('item-without-prefix-and-zone')[0]?.deviceMs).toBe(Date.UTC(2024, 4, 6, 7, 8, 9));
 });

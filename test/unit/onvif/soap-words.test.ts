@@ -79,3 +79,13 @@ it('the digest of a login is that of the standard: Base64(SHA-1(nonce + created 
   // Computed by Python's hashlib.
   expect(textAt(token, 'UsernameToken', 'Password')).toBe('GWk9UqNXKG2Mstn03A/oF+HQr84=');
 });
+
+it("keeps a login as it is, whatever its user's name means to JavaScript", () => {
+  const username = "a$&b$`c$'d";
+  const security = usernameToken({ username, password: 'p' }, { deviceMs: 0, nonce: Uint8Array.of(1) });
+
+  const { body } = wordsOf((client) => client.getSystemDateAndTime(unheard), security);
+
+  const token = elementAt(readXml(body), 'Header', 'Security', 'UsernameToken');
+  expect(textAt(token, 'Username')).toBe(username);
+});
