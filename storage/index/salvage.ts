@@ -6,15 +6,23 @@
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { Log } from '../base/log.ts';
 
-/** Column lists are those of this release: an older file may lack one, then that table is given up. */
-const tables: readonly { readonly name: string; readonly select: string; readonly insert: string }[] = [
-  {
-    name: 'streams',
-    select:
-      'SELECT stream_key, stream_id, camera_id, retention_hours, camera_bytes_max, ledger_state, ledger_settled_ms FROM streams',
-    insert: `INSERT INTO streams (stream_key, stream_id, camera_id, retention_hours, camera_bytes_max, ledger_state, ledger_settled_ms)
-      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-  },
+type Table = { readonly name: string; readonly select: string; readonly insert: string };
+
+/** Without the sums of rows, which are not there yet. */
+const olderStreamColumns = [
+  ...['stream_key', 'stream_id', 'camera_id', 'retention_hours', 'camera_bytes_max'],
+  ...['ledger_state', 'ledger_settled_ms'],
+];
+/** How long footage stays of a stream that no plan names any more stands nowhere else. */
+const streamColumns = [
+  ...olderStreamColumns,
+  ...['event_retention_hours', 'pre_roll_minutes', 'recording', 'recording_since_ms'],
+];
+
+/** Column lists are those of this release: an older file may lack one, then that table is given up, but for its streams. */
+const tables: readonly Table[] = [
+  streamsOf(streamColumns),
+  streamsOf(olderStreamColumns),
   ...[
     ...['holds', 'event_ranges', 'gaps', 'pauses', 'removals', 'ledger_lines', 'ledger_cursors'],
     ...['garbage', 'keeper_state'],
@@ -24,6 +32,15 @@ const tables: readonly { readonly name: string; readonly select: string; readonl
     insert: `INSERT OR IGNORE INTO ${name} VALUES `,
   })),
 ];
+
+function streamsOf(columns: readonly string[]): Table {
+  const list = columns.join();
+  return {
+    name: 'streams',
+    select: `SELECT ${list} FROM streams`,
+    insert: `INSERT INTO streams (${list}) VALUES (${columns.map(() => '?').join()}) ON CONFLICT DO NOTHING`,
+  };
+}
 
 /** Copies what can be read into the new, empty index. Returns rows by table. */
 export function salvageRows(
@@ -35,7 +52,7 @@ export function salvageRows(
   let source: Database | undefined;
   try {
     source = new Sqlite(options.damagedPath, { fileMustExist: true });
-    for (const table of tables) counts[table.name] = copyTable(source, target, table);
+    for (const table of tables) counts[table.name] = (counts[table.name] ?? 0) + copyTable(source, target, table);
   } catch (error) {
     dependencies.log.warn('nothing more can be read from the damaged index', { reason: String(error) });
   } finally {

@@ -3,8 +3,9 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
+import { silentLog } from '../../../storage/base/log.ts';
 import type { Keeper } from '../../../storage/keeper/index.ts';
-import { keeperRequests } from '../../../storage/keeper/index.ts';
+import { keeperRequests, rebuildIndex } from '../../../storage/keeper/index.ts';
 import type { RecordingPolicy, ScheduleSpan } from '../../../storage/model/camera.ts';
 import { planOfSources, recordingPolicy } from '../../kit/plans.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
@@ -174,4 +175,30 @@ test('a process that died over both edges leaves a gap inside the span and none 
   expect(gaps(site).map(({ beginMs, endMs = Number.NaN, reason }) => [beginMs - begin, endMs - begin, reason])).toEqual(
     [[2 * minute, 6 * minute, 'crashed']],
   );
+});
+
+test('an index that is filled anew, by a keeper that has no plan, keeps what events keep', async () => {
+  const site = await createSite();
+  const keeper = await startedKeeper(site, { mode: 'continuous', retentionHours: 4, eventRetentionHours: 100 });
+  await recordTen(site);
+  await whole(site, keeper, 10);
+  const range = { rangeId: 'e1', streamId, kind: 'motion', source: 'api', detail: {} };
+  keeper.events.put({ ...range, beginMs: begin, endMs: begin + 10 * minute });
+  keeper.setPlan(planOf({ mode: 'continuous', retentionHours: 1, eventRetentionHours: 100 }, 2));
+  await until('all is stored', () => keeper.state.backlog.segments === 0);
+  await keeper.close();
+
+  const result = await rebuildIndex(
+    { clock: systemClock, log: silentLog, store: site.store },
+    { paths: site.paths, storeTimeoutMs: 10_000, signal: new AbortController().signal, onProgress: () => {} },
+  );
+  const later = await site.startKeeper({ eventGraceMs: 0 });
+  await until('the index is open', () => later.state.isIndexOpen);
+  const looks = later.state.journalSpace;
+  await until('room was looked at', () => later.state.journalSpace !== looks);
+
+  expect(result.segments).toBe(10);
+  expect(later.state.clock.isTrusted).toBe(true);
+  expect(later.index.state.policies()).toMatchObject([{ retentionHours: 1, eventRetentionHours: 100 }]);
+  expect(segments(site)).toHaveLength(10);
 });
