@@ -203,7 +203,13 @@ export function Discover(props: { readonly onAdded: () => void }) {
                     <strong>{device.name ?? device.hardware ?? device.address}</strong>
                   </label>
                   <span class="quiet">
-                    {[device.address, device.hardware, device.location].filter((text) => text !== null).join(' · ')}
+                    {[
+                      device.name === null && device.hardware === null ? null : device.address,
+                      device.hardware,
+                      device.location,
+                    ]
+                      .filter((text) => text !== null)
+                      .join(' · ')}
                   </span>
                   <Show when={device.cameraId}>
                     {(cameraId) => (

@@ -114,7 +114,7 @@ export function CameraHealth(props: {
             timesMs={timesMs()}
             lines={frames()}
             gaps={recentGaps()}
-            text={(value) => value.toFixed(value < 10 ? 1 : 0)}
+            text={(value) => value.toFixed(value > 0 && value < 10 ? 1 : 0)}
           />
           <Show when={hasClock()}>
             <Chart

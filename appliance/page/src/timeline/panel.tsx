@@ -190,9 +190,15 @@ export function TimelinePanel(props: {
           when={range()}
           keyed
           fallback={
-            <span class="quiet">
-              Click to play from there, drag to choose a range, scroll to zoom. Keys: arrows, + and −, I and O, L.
-            </span>
+            <>
+              <button type="button" class="second small" onClick={() => mark('end')}>
+                Choose a range
+              </button>
+              <span class="quiet mouse">
+                Click to play from there, drag to choose a range, scroll to zoom. Keys: arrows, + and −, I and O, L.
+              </span>
+              <span class="quiet touch">Tap to play from there, drag to move, pinch to zoom.</span>
+            </>
           }
         >
           {(chosen) => (
@@ -201,6 +207,7 @@ export function TimelinePanel(props: {
               cameraName={props.cameraName}
               range={chosen}
               onPlay={() => props.onSeek(chosen.beginMs)}
+              onMark={mark}
               onClear={() => setRange(undefined)}
             />
           )}
@@ -217,6 +224,8 @@ function ChosenRange(props: {
   readonly cameraName: string;
   readonly range: Span;
   readonly onPlay: () => void;
+  /** The playing position becomes its begin or end. */
+  readonly onMark: (end: 'begin' | 'end') => void;
   readonly onClear: () => void;
 }) {
   const may = createMay();
@@ -262,6 +271,12 @@ function ChosenRange(props: {
       </span>
       <button type="button" class="second small" onClick={() => props.onPlay()}>
         Play
+      </button>
+      <button type="button" class="plain small" title="Key I" onClick={() => props.onMark('begin')}>
+        Begin here
+      </button>
+      <button type="button" class="plain small" title="Key O" onClick={() => props.onMark('end')}>
+        End here
       </button>
       <Show when={lengthMs() <= clipMsMax} fallback={<span class="warning">A file may have 24 hours at most.</span>}>
         <Show when={may('streams:export') && bytes() !== 'none'}>

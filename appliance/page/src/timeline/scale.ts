@@ -65,6 +65,8 @@ const stepsMs = [
   ...[1, 2, 3, 6, 12].map((hours) => hours * hourMs),
 ];
 const stepsDays = [1, 2, 7, 14];
+const stepsMonths = [1, 2, 3, 6];
+const monthMs = 30 * dayMs;
 
 /** Ticks at whole local times; those that begin a day, or a month in long views, are major. */
 export function ticksOf(view: Span, ticksMax: number): Tick[] {
@@ -72,7 +74,7 @@ export function ticksOf(view: Span, ticksMax: number): Tick[] {
   const stepMs = stepsMs.find((step) => step >= wantedMs);
   if (stepMs !== undefined) return clockTicks(view, stepMs);
   const stepDays = stepsDays.find((days) => days * dayMs >= wantedMs);
-  return stepDays === undefined ? monthTicks(view) : dayTicks(view, stepDays);
+  return stepDays === undefined ? monthTicks(view, wantedMs) : dayTicks(view, stepDays);
 }
 
 function clockTicks(view: Span, stepMs: number): Tick[] {
@@ -101,15 +103,16 @@ function dayTicks(view: Span, stepDays: number): Tick[] {
   return ticks;
 }
 
-function monthTicks(view: Span): Tick[] {
+function monthTicks(view: Span, wantedMs: number): Tick[] {
+  const step = stepsMonths.find((months) => months * monthMs >= wantedMs) ?? 12;
   const first = new Date(view.beginMs);
   const ticks: Tick[] = [];
-  for (let month = 1; month < 1_000; month++) {
-    const date = new Date(first.getFullYear(), first.getMonth() + month, 1);
-    if (date.getTime() >= view.endMs) break;
-    ticks.push({ atMs: date.getTime(), isMajor: date.getMonth() === 0, text: monthWords.format(date) });
+  for (let month = first.getMonth() + 1; ; month++) {
+    const date = new Date(first.getFullYear(), month, 1);
+    if (date.getTime() >= view.endMs) return ticks;
+    const isMajor = date.getMonth() === 0;
+    if (month % step === 0) ticks.push({ atMs: date.getTime(), isMajor, text: monthWords.format(date) });
   }
-  return ticks;
 }
 
 /** Local midnight at or before a time, days of 23 and 25 hours included. */

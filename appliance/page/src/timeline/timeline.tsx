@@ -30,7 +30,7 @@ export function TimelineView(props: {
   readonly onKey: (key: string) => void;
 }) {
   const [width, setWidth] = createSignal(1_000);
-  const [hoverX, setHoverX] = createSignal<number>();
+  const [hover, setHover] = createSignal<{ readonly x: number }>();
   const [drag, setDrag] = createSignal<{ readonly fromX: number; readonly toX: number }>();
   let line: HTMLDivElement | undefined;
 
@@ -73,7 +73,7 @@ export function TimelineView(props: {
     onDragging: setDrag,
     onMove: (pixels) => moveBy((pixels / width()) * lengthMs()),
     onZoom: (x, factor) => zoomBy(factor, timeOf(x)),
-    onHover: setHoverX,
+    onHover: (x) => setHover(x === undefined ? undefined : { x }),
   });
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -176,13 +176,13 @@ export function TimelineView(props: {
           )}
         </For>
       </div>
-      <Show when={drag() === undefined ? hoverX() : undefined}>
-        {(x) => (
+      <Show when={drag() === undefined ? hover() : undefined}>
+        {(at) => (
           <Tip
-            x={x()}
+            x={at().x}
             width={width()}
-            atMs={timeOf(x())}
-            under={under(timeOf(x()))}
+            atMs={timeOf(at().x)}
+            under={under(timeOf(at().x))}
             streamId={props.streamId}
             stepMs={Math.min(hourMs, Math.max(secondMs, lengthMs() / previewsPerView))}
           />
