@@ -1,6 +1,6 @@
 /** What routes work with. */
 
-import type { Catalog } from '../../storage/catalog/index.ts';
+import type { Actor, Catalog } from '../../storage/catalog/index.ts';
 import type { HealthBook } from '../health/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { AlarmParts } from './alarm-parts.ts';
@@ -29,6 +29,8 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly plan: PlanWriter;
   readonly feed: EventFeed;
   readonly checks: CheckRunner;
+  /** Puts a new site key in front and seals everything anew by it. */
+  readonly rotateSiteKey: (actor: Actor) => Promise<{ readonly fingerprint: string; readonly resealed: number }>;
   readonly keeper: KeeperPort;
   readonly facts: SiteFacts;
 };

@@ -21,7 +21,13 @@ import type { OnvifPort } from './onvif-port.ts';
 import type { PasswordHasher } from './passwords.ts';
 
 /** Seals texts of one purpose under the site key, and opens them: `SiteKey` is one. */
-export type SecretBoxes = { box(purpose: string): SecretBox };
+export type SecretBoxes = {
+  box(purpose: string): SecretBox;
+  /** True when the text was sealed by a key before the newest. */
+  isOutdated(sealed: string): boolean;
+  /** Puts a new key in front, which every box uses at once; older ones still open. Returns its fingerprint. */
+  rotate(): Promise<string>;
+};
 
 /** The certificate clients see, and the authority they are to trust. */
 export type TlsMaterial = {

@@ -26,6 +26,7 @@ import type { ServeDeps } from './parts.ts';
 import { Passwords } from './passwords.ts';
 import { PlanWriter } from './plan-writer.ts';
 import { PlaybackTokens } from './playback-token.ts';
+import { playbackKeySetting, playbackPurpose, resealAll, webhookPurpose } from './reseal.ts';
 import { streamResource } from './resources.ts';
 import { addRoutes } from './routes/all.ts';
 import { rtspGate } from './rtsp-gate.ts';
@@ -62,8 +63,6 @@ export type ServedRoute = { readonly method: string; readonly url: string; reado
 
 /** What the first start made: to be printed once. */
 export type FirstAdmin = { readonly name: string; readonly password: string };
-
-const playbackKeySetting = 'playback.key';
 
 export class Serve {
   readonly #deps: ServeDeps;
@@ -120,6 +119,8 @@ export class Serve {
     const catalog = this.#lifetime.own(new Catalog({ clock, random }, { path: paths.catalog }));
     catalog.start();
     await refuseLostCatalog(catalog, { planPath: paths.plan });
+    // A new site key that nothing, or not everything, was sealed by when the last process ended.
+    resealAll({ catalog, secrets, log });
     const plan = this.#lifetime.own(new PlanWriter({ clock, log, catalog, ...deps }, { path: paths.plan }));
     await plan.start();
 
@@ -153,7 +154,7 @@ export class Serve {
     const alarmParts = startAlarmParts(
       {
         ...{ clock, log, random, catalog, board, roles, plan, feed, tls },
-        ...{ index: deps.index, keeper: keeperPort, webhookSecrets: secrets.box('webhook') },
+        ...{ index: deps.index, keeper: keeperPort, webhookSecrets: secrets.box(webhookPurpose) },
       },
       { lifetime: this.#lifetime, paths, publicUrl },
     );
@@ -194,6 +195,12 @@ export class Serve {
       health,
       plan,
       feed,
+      rotateSiteKey: async (actor) => {
+        const fingerprint = await secrets.rotate();
+        const resealed = resealAll({ catalog, secrets, log }, actor);
+        await plan.write();
+        return { fingerprint, resealed };
+      },
       checks: this.#lifetime.own(new CheckRunner({ clock, examiner: deps.examiner })),
       keeper: keeperPort,
       ...alarmParts,
@@ -239,7 +246,7 @@ export class Serve {
   /** What playback URLs are signed with: sealed, so that a copied catalog signs nothing. */
   #playbackKey(catalog: Catalog): Uint8Array {
     const { clock, log, random, secrets } = this.#deps;
-    const box = secrets.box('playback');
+    const box = secrets.box(playbackPurpose);
     const stored = z.string().safeParse(catalog.tables.settings.get(playbackKeySetting));
     if (stored.success) {
       try {

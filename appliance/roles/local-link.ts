@@ -19,14 +19,21 @@ export type LocalLinkOptions = {
   readonly show: (lines: readonly string[]) => void;
 };
 
+type LocalLinkDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly box: SecretBox;
+  readonly refreshKeys?: () => Promise<void>;
+};
+
 export class LocalLink implements RoleLink {
-  readonly #deps: { readonly clock: Clock; readonly log: Log; readonly box: SecretBox };
+  readonly #deps: LocalLinkDeps;
   readonly #options: LocalLinkOptions;
   readonly #lifetime = new Lifetime();
   readonly #callbacks = new Set<(plan: Plan) => void>();
   #version = '';
 
-  constructor(deps: { readonly clock: Clock; readonly log: Log; readonly box: SecretBox }, options: LocalLinkOptions) {
+  constructor(deps: LocalLinkDeps, options: LocalLinkOptions) {
     this.#deps = deps;
     this.#options = options;
   }

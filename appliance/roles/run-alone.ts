@@ -28,9 +28,12 @@ export async function runRoleAlone(options: {
     { dataDirectory: paths.data, runDirectory: paths.run, roles: [name] },
   );
   await lifetime.own(lock).start();
-  const box = (await SiteKey.open(siteKeyPath(config), randomBytes)).box(cameraPurpose);
+  const key = await SiteKey.open(siteKeyPath(config), randomBytes);
+  const keys = { box: key.box(cameraPurpose), refreshKeys: () => key.reload() };
   const planFor = (plan: Plan) => planForRole(plan, name, { processes: config.ingest.processes });
-  const link = lifetime.own(new LocalLink({ clock: systemClock, log, box }, { planPath: paths.plan, planFor, show }));
+  const link = lifetime.own(
+    new LocalLink({ clock: systemClock, log, ...keys }, { planPath: paths.plan, planFor, show }),
+  );
   const start = { type: 'start', config, isDemo: false, plan: await link.start() } as const;
   try {
     lifetime.own(await startRole(makeContext({ name, log, link, start })));

@@ -32,10 +32,12 @@ const sealedCharactersMax = 4096;
 const keysMax = 100;
 
 export class SiteKey {
-  readonly #keys: readonly Key[];
+  readonly #path: string;
   readonly #random: RandomBytes;
+  #keys: readonly Key[];
 
-  private constructor(keys: readonly Key[], random: RandomBytes) {
+  private constructor(path: string, keys: readonly Key[], random: RandomBytes) {
+    this.#path = path;
     this.#keys = keys;
     this.#random = random;
   }
@@ -47,10 +49,10 @@ export class SiteKey {
    */
   static async open(path: string, random: RandomBytes): Promise<SiteKey> {
     const text = (await readKeyFile(path)) ?? (await createKeyFile(path, random));
-    return new SiteKey(parseKeys(text, path), random);
+    return new SiteKey(path, parseKeys(text, path), random);
   }
 
-  /** Adds a new key in front: sealing uses it from the next start on, older texts still open. Returns the new fingerprint. */
+  /** Adds a new key in front: whoever reads the file from then on seals by it, older texts still open. Returns the new fingerprint. */
   static async rotate(path: string, random: RandomBytes): Promise<string> {
     const text = await readKeyFile(path);
     if (text === undefined) throw appError('not_found', `there is no site key at ${path} yet`);
@@ -58,7 +60,23 @@ export class SiteKey {
     const rotated = newKeyLine(random) + text;
     const keys = parseKeys(rotated, path);
     await writeFileAtomic(path, rotated, { mode: 0o600 });
-    return new SiteKey(keys, random).fingerprint;
+    return new SiteKey(path, keys, random).fingerprint;
+  }
+
+  /** As the static one, and used at once by every box of this key. */
+  async rotate(): Promise<string> {
+    await SiteKey.rotate(this.#path, this.#random);
+    await this.reload();
+    return this.fingerprint;
+  }
+
+  /** Reads the file again: another process may have put a new key in front. Its older keys stay known whatever happens. */
+  async reload(): Promise<void> {
+    const text = await readKeyFile(this.#path);
+    if (text === undefined) return;
+    const read = parseKeys(text, this.#path);
+    const known = this.#keys.filter(({ id }) => !read.some((key) => key.id === id));
+    this.#keys = [...read, ...known];
   }
 
   /** For people to compare backups by; says nothing about the key. */

@@ -78,7 +78,12 @@ const emptyPlan: Plan = { version: 2, sources: [], devices: [] };
  * The plan with its secrets open. Without a file it is empty; what cannot be read or opened is logged and left out, since cameras
  * that can be recorded must be.
  */
-export async function readPlan(path: string, deps: { readonly box: SecretBox; readonly log: Log }): Promise<Plan> {
+export async function readPlan(
+  path: string,
+  deps: { readonly box: SecretBox; readonly log: Log; readonly refreshKeys?: (() => Promise<void>) | undefined },
+): Promise<Plan> {
+  // The plan may be sealed by a key that came after our start; with what cannot be read the known ones go on.
+  await deps.refreshKeys?.().catch((error: unknown) => deps.log.error('site key cannot be read again', { error }));
   let content: unknown;
   try {
     content = JSON.parse(await readFile(path, 'utf8'));

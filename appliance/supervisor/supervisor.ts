@@ -34,6 +34,8 @@ export type SupervisorDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly box: SecretBox;
+  /** Has `box` know keys that were made since. */
+  readonly refreshKeys?: () => Promise<void>;
   /** Keeps log lines of roles; none when absent. */
   readonly logs?: { append(role: string, lines: readonly string[], left: number): void };
   /** Shows lines at the terminal that must not be logged. */
@@ -176,7 +178,7 @@ export class Supervisor {
   }
 
   async #readPlan(): Promise<void> {
-    this.#plan = await readPlan(this.#options.paths.plan, { box: this.#deps.box, log: this.#deps.log });
+    this.#plan = await readPlan(this.#options.paths.plan, this.#deps);
   }
 
   #planFor(name: string): Plan {

@@ -10,6 +10,7 @@ import { openCatalog } from './database.ts';
 import { DeliveryTable } from './deliveries.ts';
 import { ManagedTable } from './managed.ts';
 import { PolicyTable } from './policies.ts';
+import { SealedTexts } from './sealed.ts';
 import { SessionTable } from './sessions.ts';
 import { SettingTable } from './settings.ts';
 import { TokenTable } from './tokens.ts';
@@ -28,6 +29,7 @@ export type CatalogTables = {
   readonly webhooks: WebhookTable;
   readonly deliveries: DeliveryTable;
   readonly managed: ManagedTable;
+  readonly sealed: SealedTexts;
 };
 
 export type CatalogDeps = {
@@ -66,6 +68,7 @@ export class Catalog {
       webhooks: new WebhookTable(db, this.#deps.random),
       deliveries: new DeliveryTable(db, this.#deps.random),
       managed: new ManagedTable(db),
+      sealed: new SealedTexts(db),
     };
     this.#tables.policies.writeBuiltIn(this.#deps.clock.wallMs());
   }

@@ -17,6 +17,7 @@ export type { ManagedKind, ManagedMark } from './managed.ts';
 export { PlanFile, planOf } from './plan.ts';
 export type { Policy } from './policies.ts';
 export type { AlarmSubject, AuditDetail, PolicyStatement } from './schema.ts';
+export type { SealedKind } from './sealed.ts';
 export type { Session } from './sessions.ts';
 export type { Token } from './tokens.ts';
 export type { User } from './users.ts';

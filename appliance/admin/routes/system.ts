@@ -120,6 +120,18 @@ export function addSystemRoutes(app: App, context: Context): void {
   );
 
   app.post(
+    '/api/system/site-key/rotate',
+    {
+      config: asking('system:rotate-site-key', 'system'),
+      schema: {
+        summary: 'Put a new site key in front and seal every stored secret anew by it; older keys still open backups',
+        response: { 200: z.object({ fingerprint: z.string(), resealed: z.number() }) },
+      },
+    },
+    (request) => context.rotateSiteKey(callerOf(request).actor),
+  );
+
+  app.post(
     '/api/system/store/adopt',
     {
       config: asking('system:adopt-store', 'system'),

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { systemClock } from '../../../storage/base/clock.ts';
-import { appError } from '../../../storage/base/errors.ts';
+import { appError, errnoOf, isAppError } from '../../../storage/base/errors.ts';
 import { siteKeyPath } from '../../roles/index.ts';
 import { SiteKey } from '../../secrets/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
@@ -21,6 +21,7 @@ const tokenShape = z.looseObject({
   lastUsedMs: z.number().nullable(),
 });
 const listShape = z.looseObject({ tokens: z.array(tokenShape) });
+const rotatedShape = z.looseObject({ fingerprint: z.string(), resealed: z.number() });
 const madeShape = z.looseObject({ token: tokenShape, secret: z.string() });
 
 export function addKeyCommands(program: Command, context: CommandContext): void {
@@ -77,14 +78,23 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
   const rotate = keys
     .command('rotate-site')
     .description(
-      'Puts a new site key in front: what is sealed from the next start on uses it, older secrets still open.',
+      'Puts a new site key in front and seals every stored secret anew by it: at once where Weir runs, else at its next start. Older keys stay in the file, for backups.',
     );
   addConfigFlags(rotate, 'all').action(async () => {
     const path = siteKeyPath(await configOf(rotate, context.surroundings));
-    const fingerprint = await SiteKey.rotate(path, randomBytes);
-    output.result({ path, fingerprint }, () => [
+    const api = await apiOf(rotate, context);
+    const { fingerprint, resealed } = await api.call('POST', '/api/system/site-key/rotate').then(
+      (answer) => rotatedShape.parse(answer),
+      async (error: unknown) => {
+        const cause = isAppError(error, 'unavailable') ? errnoOf(error.cause) : undefined;
+        if (cause !== 'ENOENT' && cause !== 'ECONNREFUSED') throw error;
+        return { fingerprint: await SiteKey.rotate(path, randomBytes), resealed: null };
+      },
+    );
+    output.result({ path, fingerprint, resealed }, () => [
       `${fingerprint}  ${path}`,
-      'restart Weir to use it, and back the file up',
+      resealed === null ? 'secrets are sealed anew at the next start' : `${resealed} secrets sealed anew`,
+      'back the file up',
     ]);
   });
 }

@@ -42,6 +42,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
     }
     const paths = pathsOf(config);
     const logs = new LogFiles({ clock: systemClock }, { directory: paths.logs });
+    const siteKey = await SiteKey.open(siteKeyPath(config), randomBytes);
     const supervisor = new Supervisor(
       {
         clock: systemClock,
@@ -51,7 +52,8 @@ export function addServeCommand(program: Command, context: CommandContext): void
           tap: (line) => logs.append('supervisor', [line]),
         }),
         logs,
-        box: (await SiteKey.open(siteKeyPath(config), randomBytes)).box(cameraPurpose),
+        box: siteKey.box(cameraPurpose),
+        refreshKeys: () => siteKey.reload(),
         show,
       },
       { config, paths, isDemo: options.demo === true, entry: mainEntry },

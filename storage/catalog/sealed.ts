@@ -1,0 +1,52 @@
+/** Everything in the catalog's tables that is under the site key, so that it can be sealed anew as a whole. This room cannot open it. */
+
+import { and, eq } from '../base/drizzle.ts';
+import type { CatalogDb } from './database.ts';
+import { cameras, sources, tokens, webhooks } from './schema.ts';
+
+/** What a text was sealed for: credentials of cameras, digest verifiers of tokens, targets of webhooks. */
+export type SealedKind = 'camera' | 'token' | 'webhook';
+
+export class SealedTexts {
+  readonly #db: CatalogDb;
+
+  constructor(db: CatalogDb) {
+    this.#db = db;
+  }
+
+  /**
+   * Replaces every sealed text by what `reseal` makes of it. Inside of a `Catalog.change`; revisions stay, since nothing that
+   * anybody decided changes.
+   */
+  replace(reseal: (kind: SealedKind, sealed: string) => string): void {
+    const db = this.#db;
+    const of = (kind: SealedKind) => (sealed: string | null) => (sealed === null ? null : reseal(kind, sealed));
+    const camera = of('camera');
+    for (const row of db.select().from(cameras).all()) {
+      const sealed = {
+        sealedUsername: camera(row.sealedUsername),
+        sealedPassword: camera(row.sealedPassword),
+        onvifSealedUsername: camera(row.onvifSealedUsername),
+        onvifSealedPassword: camera(row.onvifSealedPassword),
+      };
+      db.update(cameras).set(sealed).where(eq(cameras.id, row.id)).run();
+    }
+    for (const { cameraId, role, ...row } of db.select().from(sources).all()) {
+      const sealed = { sealedUsername: camera(row.sealedUsername), sealedPassword: camera(row.sealedPassword) };
+      db.update(sources)
+        .set(sealed)
+        .where(and(eq(sources.cameraId, cameraId), eq(sources.role, role)))
+        .run();
+    }
+    for (const { id, sealedDigests } of db.select().from(tokens).all()) {
+      db.update(tokens)
+        .set({ sealedDigests: of('token')(sealedDigests) })
+        .where(eq(tokens.id, id))
+        .run();
+    }
+    for (const { id, sealedUrl, sealedSecret } of db.select().from(webhooks).all()) {
+      const sealed = { sealedUrl: reseal('webhook', sealedUrl), sealedSecret: reseal('webhook', sealedSecret) };
+      db.update(webhooks).set(sealed).where(eq(webhooks.id, id)).run();
+    }
+  }
+}
