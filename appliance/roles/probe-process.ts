@@ -7,6 +7,7 @@ import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { systemClock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import { createLog } from '../../storage/base/log.ts';
+import { limits } from '../../storage/model/limits.ts';
 import type { Track } from '../../storage/model/track.ts';
 import type { ProbeResult } from '../admin/index.ts';
 import { type ProbeQuestion, pictureMs, probeMs } from './probe.ts';
@@ -66,6 +67,8 @@ function pictureOf(keyFrame: Uint8Array, track: Track, ffmpegPath: string): Prom
         // Ends by itself even if this process was killed before it could end it: seconds of CPU time.
         '-timelimit',
         String(pictureMs / 1000),
+        '-max_pixels',
+        String(limits.picturePixelsMax),
         '-threads',
         '1',
         '-loglevel',

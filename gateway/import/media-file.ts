@@ -14,12 +14,6 @@ import { limits } from '../../storage/model/limits.ts';
 /** Containers that are taken: others may name further files or addresses, which nobody gave us. */
 export const formats = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts';
 
-/**
- * Pictures are at most what level 6.2 of H.264 and H.265 allows, 8192 by 4352: a file of a few kilobytes can tell of pictures that
- * take all memory of the machine, and the recordings with it.
- */
-export const picturePixelsMax = 35_651_584;
-
 export type FileTrack = {
   /** Number of the stream in the file. */
   readonly index: number;
@@ -149,7 +143,7 @@ function rankOf({ codec_type: type, disposition }: Probed['streams'][number]): n
 /** ffprobe tells no size, or 0, of what it could not decode, which is how it refuses pictures beyond the bound. */
 function isPicture({ width = 1, height = 1 }: Probed['streams'][number]): boolean {
   const pixels = width * height;
-  return pixels > 0 && pixels <= picturePixelsMax;
+  return pixels > 0 && pixels <= limits.picturePixelsMax;
 }
 
 /** QuickTime's own tag knows the zone; MP4's is UTC, and 1904 when nobody set it. */
@@ -169,7 +163,14 @@ function answerOf(
 ): Promise<string> {
   const { path, ffprobePath, signal } = options;
   const what = ['-show_format', '-show_streams', '-of', 'json'];
-  const bounds = ['-format_whitelist', formats, '-protocol_whitelist', 'file', '-max_pixels', String(picturePixelsMax)];
+  const bounds = [
+    '-format_whitelist',
+    formats,
+    '-protocol_whitelist',
+    'file',
+    '-max_pixels',
+    String(limits.picturePixelsMax),
+  ];
   const input = [...bounds, '-i', `file:${path}`];
   return new Promise((resolve, reject) => {
     const child = spawn(ffprobePath, ['-v', 'error', ...what, ...input], { stdio: ['ignore', 'pipe', 'pipe'], signal });

@@ -5,7 +5,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { formats, lastLine, type MediaFile, picturePixelsMax, yieldToCameras } from './media-file.ts';
+import { limits } from '../../storage/model/limits.ts';
+import { formats, lastLine, type MediaFile, yieldToCameras } from './media-file.ts';
 
 export type Remux = {
   /** The Matroska stream. */
@@ -26,7 +27,7 @@ const errorTextMax = 2_000;
 const quiet = ['-hide_banner', '-nostdin', '-loglevel', 'error'];
 /** A transport stream may begin long before its first key frame: parameters are looked for in 20 s of it. */
 const patience = ['-analyzeduration', '20M', '-probesize', '50M'];
-const noGiants = ['-max_pixels', String(picturePixelsMax)];
+const noGiants = ['-max_pixels', String(limits.picturePixelsMax)];
 /** Each thread of a decoder or encoder has pictures of its own: memory must not grow with the machine's cores. */
 const threads = '2';
 const toMatroska = ['-map_metadata', '-1', '-map_chapters', '-1', '-f', 'matroska', 'pipe:1'];

@@ -192,6 +192,11 @@ export const limits = {
   /** Remuxed media segments that are kept: the newest fragment of 100 cameras at 4 Mb/s and 2 s GOPs. */
   playbackCacheBytes: 128 * MiB,
 
+  /**
+   * Luma samples of a picture that is decoded: what level 6.2 of H.264 and H.265 allows, 8192 by 4352. A key frame of some
+   * kilobytes can tell of pictures that take all memory of the machine, and the recordings with it.
+   */
+  picturePixelsMax: 35_651_584,
   /** Pictures waiting for one decoder: at 20 ms a picture the last one waits 2 s. */
   imageQueueMax: 100,
   /** A key frame of 8K takes 0.5 s to decode; a decoder that is silent for longer on a busy machine is stuck. */

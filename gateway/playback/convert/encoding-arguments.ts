@@ -1,5 +1,6 @@
 /** What ffmpeg is told: which size and rate converted video has, how fragments are converted, and how a black picture is made. Pure. */
 
+import { limits } from '../../../storage/model/limits.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import type { Encoder } from './encoders.ts';
 
@@ -37,7 +38,19 @@ export function conversionArguments(
   const filters = [...trim, `scale=${size.widthPixels}:${size.heightPixels}`, encoder.filter].join(',');
   return [
     ...encoder.device,
-    ...['-copyts', '-f', 'matroska', '-i', 'pipe:0', '-map', '0:v:0', '-vf', filters],
+    ...[
+      '-copyts',
+      '-max_pixels',
+      String(limits.picturePixelsMax),
+      '-f',
+      'matroska',
+      '-i',
+      'pipe:0',
+      '-map',
+      '0:v:0',
+      '-vf',
+      filters,
+    ],
     ...encodingArguments(encoder, size),
   ];
 }

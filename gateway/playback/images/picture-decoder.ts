@@ -184,6 +184,8 @@ function ffmpegArguments(codec: 'h264' | 'h265', filter: string): string[] {
     '32',
     '-analyzeduration',
     '0',
+    '-max_pixels',
+    String(limits.picturePixelsMax),
     '-threads',
     '1',
     '-f',

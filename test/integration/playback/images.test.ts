@@ -92,6 +92,16 @@ describe.each([
   });
 });
 
+test('a camera whose pictures would take all memory shows none', async () => {
+  const stream = new RecordedStream();
+  const giant = ['-f', 'lavfi', '-i', 'color=black:size=6400x6400:rate=1:duration=2'];
+  stream.addRun(await encodeClip([...giant, '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '1']), { atMs: beginMs });
+
+  const picture = imagesOf(stream).at(streamId, beginMs + 500);
+
+  await expect(picture).rejects.toMatchObject({ code: 'data_loss' });
+});
+
 test('one decoder serves cameras with different codec settings in turn', async () => {
   const stream = new RecordedStream();
   stream.addRun(await colourClip([...h264, '-bf', '6']), { atMs: beginMs });
