@@ -37,8 +37,8 @@ export class Holds {
   readonly #isClockTrusted: () => boolean;
   /** Why the file cannot be read: then it says what we don't know, and must not be written. */
   #unreadable: AppError | undefined;
-  /** Changes of the file follow each other. */
-  #writing: Promise<void> = Promise.resolve();
+  /** Changes follow each other, of file and rows as one: a file that is written between the two of another change lacks that one. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(
     dependencies: {
@@ -86,8 +86,29 @@ export class Holds {
    * @throws AppError resource_exhausted   there are too many
    * @throws AppError failed_precondition  the file cannot be read
    */
-  async add(hold: NewHold): Promise<Hold> {
-    this.assertReadable();
+  add(hold: NewHold): Promise<Hold> {
+    return this.#change(() => this.#add(hold));
+  }
+
+  /**
+   * Ends a hold.
+   * @throws AppError not_found            there is no such hold, or it is released already
+   * @throws AppError failed_precondition  the file cannot be read
+   */
+  release(holdId: string, who: string): Promise<void> {
+    return this.#change(() => this.#release(holdId, who));
+  }
+
+  async #change<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.#changing.then(() => {
+      this.assertReadable();
+      return change();
+    });
+    this.#changing = changed.catch(() => {});
+    return changed;
+  }
+
+  async #add(hold: NewHold): Promise<Hold> {
     const added: Hold = {
       ...hold,
       holdId: randomUUID(),
@@ -109,13 +130,7 @@ export class Holds {
     return added;
   }
 
-  /**
-   * Ends a hold.
-   * @throws AppError not_found            there is no such hold, or it is released already
-   * @throws AppError failed_precondition  the file cannot be read
-   */
-  async release(holdId: string, who: string): Promise<void> {
-    this.assertReadable();
+  async #release(holdId: string, who: string): Promise<void> {
     const isReleased = this.#index.transaction((change) =>
       change.holds.release(holdId, { who, atMs: this.#clock.wallMs() }),
     );
@@ -131,14 +146,8 @@ export class Holds {
 
   async #write(holds: readonly Hold[]): Promise<void> {
     const text = `${JSON.stringify({ version: 1, holds }, undefined, 2)}\n`;
-    const writing = this.#writing
-      .catch(() => {})
-      .then(async () => {
-        await mkdir(dirname(this.#path), { recursive: true });
-        await writeFileAtomic(this.#path, text);
-      });
-    this.#writing = writing;
-    await writing;
+    await mkdir(dirname(this.#path), { recursive: true });
+    await writeFileAtomic(this.#path, text);
   }
 
   async #readFile(): Promise<Hold[]> {

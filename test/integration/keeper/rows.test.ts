@@ -334,3 +334,29 @@ test('a damaged file of holds stops all removal, loudly', async () => {
 
   expect(site.index.totalsOf('door')?.segments).toBe(2);
 });
+
+test('holds that are begun and released at the same time are all in their file', async () => {
+  const site = await createSite();
+  const keeper = await site.startKeeper();
+  await until('the index is open', () => keeper.state.isIndexOpen);
+  const hold = (why: string) => ({
+    streamId: 'door',
+    beginMs: 0,
+    endMs: undefined,
+    who: 'mia',
+    why,
+    untilMs: undefined,
+  });
+  const first = await keeper.holds.add(hold('first'));
+
+  await Promise.all([
+    keeper.holds.add(hold('second')),
+    keeper.holds.add(hold('third')),
+    keeper.holds.release(first.holdId, 'mia'),
+    keeper.holds.add(hold('fourth')),
+  ]);
+
+  const text = await readFile(join(site.paths.state, 'keeper', 'holds.json'), 'utf8');
+  const { holds } = JSON.parse(text) as { holds: { why: string }[] };
+  expect(holds.map(({ why }) => why).sort()).toEqual(['fourth', 'second', 'third']);
+});
