@@ -149,8 +149,9 @@ export class IngestStream {
   /** @param options.delayMs  before the first attempt at the source */
   start(options: { readonly delayMs: number }): void {
     this.#tellWanted(this.#schedule.begin());
-    this.#lifetime.loop((signal) => this.#reserveNumbers(signal));
-    this.#runner.start(options);
+    const numbersTried = Promise.withResolvers<void>();
+    this.#lifetime.loop((signal) => this.#reserveNumbers(signal, numbersTried.resolve));
+    this.#runner.start({ ...options, after: numbersTried.promise });
   }
 
   /** Takes over another policy of the same source, without touching its connection. */
@@ -267,15 +268,18 @@ export class IngestStream {
     return this.#numbers.next(serverTimestampMs);
   }
 
-  async #reserveNumbers(signal: AbortSignal): Promise<void> {
+  /** @param onTried  called after the first attempt, whatever became of it */
+  async #reserveNumbers(signal: AbortSignal, onTried: () => void): Promise<void> {
     const { clock, log, random } = this.#deps;
     const backoff = new Backoff({ firstDelayMs: 500, delayMsMax: 10_000, random });
     while (!signal.aborted && !this.#hasNumbers) {
       try {
         await this.#numbers.start();
         this.#hasNumbers = true;
+        onTried();
       } catch (error) {
         log.error('fragment numbers cannot be reserved', { error: toAppError(error) });
+        onTried();
         await clock.sleep(backoff.nextDelayMs(), signal);
       }
     }

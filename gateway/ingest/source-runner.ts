@@ -44,6 +44,9 @@ export type SourceStatus = {
   readonly nextAttemptMs: number | undefined;
 };
 
+/** A disk that does not answer by then is for the recorder to tell. */
+const afterMsMax = 2_000;
+
 export class SourceRunner {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -117,10 +120,14 @@ export class SourceRunner {
     };
   }
 
-  /** @param options.delayMs  before the first attempt: a hundred sources do not begin at once */
-  start(options: { readonly delayMs: number }): void {
+  /**
+   * @param options.delayMs  before the first attempt: a hundred sources do not begin at once
+   * @param options.after    what the first pictures need, waited for within reason: live viewers need nothing of it
+   */
+  start(options: { readonly delayMs: number; readonly after: Promise<void> }): void {
     this.#lifetime.loop(async (signal) => {
       await this.#clock.sleep(options.delayMs, signal);
+      await Promise.race([options.after, this.#clock.sleep(afterMsMax, signal)]);
       while (!signal.aborted) {
         try {
           await this.#once(signal);

@@ -32,7 +32,7 @@ function runnerOf() {
     },
   });
   onTestFinished(() => runner.close('shutdown'));
-  runner.start({ delayMs: 100 });
+  runner.start({ delayMs: 100, after: Promise.resolve() });
   const last = () => {
     const attempt = attempts.at(-1);
     if (attempt === undefined) throw new Error('no attempt yet');
