@@ -12,7 +12,7 @@ import { ImportFiles } from './import.tsx';
 import type { OnvifFacts } from './onvif.ts';
 import { MoveCamera } from './ptz.tsx';
 import { CameraSettings } from './settings.tsx';
-import { ManagedBadge, StateBadge, StateReason, stateOf } from './state.tsx';
+import { ManagedBadge, StateBadge, StateReason, spokenState, stateOf } from './state.tsx';
 
 const nowPeriodMs = 2_000;
 /** A recorded playlist reaches so far beyond the chosen instant; the next one is loaded when it ends. */
@@ -118,7 +118,7 @@ export function CameraView(props: {
           Live
         </button>
       </div>
-      <StateReason state={state()} nowMs={nowMs()} />
+      <StateReason state={spokenState(props.camera, props.events.states)} nowMs={nowMs()} />
       <For each={state()?.warnings ?? []}>{(warning) => <p class="reason">{warning}</p>}</For>
       <div class="stage" classList={{ moved: onvif()?.features.ptz != null }}>
         <Player

@@ -6,7 +6,7 @@ import type { Events } from '../events.ts';
 import { sentence } from '../fault.tsx';
 import { bitrateText, dayTimeText, durationText } from '../format.ts';
 import { Chart } from '../frame/chart.tsx';
-import { stateOf } from './state.tsx';
+import { stateOf, subStateOf } from './state.tsx';
 
 type Values = readonly (number | null)[];
 type StreamHealth = {
@@ -181,10 +181,7 @@ function Gaps(props: { readonly gaps: readonly Gap[]; readonly onSeek: (atMs: nu
 
 function Now(props: { readonly camera: Camera; readonly events: Events }) {
   const state = () => stateOf(props.camera, props.events.states);
-  const subState = () => {
-    const streamId = props.camera.streams.find((stream) => stream.role === 'sub')?.id;
-    return (streamId === undefined ? undefined : props.events.states[streamId]) ?? props.camera.sub?.state ?? undefined;
-  };
+  const subState = () => subStateOf(props.camera, props.events.states);
   return (
     <section class="card facts">
       <h2>Now</h2>

@@ -6,7 +6,7 @@ import type { Events } from '../events.ts';
 import { createMay, createNow } from '../frame/session.ts';
 import { cameraAddress } from '../route.ts';
 import { LivePicture } from './live-picture.tsx';
-import { isInTrouble, StateBadge, StateReason, stateOf } from './state.tsx';
+import { isInTrouble, StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
 import { CameraTable } from './table.tsx';
 
 const views = ['wall', 'table'] as const;
@@ -23,7 +23,7 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
   const [words, setWords] = createSignal('');
   const [isTroubleOnly, setTroubleOnly] = createSignal(false);
   const nowMs = createNow(10_000);
-  const hasTrouble = (camera: Camera) => isInTrouble(camera, stateOf(camera, props.events.states));
+  const hasTrouble = (camera: Camera) => isInTrouble(camera, spokenState(camera, props.events.states));
   const troubled = createMemo(() => props.cameras.filter(hasTrouble));
   const shown = createMemo(() => {
     const wanted = words().trim().toLocaleLowerCase();
@@ -112,8 +112,7 @@ function Tile(props: { readonly camera: Camera; readonly events: Events; readonl
   /** The smaller picture where it is live: a wall of them stays light. */
   const pictured = () => {
     const sub = props.camera.streams.find((stream) => stream.role === 'sub');
-    const subState = sub === undefined ? undefined : (props.events.states[sub.id] ?? props.camera.sub?.state);
-    return (subState?.state === 'live' ? sub : props.camera.streams[0])?.id;
+    return (subStateOf(props.camera, props.events.states)?.state === 'live' ? sub : props.camera.streams[0])?.id;
   };
   return (
     <a class="tile" href={cameraAddress(props.camera.id)}>
@@ -122,7 +121,7 @@ function Tile(props: { readonly camera: Camera; readonly events: Events; readonl
         <strong>{props.camera.name}</strong>
         <StateBadge camera={props.camera} state={state()} />
       </div>
-      <StateReason state={state()} nowMs={props.nowMs} />
+      <StateReason state={spokenState(props.camera, props.events.states)} nowMs={props.nowMs} />
     </a>
   );
 }

@@ -1,15 +1,15 @@
 /** A camera's settings: where it comes from, how it is recorded, where others get it, its clock; and its removal. */
 
-import { createEffect, createResource, createSignal, on, Show } from 'solid-js';
+import { createEffect, createSignal, on, Show } from 'solid-js';
 import { type ApiFault, type Camera, type ChangedCamera, call, faultOf, type Recording } from '../api.ts';
 import { Fault, sentence } from '../fault.tsx';
 import { durationText } from '../format.ts';
+import { createPorts } from '../frame/ports.ts';
 import { createMay } from '../frame/session.ts';
 import type { DeviceClock, OnvifFacts } from './onvif.ts';
 import { RecordingFields } from './recording.tsx';
 import { Copied, StreamKeyOnce } from './stream-key.tsx';
 
-const rtspPortDefault = 8554;
 const gigabyte = 1e9;
 
 export function CameraSettings(props: {
@@ -267,17 +267,12 @@ function Publisher(props: { readonly camera: Camera; readonly of: 'main' | 'sub'
 
 /** Where other players and recorders get the camera by RTSP. */
 function OtherPlayers(props: { readonly camera: Camera }) {
-  const may = createMay();
-  const [port] = createResource(
-    () => may('system:read'),
-    async () => (await call<{ ports: { rtsp: number | null } }>('GET', '/api/system')).ports.rtsp,
-  );
-  const address = () =>
-    `rtsp://${location.hostname}:${port.latest ?? rtspPortDefault}/${encodeURIComponent(props.camera.name)}`;
+  const ports = createPorts();
+  const address = () => `rtsp://${location.hostname}:${ports().rtsp}/${encodeURIComponent(props.camera.name)}`;
   return (
     <section class="card">
       <h2>For other players</h2>
-      <Show when={port.state !== 'ready' || port() !== null} fallback={<p class="quiet">RTSP is switched off here.</p>}>
+      <Show when={ports().rtsp !== null} fallback={<p class="quiet">RTSP is switched off here.</p>}>
         <Copied label="Main" text={address()} />
         <Show when={props.camera.sub}>
           <Copied label="Sub" text={`${address()}/sub`} />

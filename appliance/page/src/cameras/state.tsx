@@ -11,6 +11,20 @@ export function stateOf(camera: Camera, states: Readonly<Record<string, SourceSt
   return (streamId === undefined ? undefined : states[streamId]) ?? camera.state ?? undefined;
 }
 
+/** Of the sub source, where there is one. */
+export function subStateOf(camera: Camera, states: Readonly<Record<string, SourceState>>): SourceState | undefined {
+  const streamId = camera.streams.find((stream) => stream.role === 'sub')?.id;
+  return (streamId === undefined ? undefined : states[streamId]) ?? camera.sub?.state ?? undefined;
+}
+
+/** Whose words to show: the main source's, unless it is well and the sub source is not. */
+export function spokenState(camera: Camera, states: Readonly<Record<string, SourceState>>): SourceState | undefined {
+  const main = stateOf(camera, states);
+  const sub = subStateOf(camera, states);
+  if (main?.message != null || sub?.message == null) return main;
+  return { ...sub, message: `its smaller picture: ${sub.message}` };
+}
+
 export function stateWord(camera: Camera, state: SourceState | undefined): string {
   if (!camera.isEnabled) return 'disabled';
   if (state === undefined) return 'unknown';

@@ -1,9 +1,11 @@
 /** A stream key, the only time that it can be seen, with the address that encoders take. */
 
 import { createSignal, Show } from 'solid-js';
+import { createPorts } from '../frame/ports.ts';
 
 export function StreamKeyOnce(props: { readonly streamKey: string; readonly title: string }) {
-  const server = () => `rtmp://${location.hostname}:1935/live`;
+  const ports = createPorts();
+  const server = () => `rtmp://${location.hostname}:${ports().rtmp ?? 1935}/live`;
   return (
     <div class="once" role="status">
       <strong>{props.title}: shown this once</strong>

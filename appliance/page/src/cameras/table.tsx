@@ -6,7 +6,7 @@ import type { Events } from '../events.ts';
 import { sentence } from '../fault.tsx';
 import { longText, shortText } from '../format.ts';
 import { cameraAddress } from '../route.ts';
-import { ManagedBadge, StateBadge, stateOf } from './state.tsx';
+import { ManagedBadge, StateBadge, spokenState, stateOf } from './state.tsx';
 
 export function CameraTable(props: {
   readonly cameras: readonly Camera[];
@@ -38,6 +38,7 @@ export function CameraTable(props: {
 
 function Line(props: { readonly camera: Camera; readonly events: Events; readonly nowMs: number }) {
   const state = () => stateOf(props.camera, props.events.states);
+  const spoken = () => spokenState(props.camera, props.events.states);
   return (
     <tr>
       <td class="name">
@@ -48,11 +49,11 @@ function Line(props: { readonly camera: Camera; readonly events: Events; readonl
       </td>
       <td>
         <StateBadge camera={props.camera} state={state()} />
-        <Show when={state()?.message}>
+        <Show when={spoken()?.message}>
           {(message) => (
             <div class="reason">
               {sentence(message())}{' '}
-              <Show when={state()?.hint}>{(hint) => <span class="quiet">{sentence(hint())}</span>}</Show>
+              <Show when={spoken()?.hint}>{(hint) => <span class="quiet">{sentence(hint())}</span>}</Show>
             </div>
           )}
         </Show>
