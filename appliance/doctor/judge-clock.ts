@@ -28,7 +28,7 @@ export function judgeClock({ nowMs, teller, isSynchronised, newestFootageMs }: C
       ...verdicts.fault(
         'clock-doubt',
         `it says ${iso(nowMs)}, and the newest footage ends ${seconds} s later: it was set back, or was ahead before`,
-        'see which of both is right; when it is this clock: weir start goes on, and the page asks to confirm it',
+        'see which of both is right; when it is this clock, confirm it on the system page: retention by age goes on then',
       ),
     );
   }
