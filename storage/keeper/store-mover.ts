@@ -185,12 +185,13 @@ export class StoreMover {
     }
   }
 
-  /** Ends what an earlier process began, or what the old store refused; never while the new copy's store is in doubt. */
+  /** Ends what an earlier process began, or what the old store refused; never while one of both stores is in doubt. */
   async #deleteOldCopies(ready: ReadonlySet<Store>, signal: AbortSignal): Promise<void> {
     const names = new Set([...ready].map(({ name }) => name));
+    const doubtful = new Set(this.#stores.slice(1).flatMap(({ name }) => (names.has(name) ? [] : [name])));
     for (const segment of this.#index.queries.places.movedSome(pageRows)) {
       if (signal.aborted) return;
-      if (!names.has(segment.store)) continue;
+      if (!names.has(segment.store) || doubtful.has(segment.movedFrom ?? '')) continue;
       await this.#deleteOldCopy(segment.objectKey, segment.movedFrom);
     }
   }

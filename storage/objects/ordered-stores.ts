@@ -7,7 +7,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
+import { type AppError, appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files.ts';
 import type { ChangeOptions, NamedSpace, ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
 
@@ -165,6 +165,8 @@ export class OrderedStores implements ObjectStore {
       throw appError('unavailable', 'an object store is away', { store: name, objectKey: key });
     }
     try {
+      // Another disk has no such object and says so: the one that has it would keep it for ever.
+      await this.#assertKnown({ name, store });
       await store.delete(key);
       this.#awayUntilMs.delete(name);
     } catch (error) {
@@ -184,14 +186,15 @@ export class OrderedStores implements ObjectStore {
     const identity = await store.identity();
     await this.#assertOnce(name, identity, known);
     if (identity === expected) return;
-    if (expected !== undefined) {
-      throw appError('failed_precondition', 'this object store is not the one that was there before', {
-        store: name,
-        hint: 'Mount the disk that was there before. If it is gone for good, give the new one another name.',
-      });
-    }
+    if (expected !== undefined) throw anotherStore(name);
     await mkdir(dirname(path), { recursive: true });
     await writeFileAtomic(path, `${JSON.stringify({ ...known, [name]: identity })}\n`);
+  }
+
+  async #assertKnown({ name, store }: NamedStore): Promise<void> {
+    if (this.#identities === undefined) return;
+    const expected = (await readIdentities(this.#identities.path))[name];
+    if (expected !== undefined && expected !== (await store.identity())) throw anotherStore(name);
   }
 
   /** A link, a second mount or another address of a server: what would move from it to itself would be deleted as its old copy. */
@@ -247,6 +250,13 @@ export class OrderedStores implements ObjectStore {
     }
     throw toAppError(failure ?? missing);
   }
+}
+
+function anotherStore(store: string): AppError {
+  return appError('failed_precondition', 'this object store is not the one that was there before', {
+    store,
+    hint: 'Mount the disk that was there before. If it is gone for good, give the new one another name.',
+  });
 }
 
 /** @throws AppError data_loss  the file is not what was written */

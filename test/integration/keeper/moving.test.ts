@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rename, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
@@ -213,6 +213,27 @@ test('a store that is named twice, by another path, is never moved onto itself',
     { paths: site.paths, level: 'hash' },
   );
   expect(findings).toEqual([]);
+});
+
+test('what is deleted while another disk is in the place of a store is not deleted yet', async () => {
+  const root = await temporaryDirectory();
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 180 * minute, fragments: 10, firstCounter: 1 });
+  const { keeper, close } = await site.run([plan('ssd', 0), plan('hdd')]);
+  await until('it moved', async () => (await site.objects().catch(() => ({ hdd: 0 }))).hdd === 1);
+  const objectKey = keeper.index.queries.segments.after('door', undefined, 1)[0]?.objectKey ?? '';
+  await close();
+
+  await rename(join(root, 'hdd'), join(root, 'unmounted'));
+  await mkdir(join(root, 'hdd'));
+  await writeFile(join(root, 'hdd', '.weir-store'), 'another\n');
+  // Another process: it has not seen the disk that was there.
+  const later = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  await expect(later.stores.delete(objectKey)).rejects.toMatchObject({ code: 'failed_precondition' });
+  await rm(join(root, 'hdd'), { recursive: true });
+  await rename(join(root, 'unmounted'), join(root, 'hdd'));
+
+  expect((await site.objects()).hdd).toBe(1);
 });
 
 test('a keeper that is killed while segments move has each of them whole and once', async () => {
