@@ -66,8 +66,20 @@ function exchange(
       url.protocol === 'https:'
         ? httpsRequest(url, { ...options, rejectUnauthorized: tls === 'verify' })
         : httpRequest(url, options);
+    let isAnswered = false;
     request.on('error', reject);
-    request.on('response', (response) => drain(response).then(resolve, reject));
+    request.on('response', (response) => {
+      isAnswered = true;
+      drain(response).then(resolve, reject);
+    });
+    // Another protocol is none that was asked for; without a listener Node says nothing more of the request.
+    request.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode ?? 0);
+    });
+    request.on('close', () => {
+      if (!isAnswered) reject(appError('unavailable', 'the connection ended without an answer'));
+    });
     request.end(body);
   });
 }
