@@ -143,6 +143,9 @@ test('an operator adds cameras, hears of one that is away, goes through the time
   await page.mouse.up();
   await until('it stands still', () => !device.isMoving);
 
+  // What it sends is drawn as soon as there are two samples.
+  await until('its charts are drawn', async () => (await page.$$('.chart canvas')).length >= 2, 60_000);
+
   // The alarm is there by now: known to whoever acknowledged it.
   await page.waitForSelector('button.alarmbar.error', slow);
   await page.click('button.alarmbar');
