@@ -14,18 +14,31 @@ import { CameraList } from './cameras/list.tsx';
 import { connectEvents } from './events.ts';
 import { Fault } from './fault.tsx';
 import { createDeepSignal } from './frame/deep-signal.ts';
-import { SessionContext } from './frame/session.ts';
+import { createMay, SessionContext } from './frame/session.ts';
 import { createRoute, type Route } from './route.ts';
 import { SettingsPage } from './settings/settings-page.tsx';
 import { StoragePage } from './storage/storage-page.tsx';
 import './style/all.css';
 
-const places: readonly { readonly href: string; readonly text: string; readonly covers: readonly Route['at'][] }[] = [
+type Place = {
+  readonly href: string;
+  readonly text: string;
+  readonly covers: readonly Route['at'][];
+  /** Offered to whoever may do one of these; to everybody without. */
+  readonly actions?: readonly string[];
+};
+
+const places: readonly Place[] = [
   { href: '#/', text: 'Cameras', covers: ['cameras', 'camera'] },
-  { href: '#/add', text: 'Add camera', covers: ['add'] },
+  { href: '#/add', text: 'Add camera', covers: ['add'], actions: ['cameras:create'] },
   { href: '#/alarms', text: 'Alarms', covers: ['alarms'] },
   { href: '#/storage', text: 'Storage', covers: ['storage'] },
-  { href: '#/settings', text: 'Settings', covers: ['settings'] },
+  {
+    href: '#/settings',
+    text: 'Settings',
+    covers: ['settings'],
+    actions: ['webhooks:read', 'users:read', 'tokens:read'],
+  },
 ];
 
 async function readSession(): Promise<Session | null> {
@@ -61,6 +74,7 @@ function App() {
 }
 
 function House(props: { readonly session: Session; readonly onLogout: () => void }) {
+  const may = createMay();
   const route = createRoute();
   const [cameras, { refetch }] = createResource(
     async () => (await call<{ cameras: Camera[] }>('GET', '/api/cameras')).cameras,
@@ -97,7 +111,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
           Weir
         </a>
         <nav>
-          <For each={places}>
+          <For each={places.filter(({ actions }) => actions?.some(may) ?? true)}>
             {(place) => (
               <a href={place.href} aria-current={place.covers.includes(route().at) ? 'page' : undefined}>
                 {place.text}
