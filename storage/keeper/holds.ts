@@ -61,7 +61,6 @@ export class Holds {
    * @throws AppError data_loss  the file cannot be read: nothing may be removed before a person has looked
    */
   async restore(): Promise<void> {
-    this.#unreadable = undefined;
     const kept = await this.#readFile().catch((error: unknown) => {
       this.#unreadable = toAppError(error);
       throw this.#unreadable;
@@ -69,6 +68,8 @@ export class Holds {
     this.#index.transaction((change) => {
       for (const hold of kept) change.holds.add(hold);
     });
+    // Not before they are known: who asks while the file is read again must not go without them.
+    this.#unreadable = undefined;
   }
 
   /** @throws AppError failed_precondition  the file cannot be read: holds that only it knows must not be lost */

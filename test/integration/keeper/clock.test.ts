@@ -218,6 +218,10 @@ test('holds that cannot be read are not written over, and nothing is removed unt
 
   const refusal = { code: 'failed_precondition', hint: expect.any(String) };
   expect(() => again.removeRange({ streamId, beginMs: 0, endMs: now, who: 'mia' })).toThrow(/cannot be read/);
+  // Also while the file is being looked at again.
+  const looking = again.holds.restore();
+  expect(() => again.removeRange({ streamId, beginMs: 0, endMs: now, who: 'mia' })).toThrow(/cannot be read/);
+  await expect(looking).rejects.toMatchObject({ code: 'data_loss' });
   await expect(again.holds.add(hold)).rejects.toMatchObject(refusal);
   await expect(again.holds.release(holdId, 'mia')).rejects.toMatchObject(refusal);
   expect(await readFile(path, 'utf8')).toBe(text.slice(0, -20));
