@@ -2,13 +2,14 @@
 
 import { createEffect, createSignal, on, Show } from 'solid-js';
 import { type ApiFault, type Camera, type ChangedCamera, call, faultOf, type Recording } from '../api.ts';
-import { Fault, sentence } from '../fault.tsx';
-import { durationText } from '../format.ts';
-import { createPorts } from '../frame/ports.ts';
+import { Fault } from '../fault.tsx';
 import { createMay } from '../frame/session.ts';
-import type { DeviceClock, OnvifFacts } from './onvif.ts';
+import { DeviceClockCard } from './device-clock.tsx';
+import type { OnvifFacts } from './onvif.ts';
+import { OtherPlayers } from './other-players.tsx';
 import { RecordingFields } from './recording.tsx';
-import { Copied, StreamKeyOnce } from './stream-key.tsx';
+import { Removal } from './removal.tsx';
+import { StreamKeyOnce } from './stream-key.tsx';
 
 const gigabyte = 1e9;
 
@@ -262,129 +263,5 @@ function Publisher(props: { readonly camera: Camera; readonly of: 'main' | 'sub'
         New stream key
       </button>
     </div>
-  );
-}
-
-/** Where other players and recorders get the camera by RTSP. */
-function OtherPlayers(props: { readonly camera: Camera }) {
-  const ports = createPorts();
-  const address = () => `rtsp://${location.hostname}:${ports().rtsp}/${encodeURIComponent(props.camera.name)}`;
-  return (
-    <section class="card">
-      <h2>For other players</h2>
-      <Show when={ports().rtsp !== null} fallback={<p class="quiet">RTSP is switched off here.</p>}>
-        <Copied label="Main" text={address()} />
-        <Show when={props.camera.sub}>
-          <Copied label="Sub" text={`${address()}/sub`} />
-        </Show>
-        <p class="quiet">
-          They log in with an API token as the password (see Settings). With <code>?start=2026-01-31T18:00:00Z</code>{' '}
-          they get what was recorded.
-        </p>
-      </Show>
-    </section>
-  );
-}
-
-function DeviceClockCard(props: { readonly camera: Camera; readonly onvif: OnvifFacts | undefined }) {
-  const may = createMay();
-  const [set, setSet] = createSignal<DeviceClock | null>();
-  const [isBusy, setBusy] = createSignal(false);
-  const [fault, setFault] = createSignal<ApiFault>();
-  const clock = () => set() ?? props.onvif?.clock ?? null;
-  const setClock = async (source: 'ours' | 'ntp') => {
-    setBusy(true);
-    setFault(undefined);
-    try {
-      const path = `/api/cameras/${props.camera.id}/clock`;
-      setSet((await call<{ clock: DeviceClock | null }>('POST', path, { source })).clock);
-    } catch (error) {
-      setFault(faultOf(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-  const text = () => {
-    const known = clock();
-    if (known === null) return 'The camera has not told its time.';
-    const { offsetMs, source } = known;
-    const place =
-      Math.abs(offsetMs) < 1_500
-        ? 'Right to the second'
-        : `${durationText(Math.abs(offsetMs))} ${offsetMs < 0 ? 'behind' : 'ahead'}`;
-    return `${place}, set by ${source === 'NTP' ? 'its time server' : 'hand'}.`;
-  };
-  return (
-    <section class="card">
-      <h2>ONVIF</h2>
-      <Show when={props.onvif?.fault}>
-        {(told) => (
-          <p class="reason">
-            {sentence(told().message)} <Show when={told().hint}>{(hint) => sentence(hint())}</Show>
-          </p>
-        )}
-      </Show>
-      <p>
-        <span class="quiet">Clock: </span>
-        {text()}
-      </p>
-      <Show when={props.onvif?.events}>
-        {(events) => (
-          <p>
-            <span class="quiet">Events: </span>
-            {events().state} <Show when={events().message}>{(message) => sentence(message())}</Show>
-          </p>
-        )}
-      </Show>
-      <Show when={may('cameras:update')}>
-        <div class="title">
-          <button type="button" class="second small" disabled={isBusy()} onClick={() => void setClock('ours')}>
-            Set by our clock
-          </button>
-          <button type="button" class="second small" disabled={isBusy()} onClick={() => void setClock('ntp')}>
-            Let it follow its time server
-          </button>
-        </div>
-      </Show>
-      <Fault fault={fault()} />
-    </section>
-  );
-}
-
-function Removal(props: { readonly camera: Camera; readonly onChanged: () => void }) {
-  const [isAsking, setAsking] = createSignal(false);
-  const [fault, setFault] = createSignal<ApiFault>();
-  const remove = async () => {
-    try {
-      await call('DELETE', `/api/cameras/${props.camera.id}`);
-      location.hash = '#/';
-      props.onChanged();
-    } catch (error) {
-      setFault(faultOf(error));
-    }
-  };
-  return (
-    <section class="card">
-      <h2>Remove</h2>
-      <p class="quiet">Recordings stay until their retention ends.</p>
-      <Fault fault={fault()} />
-      <div class="title">
-        <Show
-          when={isAsking()}
-          fallback={
-            <button type="button" class="danger small" onClick={() => setAsking(true)}>
-              Remove camera
-            </button>
-          }
-        >
-          <button type="button" class="danger small" onClick={() => void remove()}>
-            Yes, remove {props.camera.name}
-          </button>
-          <button type="button" class="plain small" onClick={() => setAsking(false)}>
-            No
-          </button>
-        </Show>
-      </div>
-    </section>
   );
 }

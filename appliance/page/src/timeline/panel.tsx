@@ -1,10 +1,10 @@
 /** The timeline with what belongs to it: zoom and move buttons, a day to jump to, and a chosen range to play, keep or export. */
 
 import { createEffect, createSignal, For, on, Show } from 'solid-js';
-import { ApiError, type ApiFault, call, faultOf, type Span } from '../api.ts';
+import { ApiError, type Span } from '../api.ts';
 import { Fault } from '../fault.tsx';
-import { bytesText, clockText, dayName, dayText, dayTimeText, durationText, zone } from '../format.ts';
-import { createMay } from '../frame/session.ts';
+import { clockText, dayName, dayText, zone } from '../format.ts';
+import { ChosenRange } from './chosen-range.tsx';
 import { createFootage, type Mark } from './footage.ts';
 import { around, dayMs, hourMs, lengthOf, minuteMs, moved, zoomed } from './scale.ts';
 import { TimelineView } from './timeline.tsx';
@@ -214,119 +214,5 @@ export function TimelinePanel(props: {
         </Show>
       </div>
     </section>
-  );
-}
-
-const clipMsMax = 24 * hourMs;
-
-function ChosenRange(props: {
-  readonly streamId: string;
-  readonly cameraName: string;
-  readonly range: Span;
-  readonly onPlay: () => void;
-  /** The playing position becomes its begin or end. */
-  readonly onMark: (end: 'begin' | 'end') => void;
-  readonly onClear: () => void;
-}) {
-  const may = createMay();
-  const lengthMs = () => lengthOf(props.range);
-  const query = () => `begin=${Math.floor(props.range.beginMs)}&end=${Math.ceil(props.range.endMs)}`;
-  const address = () => `/api/streams/${props.streamId}/clip.mp4?${query()}`;
-  const [bytes, setBytes] = createSignal<number | 'none'>();
-  const [keeping, setKeeping] = createSignal<'asking' | 'busy' | 'kept'>();
-  const [reason, setReason] = createSignal('');
-  const [fault, setFault] = createSignal<ApiFault>();
-
-  // The file's size is known before a byte of it is made.
-  if (lengthMs() <= clipMsMax) {
-    fetch(address(), { method: 'HEAD' })
-      .then((head) => setBytes(head.ok ? Number(head.headers.get('content-length')) : 'none'))
-      .catch(() => setBytes(undefined));
-  }
-  const keep = async (event: Event) => {
-    event.preventDefault();
-    setKeeping('busy');
-    setFault(undefined);
-    try {
-      const { beginMs, endMs } = props.range;
-      const body = { streamId: props.streamId, begin: Math.floor(beginMs), end: Math.ceil(endMs), reason: reason() };
-      await call('POST', '/api/holds', body);
-      setKeeping('kept');
-    } catch (error) {
-      setFault(faultOf(error));
-      setKeeping('asking');
-    }
-  };
-  const sizeText = () => {
-    const size = bytes();
-    if (size === 'none') return 'nothing is recorded there';
-    return size === undefined ? '' : bytesText(size);
-  };
-  return (
-    <>
-      <span class="numbers">
-        {dayTimeText(props.range.beginMs)} to {clockText(props.range.endMs)},{' '}
-        <strong>{durationText(lengthMs())}</strong>
-        <span class="quiet size">{sizeText()}</span>
-      </span>
-      <button type="button" class="second small" onClick={() => props.onPlay()}>
-        Play
-      </button>
-      <button type="button" class="plain small" title="Key I" onClick={() => props.onMark('begin')}>
-        Begin here
-      </button>
-      <button type="button" class="plain small" title="Key O" onClick={() => props.onMark('end')}>
-        End here
-      </button>
-      <Show when={lengthMs() <= clipMsMax} fallback={<span class="warning">A file may have 24 hours at most.</span>}>
-        <Show when={may('streams:export') && bytes() !== 'none'}>
-          <a
-            class="button small"
-            download={`${props.cameraName} ${dayName(props.range.beginMs)} ${clockText(props.range.beginMs).replaceAll(':', '-')}.mp4`}
-            href={address()}
-          >
-            Download MP4
-          </a>
-        </Show>
-      </Show>
-      <Show when={may('holds:create')}>
-        <Show when={keeping() === undefined}>
-          <button type="button" class="second small" onClick={() => setKeeping('asking')}>
-            Keep from deletion …
-          </button>
-        </Show>
-        <Show when={keeping() === 'asking' || keeping() === 'busy'}>
-          <form class="title" onSubmit={(event) => void keep(event)}>
-            <input
-              class="small"
-              name="hold-reason"
-              aria-label="Why it is kept"
-              placeholder="Why, e.g. police report 12/345"
-              minlength="3"
-              maxlength="500"
-              required
-              value={reason()}
-              onInput={(event) => setReason(event.currentTarget.value)}
-            />
-            <button type="submit" class="second small" disabled={keeping() === 'busy'}>
-              Keep
-            </button>
-          </form>
-        </Show>
-        <Show when={keeping() === 'kept'}>
-          <span class="quiet">
-            Kept: see{' '}
-            <a class="link" href="#/storage">
-              Storage
-            </a>
-            .
-          </span>
-        </Show>
-      </Show>
-      <button type="button" class="plain small" onClick={() => props.onClear()}>
-        Clear
-      </button>
-      <Fault fault={fault()} />
-    </>
   );
 }
