@@ -220,6 +220,7 @@ export class ImportWriter implements FragmentSink {
         ...{ streamId, runId, runReason, runStartServerMs, tracks: this.#tracks, timecodeScaleNs },
         openDirectory: place.openDirectory,
         finishedDirectory: place.finishedDirectory,
+        isPlaceExpected: place.isPlaceExpected,
         segmentOffsetMs: 0,
         durability: 'shared',
       },

@@ -20,6 +20,8 @@ export type JournalPlace = {
   /** `<root>/open/<ingest>.<epoch>` */
   readonly openDirectory: string;
   readonly finishedDirectory: string;
+  /** There are others: what went away is not made anew (`SegmentWriterOptions`). */
+  readonly isPlaceExpected: boolean;
   readonly durability: Durability;
 };
 
@@ -200,7 +202,8 @@ export class JournalPlaces {
       void durability.start();
       this.#lifetime.own(durability);
       entry.epoch = epoch;
-      entry.place = { root, openDirectory: directory, finishedDirectory, durability };
+      const isPlaceExpected = this.#entries.length > 1;
+      entry.place = { root, openDirectory: directory, finishedDirectory, isPlaceExpected, durability };
     } catch (error) {
       const failure = toAppError(error);
       if (isFirst && failure.code === 'failed_precondition') throw failure;

@@ -245,6 +245,7 @@ export class Recorder {
         ...{ streamId, runId, runReason, tracks, timecodeScaleNs, segmentOffsetMs },
         openDirectory: place.openDirectory,
         finishedDirectory: place.finishedDirectory,
+        isPlaceExpected: place.isPlaceExpected,
         runStartServerMs: startServerMs,
         durability: 'shared',
       },

@@ -125,11 +125,23 @@ export class RunFiles {
 
   async #makeDirectories(): Promise<void> {
     for (const directory of [this.openDirectory, this.finishedDirectory]) {
-      const created = await mkdir(directory, { recursive: true });
+      const created = await this.#makeDirectory(directory);
       // In shared mode the file system's sync covers the new entry, before anything in it is called durable.
       if (created !== undefined && this.#options.durability === 'each-fragment') {
         await this.files.syncDirectory(join(created, '..'));
       }
+    }
+  }
+
+  /** What had to be made for it, or undefined. */
+  async #makeDirectory(directory: string): Promise<string | undefined> {
+    if (this.#options.isPlaceExpected !== true) return mkdir(directory, { recursive: true });
+    try {
+      await mkdir(directory);
+      return directory;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return undefined;
+      throw error;
     }
   }
 

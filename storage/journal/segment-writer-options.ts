@@ -16,6 +16,11 @@ export type SegmentWriterOptions = {
   /** The epoch's directory (`Epoch.directory`) and `journal/finished`: the stream's own directories are made below. */
   readonly openDirectory: string;
   readonly finishedDirectory: string;
+  /**
+   * The two directories are there, or nothing is written: another place takes writes as well, and below the mount point of a disk
+   * that went away footage would be hidden when it comes back. Otherwise they are made, since nothing is better.
+   */
+  readonly isPlaceExpected?: boolean;
   readonly streamId: string;
   /** 32 lower-case hexadecimal digits. */
   readonly runId: string;

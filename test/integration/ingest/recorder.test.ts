@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type JournalPlace, Recorder } from '../../../gateway/record/index.ts';
@@ -26,6 +27,7 @@ async function startRecorder(facts: Facts = {}) {
     root,
     openDirectory: join(root, 'open', 'ingest-0.1'),
     finishedDirectory: join(root, 'finished'),
+    isPlaceExpected: false,
     durability,
   };
   const budget = new ByteBudget(facts.budgetBytes ?? 64 << 20);
@@ -154,6 +156,20 @@ test('a preferred directory that takes writes again has the next run, and not on
   ]);
   const paths = hints.flatMap((hint) => (hint.kind === 'finished' ? [hint.finishedPath] : []));
   expect(paths.filter((path) => path.startsWith(finishedDirectory))).toHaveLength(1);
+});
+
+test('where there are other places nothing is written into one that went away', async () => {
+  const { recorder, send, failures, place, better } = await startRecorder();
+  better.place = { ...place, openDirectory: join(place.root, 'gone', 'open'), isPlaceExpected: true };
+  recorder.session([video], 'source-closed');
+
+  await until('it is told', async () => {
+    await send(200);
+    return failures.length > 0;
+  });
+
+  expect(failures[0]).toBe('write-failed');
+  await expect(stat(join(place.root, 'gone'))).rejects.toThrow('ENOENT');
 });
 
 test('a used-up budget ends the run as a stalled disk, and recording goes on with a key frame', async () => {

@@ -34,6 +34,7 @@ async function startStream() {
     root,
     openDirectory: join(paths.journalOpen, 'ingest-0.1'),
     finishedDirectory: paths.journalFinished,
+    isPlaceExpected: false,
     durability: new Durability(
       { clock, log: silentLog, syncFileSystem: () => Promise.resolve() },
       { directory: root, periodMs: 100 },
