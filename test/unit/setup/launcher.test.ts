@@ -1,6 +1,6 @@
 /** Parts of the launcher that can be judged without a bare machine. */
 
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCommand } from '../../kit/run-command.ts';
@@ -72,6 +72,32 @@ describe('the page counts as stale', () => {
     expect(isPageStale?.(await page({ builtSeconds: 999 }))).toBe(true);
     expect(isPageStale?.(await page({ builtSeconds: 1_001 }))).toBe(false);
     expect(isPageStale?.(await temporaryDirectory())).toBe(false);
+  });
+});
+
+describe('a new build of the page', () => {
+  async function folder(files: Readonly<Record<string, string>>): Promise<string> {
+    const directory = await temporaryDirectory();
+    await mkdir(join(directory, 'assets'));
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+    return directory;
+  }
+  const longAgoSeconds = Date.now() / 1000 - 3 * 86_400;
+
+  it('takes the place of the last one and leaves what an open page may still ask for, for a day', async () => {
+    const { putPageInPlace } = await load('page.mjs');
+    const dist = await folder({ 'index.html': 'old', 'assets/old.js': 'old', 'assets/older.js': 'older' });
+    await utimes(join(dist, 'assets', 'older.js'), longAgoSeconds, longAgoSeconds);
+    await mkdir(join(dist, '.build-broken'));
+    await utimes(join(dist, '.build-broken'), longAgoSeconds, longAgoSeconds);
+    const aside = await folder({ 'index.html': 'new', 'assets/new.js': 'new', 'icon.svg': '<svg/>' });
+
+    putPageInPlace?.(aside, dist, Date.now());
+
+    expect((await readdir(dist, { recursive: true })).sort()).toEqual(
+      ['assets', 'assets/new.js', 'assets/old.js', 'icon.svg', 'index.html'].sort(),
+    );
+    expect(await readFile(join(dist, 'index.html'), 'utf8')).toBe('new');
   });
 });
 
