@@ -1,6 +1,7 @@
 /**
  * How many connections may begin: each costs the process some time, a hundred times as much by TLS, before anybody has shown who
- * they are. Counted in periods; memory is bounded by what one of them lets in.
+ * they are. Counted in periods; memory is bounded by what one of them lets in. The more of a period is used, the less of it may be
+ * of one group, so that a few groups never have all of it: whoever comes next gets in.
  */
 
 import type { Clock } from './clock.ts';
@@ -32,8 +33,9 @@ export class Arrivals {
       this.#all = 0;
       this.#ofGroup.clear();
     }
+    const { ofGroupMax, max } = this.#limits;
     const ofGroup = this.#ofGroup.get(group) ?? 0;
-    if (this.#all >= this.#limits.max || ofGroup >= this.#limits.ofGroupMax) return false;
+    if (ofGroup >= Math.min(ofGroupMax, max - this.#all)) return false;
     this.#all++;
     this.#ofGroup.set(group, ofGroup + 1);
     return true;

@@ -28,3 +28,13 @@ test('many addresses bring no more than all together may, and the next period be
 
   expect([first, next]).toEqual([64, 64]);
 });
+
+test('a few addresses that take all they can leave some for the next one', () => {
+  const arrivals = new Arrivals({ clock: new SimulatedClock() }, limits);
+  const groups = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'];
+
+  const ofEach = groups.map((group) => taken(arrivals, Array(1_000).fill(group)));
+
+  expect(ofEach).toEqual([32, 16, 8, 4]);
+  expect(arrivals.takes('192.0.2.5')).toBe(true);
+});
