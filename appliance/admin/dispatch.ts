@@ -8,6 +8,7 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { addressGroup } from '../../storage/base/address-group.ts';
+import { Arrivals } from '../../storage/base/arrivals.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -57,12 +58,14 @@ export class Dispatcher {
   readonly #undecided = new Map<string, string>();
   /** How many connections each address has. */
   readonly #perAddress = new Map<string, number>();
+  readonly #handshakes: Arrivals;
   readonly #tls: TlsServer | undefined;
   #port = 0;
 
   constructor(deps: DispatcherDeps, options: DispatcherOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#handshakes = new Arrivals(deps, adminLimits.handshakes);
     this.#tls =
       deps.identity &&
       createTlsServer({
@@ -114,11 +117,22 @@ export class Dispatcher {
     const deadlineMs = clock.monotonicMs() + adminLimits.headTimeoutMs;
     try {
       const first = await readFirst(socket, (bytes) => bytes[0], { clock, deadlineMs, bytesMax: 1 });
-      if (first === tlsHandshake && this.#tls !== undefined) this.#tls.emit('connection', socket);
+      if (first === tlsHandshake && this.#tls !== undefined) this.#secure(socket, this.#tls);
       else await this.#onHead(socket, { isRedirected: this.#isPlainRefused(socket) });
     } catch (error) {
       refuseConnection(socket, error, clock);
     }
+  }
+
+  /** Begins TLS, unless its address began too much of it just now. This machine itself, where a proxy may be, is not counted. */
+  #secure(socket: Socket, tls: TlsServer): void {
+    const group = addressGroup(socket.remoteAddress ?? '');
+    if (isLoopback(socket) || this.#handshakes.takes(group)) {
+      tls.emit('connection', socket);
+      return;
+    }
+    this.#deps.log.counted('connections refused, too many begin tls', 1, { address: group });
+    socket.destroy();
   }
 
   async #onHead(socket: Socket, { isRedirected }: { readonly isRedirected: boolean }): Promise<void> {

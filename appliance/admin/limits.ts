@@ -27,6 +27,12 @@ export const adminLimits = {
   /** Connections that have not said what they want; one address may have an eighth of them. */
   undecidedMax: 256,
   undecidedPerAddressMax: 32,
+  /**
+   * TLS that begins within a period, of one address and in all: each costs 4 ms before anybody has said who they are, and whoever
+   * begins one after another would have all of the process's time. Of one address a quarter of it: 64 a second are a hundred
+   * producers that come back together, or the players of an office behind a proxy that keeps no connection.
+   */
+  handshakes: { periodMs: 2 * seconds, ofGroupMax: 128, max: 256 },
   /** At close, answers on their way get this long. */
   closeTimeoutMs: 3 * seconds,
 

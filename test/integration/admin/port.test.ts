@@ -118,6 +118,33 @@ test.runIf(outerAddress !== undefined)('plain HTTP from another address is sent 
   expect(forged).toMatch(/^HTTP\/1\.1 400 /);
 });
 
+test.runIf(outerAddress !== undefined)(
+  'an address that begins TLS again and again is turned away, others are answered, and it is itself soon after',
+  { timeout: 60_000 },
+  async () => {
+    const site = await startSite({ host: '0.0.0.0' });
+    const isRefused = () => site.transcript.some((line) => line.includes('too many begin tls'));
+    const beginTls = async () => {
+      const socket = connect(site.port, outerAddress ?? '');
+      socket.end('\x16\x03\x01');
+      await allOf(socket);
+    };
+
+    await until('it is turned away', async () => {
+      await Promise.all(Array.from({ length: 16 }, beginTls));
+      return isRefused();
+    });
+    const other = await site.client().get('/healthz');
+
+    expect(other.status).toBe(200);
+    await until('it is let in again', async () => {
+      const socket = tlsConnect({ host: outerAddress, port: site.port, rejectUnauthorized: false });
+      socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+      return (await allOf(socket)).startsWith('HTTP/1.1 200 ');
+    });
+  },
+);
+
 test('a raw route gets its connection byte for byte, before any HTTP server', async () => {
   const taken: { head: string; bytes: string }[] = [];
   const site = await startSite({
