@@ -28,11 +28,17 @@ export class DirectoryStore implements ObjectStore {
   readonly #log: Log;
   readonly #root: string;
   #identity: string | undefined;
+  readonly #syncDirectory: (path: string) => Promise<void>;
   /** Directories whose entries changed and wait for `sync`. */
   readonly #unsynced = new Set<string>();
 
-  constructor(dependencies: { readonly log: Log }, options: { readonly directory: string }) {
+  /** @param dependencies.syncDirectory  makes a directory's entries durable; absent: as the system does */
+  constructor(
+    dependencies: { readonly log: Log; readonly syncDirectory?: (path: string) => Promise<void> },
+    options: { readonly directory: string },
+  ) {
     this.#log = dependencies.log;
+    this.#syncDirectory = dependencies.syncDirectory ?? syncDirectory;
     this.#root = options.directory;
   }
 
@@ -67,9 +73,9 @@ export class DirectoryStore implements ObjectStore {
     await this.#assertSame();
     for (let attempts = 1; ; attempts++) {
       try {
-        const made = await mkdir(dirname(target), { recursive: true });
+        await this.#makeDirectory(dirname(target));
         if (!(await linkInto(path, target))) await copyInto(path, target);
-        const parents = made === undefined ? [] : upwards(dirname(dirname(target)), dirname(made));
+        const parents = upwards(dirname(dirname(target)), this.#root).filter((parent) => this.#unsynced.has(parent));
         return await this.#settle([dirname(target), ...parents], options);
       } catch (error) {
         // A delete at the same time may have removed the directory while it was still empty.
@@ -125,10 +131,12 @@ export class DirectoryStore implements ObjectStore {
     this.#unsynced.clear();
     try {
       // At the same time: a file system with a journal then writes them in one go. A missing one was emptied and removed, ...
-      await Promise.all(directories.map((directory) => syncDirectory(directory).catch(unlessMissing)));
+      await Promise.all(directories.map((directory) => this.#syncDirectory(directory).catch(unlessMissing)));
       // ... or all of them are, with their disk.
       await this.#assertSame();
     } catch (error) {
+      // Who puts again finds its directories made, and does not know that nobody made them durable.
+      for (const directory of directories) this.#unsynced.add(directory);
       refuse(error);
     }
   }
@@ -200,11 +208,37 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
+  /** Which entries it made is noted before anything else may fail: the next attempt finds them there and makes none. */
+  async #makeDirectory(directory: string): Promise<void> {
+    const note = (last: string) => {
+      for (const parent of upwards(dirname(directory), last)) this.#unsynced.add(parent);
+    };
+    try {
+      const made = await mkdir(directory, { recursive: true });
+      if (made !== undefined) note(dirname(made));
+    } catch (error) {
+      // Some of them may have been made.
+      note(this.#root);
+      throw error;
+    }
+  }
+
   /** Makes changed entries of directories durable, or leaves that to `sync`. */
   async #settle(directories: readonly string[], { isSyncedLater = false }: ChangeOptions): Promise<void> {
     for (const directory of directories) {
       if (isSyncedLater) this.#unsynced.add(directory);
-      else await syncDirectory(directory);
+      else await this.#syncNow(directory);
+    }
+  }
+
+  async #syncNow(directory: string): Promise<void> {
+    // Before the sync: what changes meanwhile is noted anew.
+    const wasNoted = this.#unsynced.delete(directory);
+    try {
+      await this.#syncDirectory(directory);
+    } catch (error) {
+      if (wasNoted) this.#unsynced.add(directory);
+      throw error;
     }
   }
 

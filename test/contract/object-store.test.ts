@@ -3,7 +3,7 @@
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { must } from '../../storage/base/assert.ts';
@@ -265,6 +265,61 @@ describe('directory store', () => {
     await rm(join(base, 'objects'), { recursive: true });
 
     await expect(store.sync()).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  describe('what is durable after a failure', () => {
+    /** A store that notes which directories it makes durable, and fails to while it is broken. */
+    async function notingStore() {
+      const base = await temporaryDirectory();
+      const synced: string[] = [];
+      const disk = { isBroken: false };
+      const noted = async (path: string) => {
+        if (disk.isBroken) throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' });
+        synced.push(relative(join(base, 'objects'), path));
+      };
+      const store = new DirectoryStore({ log: silentLog, syncDirectory: noted }, { directory: join(base, 'objects') });
+      await store.start();
+      await writeFile(join(base, 'one'), 'one');
+      return { store, synced, disk, one: join(base, 'one'), missing: join(base, 'missing') };
+    }
+    const later = { isSyncedLater: true };
+
+    test('a sync that failed is made good by the next, parents included', async () => {
+      const { store, synced, disk, one } = await notingStore();
+      await store.putFile('cam/2026-01-01/a.mkv', one, later);
+      disk.isBroken = true;
+      await expect(store.sync()).rejects.toMatchObject({ code: 'unavailable' });
+
+      disk.isBroken = false;
+      await store.putFile('cam/2026-01-01/a.mkv', one, later);
+      await store.sync();
+
+      expect(synced.sort()).toEqual(['', 'cam', 'cam/2026-01-01']);
+    });
+
+    test('directories that were made before a put failed are durable with the next one', async () => {
+      const { store, synced, one, missing } = await notingStore();
+      await expect(store.putFile('cam/2026-01-01/a.mkv', missing, later)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(store.putFile('yard/2026-01-01/a.mkv', missing)).rejects.toMatchObject({ code: 'not_found' });
+
+      await store.putFile('yard/2026-01-01/a.mkv', one);
+      expect(synced.splice(0).sort()).toEqual(['', 'yard', 'yard/2026-01-01']);
+      await store.putFile('cam/2026-01-01/a.mkv', one, later);
+      await store.sync();
+
+      expect(synced).toEqual(expect.arrayContaining(['cam', 'cam/2026-01-01']));
+    });
+
+    test('a directory that could not be made durable at once is by the next put into it', async () => {
+      const { store, synced, disk, one } = await notingStore();
+      disk.isBroken = true;
+      await expect(store.putFile('cam/2026-01-01/a.mkv', one)).rejects.toMatchObject({ code: 'unavailable' });
+
+      disk.isBroken = false;
+      await store.putFile('cam/2026-01-01/a.mkv', one);
+
+      expect(synced.sort()).toEqual(['', 'cam', 'cam/2026-01-01']);
+    });
   });
 
   test('a copy that was cut off by a crash is not listed and is replaced by the next put', async () => {
