@@ -12,6 +12,7 @@ import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
+import { placeToGiveUp } from '../../storage/base/places.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import type { SharedReads } from '../rtsp/index.ts';
 import { type ConnectionOwner, RtmpConnection } from './connection.ts';
@@ -276,20 +277,15 @@ export class RtmpListener implements ConnectionOwner {
     return strangers.length < rtmpLimits.strangersMax || this.#makeRoom(ofGroup);
   }
 
-  /** Ends the oldest stranger of the address that has most of them: a few addresses must not have all places. */
+  /** Ends a stranger of an address that has more of them than the newcomer's. */
   #makeRoom(ofGroup: number): boolean {
-    const byGroup = new Map<string, (Socket | RtmpConnection)[]>();
-    for (const one of [...this.#connections, ...this.#arriving]) {
-      if (one instanceof RtmpConnection && one.isPublishing) continue;
-      const group = groupOf(one);
-      byGroup.set(group, [...(byGroup.get(group) ?? []), one]);
-    }
-    const [most = []] = [...byGroup.values()].sort((a, b) => b.length - a.length);
-    const [oldest] = most;
-    if (oldest === undefined || most.length <= ofGroup + 1) return false;
-    if (oldest instanceof RtmpConnection) oldest.end(ends.lost('it made room for others'));
-    else oldest.destroy();
-    return true;
+    const strangers = [...this.#connections, ...this.#arriving].filter(
+      (one) => !(one instanceof RtmpConnection && one.isPublishing),
+    );
+    const leaver = placeToGiveUp(strangers, groupOf, { newcomerHas: ofGroup });
+    if (leaver instanceof RtmpConnection) leaver.end(ends.lost('it made room for others'));
+    else leaver?.destroy();
+    return leaver !== undefined;
   }
 
   async #closeAll(): Promise<void> {

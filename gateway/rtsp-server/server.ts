@@ -10,6 +10,7 @@ import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
+import { placeToGiveUp } from '../../storage/base/places.ts';
 import type { FragmentSource } from '../playback/index.ts';
 import { RtspServerConnection } from './connection.ts';
 import type { RtspGate } from './gate.ts';
@@ -184,17 +185,31 @@ export class RtspServer {
 
   #isWelcome(address: string, group: string): boolean {
     let [strangers, ofGroup, strangersOfGroup] = [0, 0, 0];
-    for (const { group: other, connection } of this.#peers.values()) {
-      const isStranger = connection?.isStranger ?? true;
-      if (isStranger) strangers++;
-      if (other !== group) continue;
+    for (const peer of this.#peers.values()) {
+      if (isStranger(peer)) strangers++;
+      if (peer.group !== group) continue;
       ofGroup++;
-      if (isStranger) strangersOfGroup++;
+      if (isStranger(peer)) strangersOfGroup++;
     }
     const { connectionsMax, connectionsPerAddressMax, strangersMax, strangersPerAddressMax } = rtspServerLimits;
-    if (this.#peers.size >= connectionsMax || strangers >= strangersMax) return false;
+    if (this.#peers.size >= connectionsMax) return false;
     // This machine itself may be a proxy, or a program that shows all cameras.
-    return isLoopback(address) || (ofGroup < connectionsPerAddressMax && strangersOfGroup < strangersPerAddressMax);
+    const isAddressFull = ofGroup >= connectionsPerAddressMax || strangersOfGroup >= strangersPerAddressMax;
+    if (isAddressFull && !isLoopback(address)) return false;
+    return strangers < strangersMax || this.#makeRoom(strangersOfGroup);
+  }
+
+  /** Ends a stranger of an address that has more of them than the newcomer's. */
+  #makeRoom(strangersOfGroup: number): boolean {
+    const strangers = [...this.#peers].filter(([, peer]) => isStranger(peer));
+    const leaver = placeToGiveUp(strangers, ([, { group }]) => group, { newcomerHas: strangersOfGroup });
+    if (leaver === undefined) return false;
+    const [name, { socket, connection }] = leaver;
+    // At once: the next one that comes asks for another place.
+    this.#peers.delete(name);
+    if (connection === undefined) socket.destroy();
+    else void connection.close('it made room for others');
+    return true;
   }
 
   #tick(): void {
@@ -239,6 +254,10 @@ function listen(
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
+}
+
+function isStranger({ connection }: Peer): boolean {
+  return connection?.isStranger ?? true;
 }
 
 function plainAddress(socket: Socket): string {

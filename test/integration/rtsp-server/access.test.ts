@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
 import { header } from '../../../gateway/rtsp/wire/message.ts';
 import { rtspMethods } from '../../../gateway/rtsp-server/index.ts';
 import { until } from '../../kit/until.ts';
@@ -183,4 +185,41 @@ test('whoever begins one connection after another is turned away, and others com
   const statusOf = async () =>
     (await RawClient.open(host, 'reader')).ask('DESCRIBE', target).then(({ status }) => status);
   await until('a reader is let in', async () => (await statusOf()) === 200);
+});
+
+/** Connections that asked something without saying who they are, one from each of the addresses. */
+async function strangersFrom(port: number, addresses: readonly string[]): Promise<void> {
+  for (const localAddress of addresses) {
+    const socket = connect({ host: '127.0.0.1', port, localAddress });
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => {});
+    socket.write('OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n');
+    await once(socket, 'data');
+  }
+}
+
+test('four addresses that take all places of strangers do not keep a fifth one out', async () => {
+  const { host, target, server } = await site();
+  const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
+  await strangersFrom(server.port, Array<string[]>(16).fill(addresses).flat());
+  expect(server.stats.connections).toBe(64);
+
+  const reader = await RawClient.open(host, 'reader');
+  const { status } = await reader.ask('DESCRIBE', target);
+
+  expect(status).toBe(200);
+  await until('one of the others went', () => server.stats.connections === 64);
+});
+
+test('many addresses with a stranger each do not keep another one out', async () => {
+  const { host, target, server } = await site();
+  await strangersFrom(
+    server.port,
+    Array.from({ length: 64 }, (_, index) => `127.0.1.${index + 1}`),
+  );
+
+  const reader = await RawClient.open(host, 'reader');
+  const { status } = await reader.ask('DESCRIBE', target);
+
+  expect(status).toBe(200);
 });
