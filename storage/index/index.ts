@@ -9,7 +9,7 @@ export { type IndexChange, type IndexStart, IndexWriter } from './index-writer.t
 export type { LedgerEntry, LedgerEvent, LedgerStream } from './ledger-rows.ts';
 export type { PlacedSegment, UnplacedSegment } from './place-rows.ts';
 export type { Run } from './run-queries.ts';
-export type { SegmentKind, TimeAxis } from './segment-queries.ts';
+export type { NotStored, SegmentKind, TimeAxis } from './segment-queries.ts';
 export type { Garbage } from './segment-rows.ts';
 export type { KeeperFacts, StreamPolicy } from './state-rows.ts';
 export {

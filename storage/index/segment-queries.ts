@@ -73,8 +73,25 @@ export const oldestInStoreSql = `${columns} FROM segment_places p INDEXED BY seg
   CROSS JOIN segments s USING (segment_id) JOIN streams t USING (stream_key)
   WHERE p.store = @store AND p.end_server_ms >= @fromMs ORDER BY p.end_server_ms LIMIT @limit`;
 
+/** A segment's place in the order of those that are not stored: by begin, and of the same begin by id. */
+export type NotStored = { readonly segmentId: number; readonly beginServerMs: number };
+
+/** After one of those that are not stored, oldest first. The walk is one range of an index that holds no others. */
+const afterNotStored = `WHERE s.location = 'local' AND (s.begin_server_ms, s.segment_id) > (@beginServerMs, @segmentId)
+  ORDER BY s.begin_server_ms, s.segment_id LIMIT @limit`;
+
+/** Exported so that a test can look at its plan: no row is read, whatever their number. */
+export const notStoredSql = `SELECT s.segment_id segmentId, s.begin_server_ms beginServerMs
+  FROM segments s INDEXED BY segments_not_stored ${afterNotStored}`;
+
+/** As `notStoredSql`, whole rows: what retention walks where only they give room. */
+export const notStoredRowsSql = `${columns} FROM segments s INDEXED BY segments_not_stored
+  CROSS JOIN streams t USING (stream_key) ${afterNotStored}`;
+
 /** What decides by which age a segment goes. */
 export type SegmentKind = Pick<StoredSegment, 'recordingClass' | 'recordingMode'>;
+
+const beforeAll: NotStored = { beginServerMs: Number.MIN_SAFE_INTEGER, segmentId: 0 };
 
 export type SegmentQueries = ReturnType<typeof segmentQueries>;
 
@@ -105,7 +122,8 @@ export function segmentQueries(database: Database) {
   const inRun = database.prepare(
     `${anywhere} JOIN runs r USING (run_key) WHERE r.run_id = @runId AND s.sequence = @sequence`,
   );
-  const notStored = database.prepare(`${anywhere} WHERE s.location = 'local' ORDER BY s.begin_server_ms LIMIT @limit`);
+  const notStored = database.prepare(notStoredSql);
+  const notStoredRows = database.prepare(notStoredRowsSql);
   const keptLocal = database.prepare(`${anywhere} WHERE s.is_local = 1 ORDER BY s.begin_server_ms LIMIT @limit`);
   const keptLocalAndStored = database.prepare(
     `${anywhere} WHERE s.is_local = 1 AND s.location = 'stored' ORDER BY s.begin_server_ms LIMIT @limit`,
@@ -163,8 +181,14 @@ export function segmentQueries(database: Database) {
     byId: (segmentId: number): StoredSegment | undefined => one(byId.get({ segmentId })),
     byObjectKey: (objectKey: string): StoredSegment | undefined => one(byObjectKey.get({ objectKey })),
     inRun: (runId: string, sequence: number): StoredSegment | undefined => one(inRun.get({ runId, sequence })),
-    /** Taken in and not yet stored, oldest first. */
-    notStored: (limit: number): StoredSegment[] => notStored.all({ limit }).map(toSegment),
+    /** Taken in and not yet stored, oldest first, after one of them or from the first; at most `limit`. */
+    notStored: (after: NotStored | undefined, limit: number): NotStored[] =>
+      notStored.all({ ...(after ?? beforeAll), limit }) as NotStored[],
+    /** As `notStored`, whole rows. */
+    notStoredRows: (after: NotStored | undefined, limit: number): StoredSegment[] => {
+      const { beginServerMs, segmentId } = after ?? beforeAll;
+      return notStoredRows.all({ beginServerMs, segmentId, limit }).map(toSegment);
+    },
     /** Whose journal file is still kept, oldest first. */
     keptLocal: (limit: number): StoredSegment[] => keptLocal.all({ limit }).map(toSegment),
     /** Whose object is durable and whose journal file is still kept, oldest first. */

@@ -8,7 +8,7 @@ import { AssertionError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { IndexChange, IndexWriter, StoredSegment } from '../index/index.ts';
+import type { IndexChange, IndexWriter, NotStored, StoredSegment } from '../index/index.ts';
 import { segmentFileName } from '../model/segment.ts';
 import type { LocalFiles } from './local-files.ts';
 import { Refusals } from './refusals.ts';
@@ -18,6 +18,8 @@ import type { StoreGate } from './store-gate.ts';
 const putsAtOnce = 4;
 /** Rows of one transaction. */
 const batchRows = 64;
+/** Entries of one look for rows that are due: they come from an index alone, and 100,000 take some 50 ms. */
+const pageEntries = 4_096;
 /** A batch ends after so long, so that a slow store's work is on record soon. */
 const batchMs = 2_000;
 
@@ -106,18 +108,18 @@ export class StoreOut {
   }
 
   /**
-   * Stores the oldest files that are not stored yet, one batch.
+   * Stores the oldest files that are not stored yet, one batch. Rows whose files are away, or refused, are set aside for a while:
+   * however many they are, the next batch goes on behind them.
    *
-   * @returns  how many were stored
+   * @returns  how many were stored or set aside: 0 when there is nothing more to do now
    * @throws AppError  the store's first failure: it is away or full, or takes none of several files
    */
   async storeSome(): Promise<number> {
-    const due = this.#index.queries.segments
-      .notStored(batchRows + this.lost.size + this.refused.size)
-      .filter(({ segmentId }) => this.lost.isDue(segmentId) && this.refused.isDue(segmentId));
+    const due = this.#oldestDue();
     const untilMs = this.#clock.monotonicMs() + batchMs;
     const stored: StoredSegment[] = [];
     const failures: { readonly segment: StoredSegment; readonly error: unknown }[] = [];
+    let setAside = 0;
     try {
       for (let first = 0; first < due.length && this.#clock.monotonicMs() < untilMs; first += putsAtOnce) {
         const group = due.slice(first, first + putsAtOnce);
@@ -125,10 +127,12 @@ export class StoreOut {
         for (const [i, segment] of group.entries()) {
           const outcome = outcomes[i];
           if (outcome?.kind === 'stored') stored.push(segment);
-          else if (outcome?.kind === 'lost') this.lost.add(segment.segmentId, segment.objectKey, outcome.error);
-          else if (outcome?.kind === 'unreachable')
-            this.refused.add(segment.segmentId, segment.objectKey, outcome.error);
-          else if (outcome?.kind === 'failed') {
+          else if (outcome?.kind === 'lost' || outcome?.kind === 'unreachable') {
+            const [refusals, others] = outcome.kind === 'lost' ? [this.lost, this.refused] : [this.refused, this.lost];
+            others.delete(segment.segmentId);
+            refusals.add(segment.segmentId, segment.objectKey, outcome.error);
+            setAside++;
+          } else if (outcome?.kind === 'failed') {
             await this.#throwIfStoreFails(outcome.error);
             failures.push({ segment, error: outcome.error });
           }
@@ -139,7 +143,29 @@ export class StoreOut {
     }
     if (stored.length === 0 && failures.length > 1) throw toAppError(failures[0]?.error);
     for (const { segment, error } of failures) this.refused.add(segment.segmentId, segment.objectKey, error);
-    return stored.length;
+    return stored.length + setAside + failures.length;
+  }
+
+  /** Oldest first, at most a batch, past all that are to be left alone for now. */
+  #oldestDue(): StoredSegment[] {
+    const { segments } = this.#index.queries;
+    const due: StoredSegment[] = [];
+    const seen = new Set<number>();
+    for (let after: NotStored | undefined; ; ) {
+      const page = segments.notStored(after, after === undefined ? batchRows : pageEntries);
+      for (const { segmentId } of page) {
+        seen.add(segmentId);
+        if (!this.lost.isDue(segmentId) || !this.refused.isDue(segmentId)) continue;
+        const segment = segments.byId(segmentId);
+        if (segment !== undefined) due.push(segment);
+        if (due.length === batchRows) return due;
+      }
+      after = page.at(-1);
+      if (after !== undefined) continue;
+      // Rows that retention removed meanwhile are nobody's worry any more.
+      for (const refusals of [this.lost, this.refused]) refusals.keepOnly((segmentId) => seen.has(segmentId));
+      return due;
+    }
   }
 
   /** Bytes of local copies that the store has as well. */
@@ -218,14 +244,15 @@ export class StoreOut {
 
   /** A crash of an older release, or a person, took the file: the object may be there all the same. */
   async #withoutFile(segment: StoredSegment): Promise<Outcome> {
-    const object = await this.#gate.ask((store) => store.stat(segment.objectKey));
-    if (object?.byteLength === segment.byteLength) return { kind: 'stored' };
+    const { objectKey } = segment;
     const [missing] = await this.#files.missing();
+    // It is there, in all likelihood: thousands of such rows must not cost a question to the store each.
+    const object = missing === undefined ? await this.#gate.ask((store) => store.stat(objectKey)) : undefined;
+    if (object?.byteLength === segment.byteLength) return { kind: 'stored' };
     const isThere = (await this.#files.find(fileOf(segment))) !== undefined;
     if (isThere || this.#index.queries.segments.byId(segment.segmentId)?.location !== 'local') {
       return { kind: 'changed' };
     }
-    const { objectKey } = segment;
     if (missing === undefined) return { kind: 'lost', error: appError('data_loss', 'no such file', { objectKey }) };
     const error = appError('unavailable', 'journal directory is not there', { directory: missing, objectKey });
     return { kind: 'unreachable', error };

@@ -4,7 +4,13 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { gapsBetweenSql } from '../../../storage/index/gap-queries.ts';
 import { IndexReader, IndexWriter, type StoredSegment } from '../../../storage/index/index.ts';
-import { afterSql, intervalSql, oldestSql } from '../../../storage/index/segment-queries.ts';
+import {
+  afterSql,
+  intervalSql,
+  notStoredRowsSql,
+  notStoredSql,
+  oldestSql,
+} from '../../../storage/index/segment-queries.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import type { Segment } from '../../../storage/model/segment.ts';
 import { someRunId, someSegment, videoTrack } from '../../kit/segments.ts';
@@ -139,8 +145,9 @@ test('interval and cursor queries are one range of one index, whatever the size 
   const { path, insert, close } = await createIndex();
   insert(...minutes(3));
   const database = new Sqlite(path, { readonly: true });
+  const cursor = { beginServerMs: t0, segmentId: 1 };
   const planOf = (sql: string) => {
-    const facts = { streamId: 'door', beginMs: t0, endMs: t0 + minute, counter: 1, fromMs: t0, limit: 10 };
+    const facts = { streamId: 'door', beginMs: t0, endMs: t0 + minute, counter: 1, fromMs: t0, limit: 10, ...cursor };
     return (database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(facts) as { detail: string }[]).map((row) => row.detail);
   };
 
@@ -159,6 +166,11 @@ test('interval and cursor queries are one range of one index, whatever the size 
   expect(planOf(oldestSql)).toEqual([
     'SEARCH t USING COVERING INDEX sqlite_autoindex_streams_1 (stream_id=?)',
     'SEARCH s USING INDEX segments_by_server_time (stream_key=? AND begin_server_ms>?)',
+  ]);
+  expect(planOf(notStoredSql)).toEqual(['SEARCH s USING COVERING INDEX segments_not_stored (begin_server_ms>?)']);
+  expect(planOf(notStoredRowsSql)).toEqual([
+    'SEARCH s USING INDEX segments_not_stored (begin_server_ms>?)',
+    'SEARCH t USING INTEGER PRIMARY KEY (rowid=?)',
   ]);
   const gapPlan = planOf(gapsBetweenSql).join('\n');
   expect(gapPlan).toContain('SEARCH g USING INDEX gaps_by_time (stream_key=? AND begin_ms>? AND begin_ms<?)');
