@@ -13,6 +13,7 @@ import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
+import { placeToGiveUp } from '../../storage/base/places.ts';
 import { endWith, readFirst, refuseConnection } from './first-bytes.ts';
 import { adminLimits } from './limits.ts';
 import { parseRequestHead, type RequestHead, redirectTarget } from './request-head.ts';
@@ -54,8 +55,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #lifetime = new Lifetime();
   readonly #sockets = new Set<Socket>();
-  /** Connections that have not said what they want, by peer, with what their address counts as. */
-  readonly #undecided = new Map<string, string>();
+  /** Connections that have not said what they want, by peer, with what their address counts as; oldest first. */
+  readonly #undecided = new Map<string, { readonly socket: Socket; readonly group: string }>();
   /** How many connections each address has. */
   readonly #perAddress = new Map<string, number>();
   readonly #handshakes: Arrivals;
@@ -168,7 +169,7 @@ export class Dispatcher {
     const peer = peerOf(socket);
     const ofAddress = this.#perAddress.get(key) ?? 0;
     let undecidedOfAddress = 0;
-    for (const undecided of this.#undecided.values()) if (undecided === key) undecidedOfAddress++;
+    for (const { group } of this.#undecided.values()) if (group === key) undecidedOfAddress++;
     this.#perAddress.set(key, ofAddress + 1);
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -179,12 +180,24 @@ export class Dispatcher {
     });
     const isAddressFull =
       ofAddress >= adminLimits.connectionsPerAddressMax || undecidedOfAddress >= adminLimits.undecidedPerAddressMax;
-    if ((isAddressFull && !isLoopback(socket)) || this.#undecided.size >= adminLimits.undecidedMax) {
+    const isRefused = isAddressFull && !isLoopback(socket);
+    if (isRefused || (this.#undecided.size >= adminLimits.undecidedMax && !this.#makeRoom(undecidedOfAddress))) {
       this.#deps.log.counted('connections refused, too many of one address or undecided', 1, { address: key });
       socket.destroy();
       return false;
     }
-    this.#undecided.set(peer, key);
+    this.#undecided.set(peer, { socket, group: key });
+    return true;
+  }
+
+  /** Ends an undecided connection of an address that has more of them than the newcomer's. */
+  #makeRoom(undecidedOfAddress: number): boolean {
+    const options = { newcomerHas: undecidedOfAddress };
+    const leaver = placeToGiveUp(this.#undecided, ([, { group }]) => group, options);
+    if (leaver === undefined) return false;
+    const [peer, { socket }] = leaver;
+    this.#undecided.delete(peer);
+    socket.destroy();
     return true;
   }
 

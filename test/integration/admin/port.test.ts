@@ -184,6 +184,19 @@ test('who says nothing, or only a part of a head, is sent away in time, and othe
   expect(performance.now() - begun).toBeLessThan(15_000);
 });
 
+test('addresses that take all places of those who have said nothing yet do not keep another one out', async () => {
+  const site = await startSite();
+  const silent = Array.from({ length: 256 }, (_, index) =>
+    connect({ host: '127.0.0.1', port: site.port, localAddress: `127.0.0.${2 + (index % 8)}` }),
+  );
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+
+  const { status } = await site.client().get('/healthz');
+
+  expect(status).toBe(200);
+  for (const socket of silent) socket.destroy();
+});
+
 test('a later head or body that does not come is not waited for', async () => {
   const site = await startSite();
   const head = await openTls(site);
