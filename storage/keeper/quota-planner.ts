@@ -101,6 +101,8 @@ export type Whereabouts<Segment extends Candidate> = {
   storeOf?(segment: Segment): string | undefined;
   /** Segments of one of several stores that end at or after a moment, oldest end first, a page at a time; an empty page is the end. */
   oldestIn?(store: string, fromMs: number): readonly Segment[];
+  /** Segments of all streams that are stored nowhere, oldest begin first, after one of them; an empty page is the end. */
+  oldestUnstored(after: Segment | undefined): readonly Segment[];
 };
 
 const hourMs = 3_600_000;
@@ -114,7 +116,7 @@ const kinds: readonly SegmentKind[] = (['continuous', 'event'] as const).flatMap
 export function planRemovals<Segment extends Candidate>(
   input: QuotaInput,
   oldest: OldestOf<Segment>,
-  whereabouts: Whereabouts<Segment> = {},
+  whereabouts: Whereabouts<Segment>,
 ): QuotaPlan<Segment> {
   const plan = new Plan(input, oldest, whereabouts);
   if (input.isClockTrusted) for (const stream of input.streams) plan.removeByAge(stream);
@@ -129,18 +131,21 @@ export function planRemovals<Segment extends Candidate>(
   }
   if (input.localBytesMax !== undefined) {
     const over = { bytes: input.localBytes, bytesMax: input.localBytesMax };
-    plan.removeOver('local-bytes', input.streams, over, { counts: isUnstored, mayGo: isUnstored });
+    plan.removeOver('local-bytes', input.streams, over, { counts: isUnstored, mayGo: isUnstored, among: 'unstored' });
   }
   for (const place of input.places) {
     const counts = (segment: Segment) => isAt(place, segment, whereabouts);
     const { reserveBytes, storedReserveBytes = reserveBytes, unstoredReserveBytes, freeBytes: bytesMax } = place;
     if (place.locations.includes('stored')) {
       const mayGo = (segment: Segment) => counts(segment) && !isUnstored(segment);
-      const stores = place.isOnTheWay ? place.stores : undefined;
-      plan.removeOver('disk-full', input.streams, { bytes: storedReserveBytes, bytesMax }, { counts, mayGo, stores });
+      const among = (place.isOnTheWay ? place.stores : undefined) ?? 'all';
+      plan.removeOver('disk-full', input.streams, { bytes: storedReserveBytes, bytesMax }, { counts, mayGo, among });
     }
     if (place.locations.includes('local')) {
-      plan.removeOver('disk-full', input.streams, { bytes: unstoredReserveBytes, bytesMax }, { counts, mayGo: counts });
+      // What is stored here went before, as far as it may: only what is nowhere else is left to be looked through.
+      const mayGo = (segment: Segment) => counts(segment) && isUnstored(segment);
+      const over = { bytes: unstoredReserveBytes, bytesMax };
+      plan.removeOver('disk-full', input.streams, over, { counts, mayGo, among: 'unstored' });
     }
   }
   return plan.result();
@@ -158,7 +163,7 @@ function isAt<Segment extends Candidate>(
   return place.stores === undefined || (store !== undefined && place.stores.includes(store));
 }
 
-const everything = { counts: () => true, mayGo: () => true };
+const everything = { counts: () => true, mayGo: () => true, among: 'all' } as const;
 
 function isUnstored(segment: Candidate): boolean {
   return segment.location === 'local';
@@ -187,9 +192,11 @@ function byCamera(streams: readonly QuotaStream[]): Map<string, QuotaStream[]> {
 }
 
 type Scope<Segment extends Candidate> = {
+  /** Its removal counts. */
   counts(segment: Segment): boolean;
   mayGo(segment: Segment): boolean;
-  readonly stores?: readonly string[] | undefined;
+  /** Which rows are looked through: all, those of some stores, or those that are stored nowhere. A site has millions of the first. */
+  readonly among: 'all' | 'unstored' | readonly string[];
 };
 
 class Plan<Segment extends Candidate> {
@@ -230,8 +237,7 @@ class Plan<Segment extends Candidate> {
     reason: RemovalReason,
     streams: readonly QuotaStream[],
     over: { readonly bytes: number; readonly bytesMax: number },
-    /** What lies there, what of it may be removed, and whether only stores are to be looked through. */
-    { counts, mayGo, stores }: Scope<Segment> = everything,
+    { counts, mayGo, among }: Scope<Segment> = everything,
   ): void {
     const streamIds = new Set(streams.map((stream) => stream.streamId));
     let excess = over.bytes - over.bytesMax;
@@ -239,13 +245,8 @@ class Plan<Segment extends Candidate> {
       if (streamIds.has(segment.streamId) && counts(segment)) excess -= segment.byteLength;
     }
     if (excess <= 0) return;
-    const unmarked = () => streams.flatMap((stream) => this.#unmarked(stream));
-    const all = () => streams.map(({ streamId }) => this.#walk(streamId));
-    const inStores = (isUnmarked: boolean) => () =>
-      (stores ?? []).map((store) => this.#walkStore(store, streams, { isUnmarked }));
-    for (const walksOf of stores === undefined ? [unmarked, all] : [inStores(true), inStores(false)]) {
-      const walks = walksOf();
-      for (const segment of merged(walks)) {
+    for (const isUnmarked of [true, false]) {
+      for (const segment of merged(this.#walksOf(streams, { among, isUnmarked }))) {
         if (!mayGo(segment)) continue;
         if (!this.#remove(segment, reason)) return;
         excess -= segment.byteLength;
@@ -266,6 +267,16 @@ class Plan<Segment extends Candidate> {
     return true;
   }
 
+  #walksOf(
+    streams: readonly QuotaStream[],
+    { among, isUnmarked }: Pick<Scope<Segment>, 'among'> & { readonly isUnmarked: boolean },
+  ): Generator<Segment>[] {
+    if (among === 'unstored') return [this.#walkUnstored(streams, { isUnmarked })];
+    if (among !== 'all') return among.map((store) => this.#walkStore(store, streams, { isUnmarked }));
+    if (isUnmarked) return streams.flatMap((stream) => this.#unmarked(stream));
+    return streams.map(({ streamId }) => this.#walk(streamId));
+  }
+
   /** What no event marks and no event to come is likely to. */
   #unmarked({ streamId, preRollMinutes = 0 }: QuotaStream): Generator<Segment>[] {
     const beforeMs = this.#input.nowMs - unmarkedSpareMs(preRollMinutes);
@@ -280,22 +291,43 @@ class Plan<Segment extends Candidate> {
     streams: readonly QuotaStream[],
     { isUnmarked }: { readonly isUnmarked: boolean },
   ): Generator<Segment> {
-    const spareMs = new Map(streams.map((each) => [each.streamId, unmarkedSpareMs(each.preRollMinutes ?? 0)]));
+    const mayGo = this.#goingOf(streams, { isUnmarked });
     let seen = new Set<number>();
     for (let fromMs = Number.MIN_SAFE_INTEGER; ; ) {
       const page = this.#whereabouts.oldestIn?.(store, fromMs) ?? [];
       const fresh = page.filter(({ segmentId }) => !seen.has(segmentId));
       if (page.length === 0) return;
-      for (const segment of fresh) {
-        const ownMs = spareMs.get(segment.streamId);
-        if (ownMs === undefined || this.#removed.has(segment.segmentId)) continue;
-        const isSpare = segment.recordingClass === 'event' || segment.beginServerMs >= this.#input.nowMs - ownMs;
-        if (isUnmarked && isSpare) continue;
-        if (!this.#input.holds.some((hold) => isOfHold(segment, hold))) yield segment;
-      }
+      yield* fresh.filter(mayGo);
       fromMs = (page.at(-1)?.endServerMs ?? fromMs) + (fresh.length === 0 ? 1 : 0);
       seen = new Set(page.map(({ segmentId }) => segmentId));
     }
+  }
+
+  /** As `#walkStore`, of what is stored nowhere. */
+  *#walkUnstored(
+    streams: readonly QuotaStream[],
+    { isUnmarked }: { readonly isUnmarked: boolean },
+  ): Generator<Segment> {
+    const mayGo = this.#goingOf(streams, { isUnmarked });
+    for (let after: Segment | undefined; ; ) {
+      const page = this.#whereabouts.oldestUnstored(after);
+      yield* page.filter(mayGo);
+      after = page.at(-1);
+      if (after === undefined) return;
+      if (isUnmarked && after.beginServerMs >= this.#input.nowMs - unmarkedSpareMs(0)) return;
+    }
+  }
+
+  /** Whether a segment may go: of these streams, not gone yet, under no hold; with `isUnmarked`, no event marks it or is likely to. */
+  #goingOf(streams: readonly QuotaStream[], { isUnmarked }: { readonly isUnmarked: boolean }) {
+    const spareMs = new Map(streams.map((each) => [each.streamId, unmarkedSpareMs(each.preRollMinutes ?? 0)]));
+    const { holds, nowMs } = this.#input;
+    return (segment: Segment): boolean => {
+      const ownMs = spareMs.get(segment.streamId);
+      if (ownMs === undefined || this.#removed.has(segment.segmentId)) return false;
+      if (isUnmarked && (segment.recordingClass === 'event' || segment.beginServerMs >= nowMs - ownMs)) return false;
+      return !holds.some((hold) => isOfHold(segment, hold));
+    };
   }
 
   /** Oldest first, without what is removed already or under hold; a hold is jumped over, not walked through. */

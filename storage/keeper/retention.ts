@@ -135,6 +135,7 @@ export class Retention {
       {
         isInSpare: (segment) => this.#files.isInSpare(segmentFileName(segment)),
         storeOf: ({ objectKey }) => this.#index.queries.places.storeOf(objectKey),
+        oldestUnstored: (after) => this.#index.queries.segments.notStoredRows(after, pageRows),
         oldestIn: (store, fromMs) => this.#index.queries.segments.oldestInStore(store, fromMs, pageRows),
       },
     );

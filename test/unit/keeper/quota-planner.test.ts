@@ -73,7 +73,14 @@ function plan(
       .filter((each) => storeOf(each) === store && each.endServerMs >= fromMs)
       .sort((a, b) => a.endServerMs - b.endServerMs)
       .slice(0, 7);
-  return planRemovals(whole, oldest, { storeOf, oldestIn });
+  const unstored = candidates
+    .filter((each) => each.location === 'local')
+    .sort((a, b) => a.beginServerMs - b.beginServerMs || a.segmentId - b.segmentId);
+  const oldestUnstored = (after: Candidate | undefined) => {
+    const first = after === undefined ? 0 : unstored.indexOf(after) + 1;
+    return unstored.slice(first, first + 7);
+  };
+  return planRemovals(whole, oldest, { storeOf, oldestIn, oldestUnstored });
 }
 
 const isOfKind = (each: Candidate, kind: SegmentKind) =>
@@ -392,4 +399,40 @@ test('a full store loses what it has itself, whatever is older elsewhere, and no
   expect(removedFor([ssd], event)).toEqual(ids.slice(11, 14));
   expect(removedFor([hdd])).toEqual(ids.slice(0, 3));
   expect(removedFor([ssd, hdd])).toEqual([...ids.slice(10, 13), ...ids.slice(0, 3)]);
+});
+
+test('where only footage that is stored nowhere gives room, no stored row is looked at', () => {
+  const all = ['a', 'b'].flatMap((streamId) =>
+    minutesOf(streamId, 300, { location: 'local' }).map(
+      (each, i): Candidate => ({ ...each, recordingClass: i % 3 === 0 ? 'event' : 'continuous' }),
+    ),
+  );
+  const byBegin = all.toSorted((a, b) => a.beginServerMs - b.beginServerMs || a.segmentId - b.segmentId);
+  const place = { name: 'journal', freeBytes: 0, reserveBytes: 900 * megabyte, unstoredReserveBytes: 350 * megabyte };
+  const hold = { holdId: 'h', streamId: 'b', beginMs: now - 300 * minute, endMs: now - 200 * minute } as Hold;
+
+  const { removals, shortBytes } = planRemovals<Candidate>(
+    {
+      ...{ nowMs: now, isClockTrusted: true, holds: [hold], bytesMax: undefined, removalsMax: 1_000 },
+      ...{ localBytes: 600 * megabyte, localBytesMax: 500 * megabyte },
+      streams: [streamOf('a', all), streamOf('b', all)],
+      places: [{ ...place, locations: ['local'] }],
+    },
+    () => {
+      throw new Error('rows of all footage are walked');
+    },
+    { oldestUnstored: (after) => byBegin.slice(after === undefined ? 0 : byBegin.indexOf(after) + 1).slice(0, 7) },
+  );
+
+  // What no event marks goes first, but for its newest hour; of 600 minutes 100 are under hold.
+  const unmarked = byBegin.filter(
+    (each) => each.recordingClass === 'continuous' && each.beginServerMs < now - limits.unmarkedSpareMs,
+  );
+  const isHeld = (each: Candidate) => each.streamId === 'b' && each.beginServerMs < now - 200 * minute;
+  const first = unmarked.filter((each) => !isHeld(each));
+  const rest = byBegin.filter((each) => !isHeld(each) && !first.includes(each));
+  expect(removals.map(({ segment }) => segment)).toEqual([...first, ...rest].slice(0, 350));
+  expect(removals[0]?.reason).toBe('local-bytes');
+  expect(removals.at(-1)?.reason).toBe('disk-full');
+  expect(shortBytes).toEqual({});
 });
