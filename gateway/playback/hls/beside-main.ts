@@ -74,17 +74,21 @@ function entriesOf(
   const { beginMs, endMs, discontinuitySequence } = stretch;
   const entries: BesideEntry[] = [];
   let atMs = beginMs;
-  const fill = (untilMs: number) => {
+  const extendLast = (untilMs: number) => {
     const last = entries.at(-1);
-    if (untilMs - atMs < holeMsMin && last?.reference !== undefined) {
-      entries[entries.length - 1] = { ...last, endMs: untilMs };
-      atMs = untilMs;
-    }
+    if (last === undefined) return;
+    entries[entries.length - 1] = { ...last, endMs: untilMs };
+    atMs = untilMs;
+  };
+  const fill = (untilMs: number) => {
+    if (untilMs - atMs < holeMsMin && entries.at(-1)?.reference !== undefined) extendLast(untilMs);
     while (untilMs - atMs > touchingMs) {
       const pieceEndMs = Math.min(untilMs, atMs + options.pieceMs);
       entries.push(hole({ beginMs: atMs, endMs: pieceEndMs }, discontinuitySequence));
       atMs = pieceEndMs;
     }
+    // What is left of a hole that is no whole number of pieces, by a millisecond or two.
+    if (untilMs > atMs) extendLast(untilMs);
   };
   for (const { reference, shift } of shifted(stretch, sub)) {
     const fragmentBeginMs = reference.fragment.serverTimestampMs - shift.dateMs;

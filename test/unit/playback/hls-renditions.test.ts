@@ -169,6 +169,23 @@ describe('the sub stream beside the main one', () => {
         });
         expect(laid.at(-1)?.discontinuitySequence).toBe(main.at(-1)?.discontinuitySequence);
       }),
+      {
+        examples: [
+          [
+            [
+              { pauseMs: 4_577, count: 1 },
+              { pauseMs: 2_488, count: 4 },
+              { pauseMs: 0, count: 1 },
+            ],
+            [
+              { pauseMs: 0, count: 4 },
+              { pauseMs: 1_996, count: 1 },
+            ],
+            3_766,
+          ],
+        ],
+        numRuns: 500,
+      },
     );
   });
 });
