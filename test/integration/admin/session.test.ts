@@ -64,6 +64,7 @@ test('a wrong password, an unknown name and a disabled account are answered the 
       code: 'unauthenticated',
       message: 'wrong name or password',
       requestId: '',
+      help: '/help/unauthenticated',
     });
   }
 });
