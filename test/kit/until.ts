@@ -4,7 +4,7 @@
 export async function until<T>(
   what: string,
   probe: () => T | undefined | null | false | Promise<T | undefined | null | false>,
-  timeoutMs = 30_000,
+  timeoutMs = 50_000,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
