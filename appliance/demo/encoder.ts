@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../../storage/base/clock.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
+import { mediaEnvironment } from '../../storage/base/media-programs.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import { AdtsSplitter, AnnexBSplitter } from './elementary-streams.ts';
 
@@ -67,6 +68,7 @@ export class DemoEncoder {
     const { sink } = this.#deps;
     const child = spawn(this.#options.ffmpegPath, encoderArgs({ hasClock }), {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: mediaEnvironment(),
     });
     this.#child = child;
     sink.began();

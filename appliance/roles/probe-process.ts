@@ -7,6 +7,7 @@ import { AddressPolicy } from '../../storage/base/address-policy.ts';
 import { systemClock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import { createLog } from '../../storage/base/log.ts';
+import { mediaEnvironment, yieldToCameras } from '../../storage/base/media-programs.ts';
 import { limits } from '../../storage/model/limits.ts';
 import type { Track } from '../../storage/model/track.ts';
 import type { ProbeResult } from '../admin/index.ts';
@@ -85,8 +86,9 @@ function pictureOf(keyFrame: Uint8Array, track: Track, ffmpegPath: string): Prom
         'mjpeg',
         'pipe:1',
       ],
-      { stdio: ['pipe', 'pipe', 'ignore'] },
+      { stdio: ['pipe', 'pipe', 'ignore'], env: mediaEnvironment() },
     );
+    yieldToCameras(child.pid, { niceness: 0 });
     const chunks: Buffer[] = [];
     let bytes = 0;
     const cancel = systemClock.after(pictureMs, () => child.kill('SIGKILL'));

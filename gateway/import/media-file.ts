@@ -4,11 +4,10 @@
  */
 
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
 import { z } from 'zod';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError } from '../../storage/base/errors.ts';
+import { mediaEnvironment, yieldToCameras } from '../../storage/base/media-programs.ts';
 import { limits } from '../../storage/model/limits.ts';
 
 /** Containers that are taken: others may name further files or addresses, which nobody gave us. */
@@ -70,6 +69,9 @@ const answerBytesMax = 4 * 1024 * 1024;
 const errorTextMax = 2_000;
 /** An index of hours on a busy disk is read in seconds; a probe that takes longer hangs. */
 const probeTimeoutMs = 60_000;
+
+/** Nice value of whatever an import computes: the processor is its when nobody else wants it. */
+export const importNiceness = 19;
 
 /**
  * Looks into a file.
@@ -173,8 +175,10 @@ function answerOf(
   ];
   const input = [...bounds, '-i', `file:${path}`];
   return new Promise((resolve, reject) => {
-    const child = spawn(ffprobePath, ['-v', 'error', ...what, ...input], { stdio: ['ignore', 'pipe', 'pipe'], signal });
-    yieldToCameras(child.pid);
+    const child = spawn(ffprobePath, ['-v', 'error', ...what, ...input], {
+      ...{ stdio: ['ignore', 'pipe', 'pipe'], env: mediaEnvironment(), signal },
+    });
+    yieldToCameras(child.pid, { niceness: importNiceness });
     let text = '';
     let errors = '';
     let isTimedOut = false;
@@ -210,18 +214,6 @@ function answerOf(
       }
     });
   });
-}
-
-/** Whatever an import computes waits for what records, and goes first where memory runs out. */
-export function yieldToCameras(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, constants.priority.PRIORITY_LOW);
-    // Anybody may raise it for their own children; other systems than Linux have no such file.
-    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
-  } catch {
-    // It ended already.
-  }
 }
 
 /** The last thing a child said, without the path that means nothing to the sender. */

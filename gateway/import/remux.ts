@@ -5,8 +5,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { mediaEnvironment, yieldToCameras } from '../../storage/base/media-programs.ts';
 import { limits } from '../../storage/model/limits.ts';
-import { formats, lastLine, type MediaFile, yieldToCameras } from './media-file.ts';
+import { formats, importNiceness, lastLine, type MediaFile } from './media-file.ts';
 
 export type Remux = {
   /** The Matroska stream. */
@@ -42,8 +43,8 @@ export function remux(file: MediaFile, options: { readonly path: string; readonl
   const ends: Promise<{ readonly isWhole: boolean; readonly isKilled: boolean }>[] = [];
   let input: Readable | undefined;
   for (const args of stages) {
-    const child = spawn(ffmpegPath, args, { stdio: [input ?? 'ignore', 'pipe', 'pipe'] });
-    yieldToCameras(child.pid);
+    const child = spawn(ffmpegPath, args, { stdio: [input ?? 'ignore', 'pipe', 'pipe'], env: mediaEnvironment() });
+    yieldToCameras(child.pid, { niceness: importNiceness });
     // The next child has the pipe; ours is only in its way.
     input?.destroy();
     input = child.stdout ?? undefined;

@@ -4,9 +4,9 @@
  */
 
 import { spawn } from 'node:child_process';
-import { setPriority } from 'node:os';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { type AppError, appError, isAppError, toAppError } from '../../../storage/base/errors.ts';
+import { mediaEnvironment, yieldToCameras } from '../../../storage/base/media-programs.ts';
 
 export type FfmpegDependencies = {
   readonly clock: Clock;
@@ -32,7 +32,7 @@ export type FfmpegResult = {
 /** Lines of x264's statistics and the end of what goes wrong. */
 const spokenBytesMax = 4_096;
 /** Nice value: a machine at its limits converts slower and records as before. */
-const priority = 10;
+const niceness = 10;
 
 /**
  * Runs a child to its end.
@@ -45,7 +45,10 @@ const priority = 10;
  */
 export async function runFfmpeg({ clock, ffmpeg }: FfmpegDependencies, work: FfmpegWork): Promise<FfmpegResult> {
   const general = ['-hide_banner', '-nostats', '-nostdin', '-v', 'level+info', '-benchmark'];
-  const child = spawn(ffmpeg, [...general, ...work.arguments], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(ffmpeg, [...general, ...work.arguments], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: mediaEnvironment(),
+  });
   const output: Uint8Array[] = [];
   let outputBytes = 0;
   let spoken = '';
@@ -78,7 +81,7 @@ export async function runFfmpeg({ clock, ffmpeg }: FfmpegDependencies, work: Ffm
   child.stderr.on('data', (bytes: Buffer) => {
     spoken = (spoken + bytes.toString()).slice(-spokenBytesMax);
   });
-  if (child.pid !== undefined) lowerPriority(child.pid);
+  yieldToCameras(child.pid, { niceness });
   child.stdin.end(work.input);
   try {
     const code = await ended;
@@ -95,14 +98,6 @@ export async function runFfmpeg({ clock, ffmpeg }: FfmpegDependencies, work: Ffm
 export function saidBy(error: unknown): string {
   if (!isAppError(error)) return String(error);
   return typeof error.context.said === 'string' && error.context.said !== '' ? error.context.said : error.message;
-}
-
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, priority);
-  } catch {
-    // It has ended already, or the machine forbids it: it still works.
-  }
 }
 
 /** The first line that says error: those after it are its consequences. */

@@ -9,6 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { type AppError, appError, toAppError } from '../../../storage/base/errors.ts';
 import type { Log } from '../../../storage/base/log.ts';
+import { mediaEnvironment, yieldToCameras } from '../../../storage/base/media-programs.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { JpegSplitter } from './jpeg-splitter.ts';
 
@@ -106,7 +107,9 @@ export class PictureDecoder {
     const { codec, widthPixels, heightPixels } = this.#format;
     const process = spawn(this.#ffmpeg, ffmpegArguments(codec, `scale=${widthPixels}:${heightPixels}`), {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: mediaEnvironment(),
     });
+    yieldToCameras(process.pid, { niceness: 0 });
     const child: Child = { process, splitter: new JpegSplitter({ bytesMax: limits.imageBytesMax }), errorText: '' };
     this.#child = child;
     const ended = new Promise<void>((resolve) => {
