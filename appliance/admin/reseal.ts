@@ -14,10 +14,12 @@ import { digestPurpose } from './token-digests.ts';
 export const playbackKeySetting = 'playback.key';
 export const playbackPurpose = 'playback';
 export const webhookPurpose = 'webhook';
+export const accessKeyPurpose = 'access-key';
 
 const purposes: Readonly<Record<SealedKind, string>> = {
   camera: cameraPurpose,
   token: digestPurpose,
+  'access-key': accessKeyPurpose,
   webhook: webhookPurpose,
 };
 const ourselves: Actor = { kind: 'system', id: '', name: 'weir', address: '', requestId: '' };

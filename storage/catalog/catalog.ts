@@ -3,6 +3,7 @@
 import type Database from 'better-sqlite3';
 import { assert, must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { AccessKeyTable } from './access-keys.ts';
 import { AlarmTable } from './alarms.ts';
 import { type Actor, type AuditNote, AuditTable } from './audit.ts';
 import { CameraTable } from './cameras.ts';
@@ -22,6 +23,7 @@ export type CatalogTables = {
   readonly users: UserTable;
   readonly sessions: SessionTable;
   readonly tokens: TokenTable;
+  readonly accessKeys: AccessKeyTable;
   readonly policies: PolicyTable;
   readonly settings: SettingTable;
   readonly audit: AuditTable;
@@ -61,6 +63,7 @@ export class Catalog {
       users: new UserTable(db, this.#deps.random),
       sessions: new SessionTable(db, this.#deps.random),
       tokens: new TokenTable(db, this.#deps.random),
+      accessKeys: new AccessKeyTable(db),
       policies: new PolicyTable(db),
       settings: new SettingTable(db),
       audit: new AuditTable(db),

@@ -1,5 +1,6 @@
 /** The catalog's door: `serve` writes it, nobody else opens it for writing. */
 
+export { type AccessKey, accessKeysMax } from './access-keys.ts';
 export { type Alarm, type AlarmRow, type AlarmSeverity, pastAlarmsMax } from './alarms.ts';
 export { type Actor, type AuditEntry, type AuditNote, auditRowsMax } from './audit.ts';
 export type {

@@ -7,7 +7,7 @@ import { eq, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import type { CatalogDb } from './database.ts';
 import { forgetManaged } from './managed.ts';
-import { type PolicyStatement, policies, tokens, users } from './schema.ts';
+import { accessKeys, type PolicyStatement, policies, tokens, users } from './schema.ts';
 
 export type Policy = {
   readonly name: string;
@@ -103,12 +103,12 @@ export class PolicyTable {
 
   /**
    * @throws AppError not_found            no such policy
-   * @throws AppError failed_precondition  the policy comes with the release, or a user or token names it: without its
+   * @throws AppError failed_precondition  the policy comes with the release, or a user, token or access key names it: without its
    *                                       denials they could do more than they were meant to
    */
   remove(name: string): void {
     this.#refuseBuiltIn(name);
-    const named = [...this.#namedBy(users, name), ...this.#namedBy(tokens, name)];
+    const named = [...this.#namedBy(users, name), ...this.#namedBy(tokens, name), ...this.#keysNaming(name)];
     if (named.length > 0) {
       throw appError('failed_precondition', 'the policy is in use', {
         policy: name,
@@ -140,6 +140,15 @@ export class PolicyTable {
       .where(
         sql`${table.role} = ${policy} or exists (select 1 from json_each(${table.policies}) where value = ${policy})`,
       )
+      .all()
+      .map((row) => row.name);
+  }
+
+  #keysNaming(policy: string): string[] {
+    return this.#db
+      .select({ name: accessKeys.name })
+      .from(accessKeys)
+      .where(sql`exists (select 1 from json_each(${accessKeys.policies}) where value = ${policy})`)
       .all()
       .map((row) => row.name);
   }

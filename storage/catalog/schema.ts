@@ -191,6 +191,31 @@ export const tokens = sqliteTable(
   ],
 );
 
+export const accessKeys = sqliteTable(
+  'access_keys',
+  {
+    /** What clients of the KVS API call themselves: WEIR and 16 characters of A-Z2-7; random, never used again, no secret. */
+    id: text('id').primaryKey(),
+    /** What it is for, in its maker's words; unique without regard to case. */
+    name: text('name').notNull(),
+    /** Its secret under the site key: signatures are verified by it, so a hash would not do. */
+    sealedSecret: text('sealed_secret').notNull(),
+    /** Names of policies that say what it may do, JSON array of strings; none: nothing. */
+    policies: text('policies', { mode: 'json' }).$type<readonly string[]>().notNull(),
+    /** 1: verifies nothing until it is enabled again. */
+    isDisabled: integer('is_disabled', { mode: 'boolean' }).notNull(),
+    /** Who made it, as the audit list names subjects. */
+    createdBy: text('created_by').notNull(),
+    /** When it was made. */
+    createdMs: integer('created_ms').notNull(),
+    /** When it stops working; null for never. */
+    expiresMs: integer('expires_ms'),
+    /** When something signed by it was last verified, to about a minute; null before the first time. */
+    lastUsedMs: integer('last_used_ms'),
+  },
+  (table) => [uniqueIndex('access_keys_name').on(sql`${table.name} collate nocase`)],
+);
+
 export const policies = sqliteTable('policies', {
   /** 1 to 64 characters of a-z0-9-; roles are policies that users name. */
   name: text('name').primaryKey(),

@@ -2,10 +2,10 @@
 
 import { and, eq } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
-import { cameras, sources, tokens, webhooks } from './schema.ts';
+import { accessKeys, cameras, sources, tokens, webhooks } from './schema.ts';
 
-/** What a text was sealed for: credentials of cameras, digest verifiers of tokens, targets of webhooks. */
-export type SealedKind = 'camera' | 'token' | 'webhook';
+/** What a text was sealed for: credentials of cameras, digest verifiers of tokens, secrets of access keys, targets of webhooks. */
+export type SealedKind = 'camera' | 'token' | 'access-key' | 'webhook';
 
 export class SealedTexts {
   readonly #db: CatalogDb;
@@ -42,6 +42,12 @@ export class SealedTexts {
       db.update(tokens)
         .set({ sealedDigests: of('token')(sealedDigests) })
         .where(eq(tokens.id, id))
+        .run();
+    }
+    for (const { id, sealedSecret } of db.select().from(accessKeys).all()) {
+      db.update(accessKeys)
+        .set({ sealedSecret: reseal('access-key', sealedSecret) })
+        .where(eq(accessKeys.id, id))
         .run();
     }
     for (const { id, sealedUrl, sealedSecret } of db.select().from(webhooks).all()) {
