@@ -28,7 +28,7 @@ export async function startKeeper(context: RoleContext): Promise<Closable> {
   );
   const mover =
     store instanceof OrderedStores
-      ? new StoreMover({ clock, log, keeper, stores: store }, { plans: storePlansOf(config) })
+      ? new StoreMover({ clock, log, keeper, stores: store }, { plans: storePlansOf(config), directory: paths.moving })
       : undefined;
   keeper.setPlan(start.plan);
   registerKeeperMetrics({ keeper, registry }, { wallMs: () => clock.wallMs() });

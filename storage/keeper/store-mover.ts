@@ -13,9 +13,10 @@ import type { Log } from '../base/log.ts';
 import { Backoff } from '../base/retry.ts';
 import type { IndexWriter, PlacedSegment } from '../index/index.ts';
 import { readSegment, verifySegment } from '../journal/index.ts';
+import { limits } from '../model/limits.ts';
 import type { ObjectStore, OrderedStores } from '../objects/index.ts';
 import type { KeeperProblem } from './keeper-state.ts';
-import { withObjectFile } from './object-file.ts';
+import { type CopyPlace, removeLeftCopies, withObjectFile } from './object-file.ts';
 import { reserveBytesOf } from './quota-planner.ts';
 import { Refusals } from './refusals.ts';
 import { StoreGate } from './store-gate.ts';
@@ -52,6 +53,8 @@ export class StoreMover {
   readonly #all: OrderedStores;
   readonly #stores: readonly Store[];
   readonly #periodMs: number;
+  /** One copy at a time, so at most one segment; recorders on that disk keep as much again. */
+  readonly #copies: CopyPlace;
   readonly #lifetime = new Lifetime();
   /** Segments that cannot move for themselves alone, by key. */
   readonly refused: Refusals<string>;
@@ -61,15 +64,17 @@ export class StoreMover {
   #placedTo = 0;
   #waiting = new Map<number, string>();
 
+  /** @param options.directory  its own, for the copy of what is read from a store elsewhere; old ones are removed */
   constructor(
     dependencies: Dependencies,
-    options: { readonly plans: readonly StorePlan[]; readonly periodMs?: number },
+    options: { readonly plans: readonly StorePlan[]; readonly directory: string; readonly periodMs?: number },
   ) {
     const { clock, log, stores } = dependencies;
     this.#clock = clock;
     this.#log = log;
     this.#keeper = dependencies.keeper;
     this.#periodMs = options.periodMs ?? periodMs;
+    this.#copies = { directory: options.directory, reserveBytes: limits.segmentBytes };
     this.#all = stores;
     this.#stores = stores.stores.map(({ name, store }, i) => {
       const plan = options.plans[i] ?? { name, moveOnAfterHours: undefined, timeoutMs: 0 };
@@ -84,7 +89,11 @@ export class StoreMover {
   }
 
   async start(): Promise<void> {
-    this.#lifetime.loop((signal) => this.#run(signal));
+    this.#lifetime.loop(async (signal) => {
+      // One that cannot be removed now is in nobody's way.
+      await removeLeftCopies(this.#copies.directory).catch(() => {});
+      await this.#run(signal);
+    });
   }
 
   close(): Promise<void> {
@@ -265,12 +274,13 @@ export class StoreMover {
 
   async #copy(segment: PlacedSegment, from: Store, to: Store): Promise<void> {
     const object = { key: segment.objectKey, byteLength: segment.byteLength };
-    await withObjectFile(storeBehind(from), object, async (path) => {
+    const copyOn = async (path: string) => {
       await assertWhole(path, segment, from.name);
       await to.gate.ask((store) => store.putFile(object.key, path));
-    });
+    };
+    await withObjectFile(storeBehind(from), object, copyOn, this.#copies);
     await to.gate.ask(async (store) => store.sync?.());
-    await withObjectFile(storeBehind(to), object, (path) => assertWhole(path, segment, to.name));
+    await withObjectFile(storeBehind(to), object, (path) => assertWhole(path, segment, to.name), this.#copies);
   }
 
   #forget(): void {

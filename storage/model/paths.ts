@@ -10,6 +10,7 @@
  *   state/plan.json                                         what ingest has to do; written by serve, secrets sealed
  *   db/catalog.sqlite, db/index.sqlite                      writers: serve, keeper
  *   objects/                                                the directory object store
+ *   moving/                                                 a segment on its way between stores that are elsewhere
  *   run/                                                    Unix sockets
  *   logs/                                                   the newest log lines of each role; written by the supervisor
  *   secrets/                                                the site key; may lie elsewhere by configuration
@@ -32,6 +33,8 @@ export type Paths = {
   readonly objects: string;
   /** Uploads while they are imported; emptied at each start. */
   readonly imports: string;
+  /** A copy of what is read back from a store elsewhere while it moves. */
+  readonly moving: string;
   readonly run: string;
   readonly logs: string;
   readonly secrets: string;
@@ -75,6 +78,7 @@ export function pathsUnder(data: string, overrides: PathOverrides = {}): Paths {
     index: join(data, 'db', 'index.sqlite'),
     objects: overrides.objects ?? join(data, 'objects'),
     imports: join(data, 'imports'),
+    moving: join(data, 'moving'),
     run: isTooLong ? join(tmpdir(), `weir-${createHash('sha256').update(data).digest('hex').slice(0, 16)}`) : run,
     logs: join(data, 'logs'),
     secrets: overrides.secrets ?? join(data, 'secrets'),

@@ -29,7 +29,10 @@ const plans = [
   { name: 'ssd', moveOnAfterHours: 0, timeoutMs: 10_000 },
   { name: 'hdd', moveOnAfterHours: undefined, timeoutMs: 10_000 },
 ];
-const mover = new StoreMover({ clock: systemClock, log, keeper, stores }, { plans, periodMs: 5 });
+const mover = new StoreMover(
+  { clock: systemClock, log, keeper, stores },
+  { plans, directory: pathsUnder(root).moving, periodMs: 5 },
+);
 await keeper.start();
 await mover.start();
 let isSaid = false;

@@ -14,9 +14,11 @@ import {
   DirectoryStore,
   type NamedStore,
   type ObjectSpace,
+  type ObjectStore,
   OrderedStores,
   S3Store,
 } from '../../../storage/objects/index.ts';
+import { canMount, mountMemory } from '../../kit/disks.ts';
 import { findMinio, startMinio, withMinio } from '../../kit/minio.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -28,6 +30,7 @@ const log = silentLog;
 const clock = systemClock;
 const now = Date.now();
 const timeoutMs = 10_000;
+const MiB = 1024 * 1024;
 
 type Site = {
   readonly paths: Paths;
@@ -53,7 +56,7 @@ function siteOn(root: string, named: readonly [NamedStore, ...NamedStore[]]): Si
     stores,
     async run(plans) {
       const keeper = new Keeper({ clock, log, store: stores }, { paths, periodMs: 20, diskReserveBytes: 0 });
-      const mover = new StoreMover({ clock, log, keeper, stores }, { plans, periodMs: 20 });
+      const mover = new StoreMover({ clock, log, keeper, stores }, { plans, directory: paths.moving, periodMs: 20 });
       const close = async () => {
         await mover.close();
         await keeper.close();
@@ -76,6 +79,22 @@ function siteOn(root: string, named: readonly [NamedStore, ...NamedStore[]]): Si
 
 function directoryStore(root: string, name: string): NamedStore {
   return { name, store: new DirectoryStore({ log }, { directory: join(root, name) }) };
+}
+
+/** As from another machine: its objects are no files here. */
+function remote(store: ObjectStore): ObjectStore {
+  return {
+    start: () => store.start(),
+    close: () => store.close(),
+    identity: () => store.identity(),
+    putFile: (key, path, options) => store.putFile(key, path, options),
+    getRange: (key, offset, length) => store.getRange(key, offset, length),
+    localPath: () => undefined,
+    delete: (key) => store.delete(key),
+    list: (prefix) => store.list(prefix),
+    stat: (key) => store.stat(key),
+    space: () => store.space(),
+  };
 }
 
 function plan(name: string, moveOnAfterHours?: number): StorePlan {
@@ -143,6 +162,37 @@ test('a copy that is not what was recorded never takes the place of the old one'
   expect((await site.objects()).ssd).toBe(1);
   expect(mover.refused.problem?.message).toContain('not what was recorded');
 });
+
+test.skipIf(!canMount)(
+  'what moves to a store elsewhere is read back beside the data, and a full disk there is named',
+  async () => {
+    const root = await temporaryDirectory();
+    const elsewhere = { name: 'bucket', store: remote(directoryStore(root, 'bucket').store) };
+    const site = siteOn(root, [directoryStore(root, 'ssd'), elsewhere]);
+    const { moving } = site.paths;
+    // Recorders on that disk keep 64 MiB.
+    await mountMemory(moving, 80 * MiB);
+    await writeFile(join(moving, 'filler'), Buffer.alloc(40 * MiB));
+    await mkdir(join(moving, 'weir-object-of-a-killed-one'));
+    await recordRun(site.paths, { seed: 'a', beginMs: now - 180 * minute, fragments: 10, firstCounter: 1 });
+
+    const { mover, keeper, close } = await site.run([plan('ssd', 0), plan('bucket')]);
+    await until('it is told', () => mover.problems.length > 0);
+    expect(mover.problems).toMatchObject([
+      {
+        code: 'moving-fails',
+        message: expect.stringContaining(`no room on this machine for a copy of a segment in ${moving}`),
+      },
+    ]);
+    expect(keeper.state.store.state).toBe('well');
+    await rm(join(moving, 'filler'));
+    await until('it moved', () => mover.moved === 1);
+
+    expect(await readdir(moving)).toEqual([]);
+    await close();
+    await expectWhole(site, 1);
+  },
+);
 
 test('a store that has no room left hands on before the age', async () => {
   const root = await temporaryDirectory();

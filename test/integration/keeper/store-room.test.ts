@@ -119,7 +119,7 @@ async function createFastDisk() {
     { paths, periodMs: 20, diskReserveBytes: 40 * MiB, storeTimeoutMs: 60_000 },
   );
   const plans = ['ssd', 'hdd'].map((name) => ({ name, moveOnAfterHours: undefined, timeoutMs: 10_000 }));
-  const mover = new StoreMover({ clock, log, keeper, stores }, { plans, periodMs: 20 });
+  const mover = new StoreMover({ clock, log, keeper, stores }, { plans, directory: paths.moving, periodMs: 20 });
   onTestFinished(async () => {
     ssd.isBusy = false;
     await mover.close();
