@@ -276,10 +276,16 @@ export class SourceRunner {
     return { state, reason, message, hint, sinceMs: this.#clock.wallMs(), attempts, nextAttemptMs: undefined };
   }
 
+  /** Attempts between one failure and the next do not begin the time anew: it says for how long there is no picture. */
   #setStatus(status: SourceStatus): void {
-    this.#status = status;
+    const { state, sinceMs } = this.#status;
+    this.#status = isSeeking(state) && isSeeking(status.state) ? { ...status, sinceMs } : status;
     this.#target.onState();
   }
+}
+
+function isSeeking(state: SourceStateName): boolean {
+  return state === 'connecting' || state === 'retrying';
 }
 
 /** Kinds of oddities one camera may show. */

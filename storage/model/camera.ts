@@ -134,7 +134,7 @@ export type SourceState = {
   readonly message: string | undefined;
   /** What a person can do about it. */
   readonly hint: string | undefined;
-  /** Since when this state holds, wall milliseconds. */
+  /** Since when this state holds, wall milliseconds; `connecting` and `retrying` in turn count as one. */
   readonly sinceMs: number;
   readonly attempts: number;
   readonly nextAttemptMs: number | undefined;
