@@ -1,0 +1,16 @@
+/** The KVS API on the wire: who signed a request, and errors as AWS names them. See README.md. */
+
+export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
+export { kvsLimits } from './limits.ts';
+export { headerPairs, type SignedRequest } from './sigv4/request.ts';
+export { type CredentialScope, readSignature, type Signature, type SigV4Options } from './sigv4/signature.ts';
+export {
+  type Authenticated,
+  authenticate,
+  type BodyFacts,
+  type KeyAnswer,
+  type KeyLookup,
+  type PayloadCover,
+  sha256Hex,
+  verifySignature,
+} from './sigv4/verify.ts';
