@@ -44,6 +44,8 @@ const batchSegments = 16;
 const pageRows = 500;
 /** Rows that are not stored yet when they are met, and are looked at again: a backlog of hours of 100 cameras. */
 const waitingMax = 50_000;
+/** Rows whose objects are in none of the stores, and are looked for again: a store that lost more has other worries. */
+const unplacedMax = 10_000;
 const hourMs = 3_600_000;
 
 export class StoreMover {
@@ -63,6 +65,8 @@ export class StoreMover {
   /** The row up to which places are known, but for those that wait to be stored. */
   #placedTo = 0;
   #waiting = new Map<number, string>();
+  /** Stored, and in none of the stores when they were looked for: a bucket may be restored, a disk repaired. */
+  #unplaced = new Map<number, string>();
 
   /** @param options.directory  its own, for the copy of what is read from a store elsewhere; old ones are removed */
   constructor(
@@ -155,6 +159,7 @@ export class StoreMover {
     const ready = new Set<Store>();
     for (const store of later) if (await attempt(() => this.#assertSame(store))) ready.add(store);
     await attempt(() => this.#placeAll(signal));
+    await attempt(() => this.#placeAgain(signal));
     await attempt(() => this.#deleteOldCopies(ready, signal));
     for (const [i, from] of this.#stores.entries()) {
       const to = this.#stores[i + 1];
@@ -168,7 +173,7 @@ export class StoreMover {
     for (const [segmentId, objectKey] of this.#waiting) {
       const row = this.#index.queries.segments.byId(segmentId);
       if (row?.objectKey === objectKey && row.location === 'local') continue;
-      if (row?.objectKey === objectKey) await this.#place(objectKey);
+      if (row?.objectKey === objectKey) await this.#place(segmentId, objectKey);
       this.#waiting.delete(segmentId);
     }
     while (!signal.aborted) {
@@ -179,19 +184,38 @@ export class StoreMover {
       for (const { segmentId, objectKey, isStored, isPlaced } of page) {
         if (!isStored && this.#waiting.size >= waitingMax) return;
         if (!isStored) this.#waiting.set(segmentId, objectKey);
-        else if (!isPlaced) await this.#place(objectKey);
+        else if (!isPlaced) await this.#place(segmentId, objectKey);
         this.#placedTo = segmentId;
       }
       if (page.length < pageRows) return;
     }
   }
 
-  async #place(objectKey: string): Promise<void> {
+  /** Last, and slowly: what was in none of the stores keeps nothing else from its place. */
+  async #placeAgain(signal: AbortSignal): Promise<void> {
+    for (const [segmentId, objectKey] of this.#unplaced) {
+      if (signal.aborted) return;
+      if (!this.refused.isDue(objectKey)) continue;
+      if (this.#index.queries.segments.byId(segmentId)?.objectKey === objectKey)
+        await this.#place(segmentId, objectKey);
+      else this.#settlePlace(segmentId, objectKey);
+    }
+  }
+
+  /** One that is in none of the stores is told, and looked for again. */
+  async #place(segmentId: number, objectKey: string): Promise<void> {
     for (const { name, gate } of this.#stores) {
       if ((await gate.ask((store) => store.stat(objectKey))) === undefined) continue;
       this.#index.transaction((change) => change.places.place(objectKey, name));
-      return;
+      return this.#settlePlace(segmentId, objectKey);
     }
+    if (this.#unplaced.size >= unplacedMax && !this.#unplaced.has(segmentId)) return;
+    this.#unplaced.set(segmentId, objectKey);
+    this.refused.add(objectKey, objectKey, appError('not_found', 'it is in none of the stores', { objectKey }));
+  }
+
+  #settlePlace(segmentId: number, objectKey: string): void {
+    if (this.#unplaced.delete(segmentId)) this.refused.delete(objectKey);
   }
 
   /** Ends what an earlier process began, or what the old store refused; never while one of both stores is in doubt. */
@@ -286,6 +310,8 @@ export class StoreMover {
   #forget(): void {
     this.#placedTo = 0;
     this.#waiting = new Map();
+    for (const objectKey of this.#unplaced.values()) this.refused.delete(objectKey);
+    this.#unplaced = new Map();
   }
 
   get #index(): IndexWriter {

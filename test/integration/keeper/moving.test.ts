@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { systemClock } from '../../../storage/base/clock.ts';
+import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { IndexReader } from '../../../storage/index/index.ts';
 import { check, Keeper, StoreMover, type StorePlan } from '../../../storage/keeper/index.ts';
@@ -41,7 +41,7 @@ type Site = {
   objects(): Promise<Record<string, number>>;
 };
 
-function siteOn(root: string, named: readonly [NamedStore, ...NamedStore[]]): Site {
+function siteOn(root: string, named: readonly [NamedStore, ...NamedStore[]], clock: Clock = systemClock): Site {
   const paths = pathsUnder(root);
   const index = new IndexReader({ clock, log }, { path: paths.index });
   const identities = { path: join(root, 'stores.json'), mayMake: true };
@@ -193,6 +193,32 @@ test.skipIf(!canMount)(
     await expectWhole(site, 1);
   },
 );
+
+test('a segment that was in none of the stores moves when it is found again', async () => {
+  const root = await temporaryDirectory();
+  class Forgetful extends DirectoryStore {
+    isBlank = true;
+    override async stat(key: string) {
+      return this.isBlank ? undefined : super.stat(key);
+    }
+  }
+  const ssd = new Forgetful({ log }, { directory: join(root, 'ssd') });
+  let laterMs = 0;
+  const shifted = { ...clock, monotonicMs: () => clock.monotonicMs() + laterMs };
+  const site = siteOn(root, [{ name: 'ssd', store: ssd }, directoryStore(root, 'hdd')], shifted);
+  await recordRun(site.paths, { seed: 'a', beginMs: now - 180 * minute, fragments: 10, firstCounter: 1 });
+  const { mover, close } = await site.run([plan('ssd', 0), plan('hdd')]);
+  await until('it is told', () => mover.refused.size === 1);
+  expect(mover.problems[0]?.message).toContain('it is in none of the stores');
+
+  ssd.isBlank = false;
+  laterMs = 15_000;
+
+  await untilObjects(site, { ssd: 0, hdd: 1 });
+  await until('nothing is told', () => mover.problems.length === 0);
+  await close();
+  await expectWhole(site, 1);
+});
 
 test('a store that has no room left hands on before the age', async () => {
   const root = await temporaryDirectory();
