@@ -14,6 +14,12 @@ const dayFormat = new Intl.DateTimeFormat(undefined, {
 });
 
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const zoneFormat = new Intl.DateTimeFormat(undefined, { timeZoneName: 'short' });
+
+/** `CET`, `GMT+1`: the zone as it is called at that time, since summer and winter differ. */
+export function zoneText(atMs: number): string {
+  return zoneFormat.formatToParts(atMs).find(({ type }) => type === 'timeZoneName')?.value ?? zone;
+}
 
 export function clockText(atMs: number): string {
   return clockFormat.format(atMs);

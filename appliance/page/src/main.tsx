@@ -37,7 +37,7 @@ const places: readonly Place[] = [
     href: '#/settings',
     text: 'Settings',
     covers: ['settings'],
-    actions: ['webhooks:read', 'users:read', 'tokens:read'],
+    actions: ['webhooks:read', 'users:read', 'tokens:read', 'system:diagnose'],
   },
 ];
 
@@ -122,7 +122,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
         <span class="grow" />
         <Show when={!events.isConnected()}>
           <span class="lost" role="status">
-            Not connected, trying again …
+            Not connected to the appliance, trying again: what is shown may be old.
           </span>
         </Show>
         <AlarmBar alarms={alarms} />

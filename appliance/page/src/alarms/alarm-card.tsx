@@ -3,7 +3,7 @@
 import { createSignal, For, Show } from 'solid-js';
 import { type ApiFault, faultOf } from '../api.ts';
 import { Fault, sentence } from '../fault.tsx';
-import { dayTimeText, durationText } from '../format.ts';
+import { dayTimeText, longText } from '../format.ts';
 import { cameraAddress } from '../route.ts';
 import type { Alarm } from './alarms.ts';
 
@@ -42,7 +42,7 @@ export function AlarmCard(props: {
         <span class="grow" />
         <span class="quiet" title={dayTimeText(props.alarm.sinceMs)}>
           {props.alarm.clearedMs === null ? 'for ' : 'lasted '}
-          {durationText(Math.max(0, endMs() - props.alarm.sinceMs))}
+          {longText(Math.max(0, endMs() - props.alarm.sinceMs))}
         </span>
       </div>
       <ul class="subjects">

@@ -4,6 +4,7 @@ import { createEffect, createMemo, createResource, createSignal, For, Match, on,
 import { type Camera, call, type Span } from '../api.ts';
 import type { Events } from '../events.ts';
 import { createMay, createNow } from '../frame/session.ts';
+import { canPlayCodec } from '../player/playable.ts';
 import { Player, type PlayerControls } from '../player/player.tsx';
 import { createMarks } from '../timeline/marks.ts';
 import { TimelinePanel } from '../timeline/panel.tsx';
@@ -147,6 +148,7 @@ export function CameraView(props: {
         playingMs={playingMs()}
         isLive={isLive()}
         marks={marks()}
+        isConversionOffered={(state()?.tracks ?? []).some(({ codec }) => !canPlayCodec(codec))}
         onSeek={playFrom}
         onLive={() => setBeginMs(undefined)}
         onView={setView}

@@ -90,7 +90,7 @@ export function CameraHealth(props: {
           </For>
         </div>
         <span class="quiet">
-          {lost() === 0 ? 'No packet was lost.' : `${lost().toLocaleString()} packets were lost.`}
+          {lost() === 0 ? 'No packet was lost on the way.' : `${lost().toLocaleString()} packets were lost.`}
         </span>
       </div>
       <Show
@@ -105,6 +105,7 @@ export function CameraHealth(props: {
             timesMs={timesMs()}
             lines={bitrate()}
             gaps={recentGaps()}
+            reachMin={100_000}
             text={bitrateText}
           />
           <Chart
@@ -144,13 +145,18 @@ function Gaps(props: { readonly gaps: readonly Gap[]; readonly onSeek: (atMs: nu
       <h2>Gaps of the last 24 hours</h2>
       <Show when={props.gaps.length > 0} fallback={<p class="quiet">None: not a second is missing.</p>}>
         <div class="scroll">
-          <table>
+          <table class="gaps">
             <tbody>
               <For each={newest()}>
                 {(gap) => (
                   <tr>
                     <td class="number">
-                      <button type="button" class="plain small" onClick={() => props.onSeek(gap.beginMs - 5_000)}>
+                      <button
+                        type="button"
+                        class="plain small"
+                        title="Play the seconds before it"
+                        onClick={() => props.onSeek(gap.beginMs - 5_000)}
+                      >
                         {dayTimeText(gap.beginMs)}
                       </button>
                     </td>

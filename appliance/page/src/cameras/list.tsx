@@ -13,6 +13,7 @@ const views = ['wall', 'table'] as const;
 type View = (typeof views)[number];
 const viewSetting = 'weir.cameras.view';
 const tileSizes = { small: '12rem', medium: '19rem', large: '28rem' } as const;
+const tileWords = { small: 'Small pictures', medium: 'Medium pictures', large: 'Large pictures' } as const;
 type TileSize = keyof typeof tileSizes;
 const sizeSetting = 'weir.cameras.size';
 
@@ -51,7 +52,10 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
             All <span class="numbers">{props.cameras.length}</span>
           </button>
           <button type="button" aria-pressed={isTroubleOnly()} onClick={() => setTroubleOnly(true)}>
-            In trouble <span class="numbers">{troubled().length}</span>
+            In trouble{' '}
+            <span class="numbers" classList={{ warning: troubled().length > 0 }}>
+              {troubled().length}
+            </span>
           </button>
         </div>
         <input
@@ -73,7 +77,7 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
               localStorage.setItem(sizeSetting, size());
             }}
           >
-            <For each={Object.keys(tileSizes)}>{(name) => <option value={name}>{name}</option>}</For>
+            <For each={Object.entries(tileWords)}>{([name, words]) => <option value={name}>{words}</option>}</For>
           </select>
         </Show>
         <div class="choice">
@@ -95,7 +99,9 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
       </div>
       <Show when={shown().length === 0}>
         <p class="quiet middle">
-          {isTroubleOnly() && troubled().length === 0 ? 'All cameras are well.' : 'No camera is like that.'}
+          {isTroubleOnly() && troubled().length === 0
+            ? 'All cameras are well.'
+            : 'No camera has that in its name or address.'}
         </p>
       </Show>
       <Show when={view() === 'wall'} fallback={<CameraTable cameras={shown()} events={props.events} nowMs={nowMs()} />}>
@@ -118,7 +124,7 @@ function Tile(props: { readonly camera: Camera; readonly events: Events; readonl
     <a class="tile" href={cameraAddress(props.camera.id)}>
       <LivePicture streamId={pictured()} isLive={state()?.state === 'live'} />
       <div class="caption">
-        <strong>{props.camera.name}</strong>
+        <strong title={props.camera.name}>{props.camera.name}</strong>
         <StateBadge camera={props.camera} state={state()} />
       </div>
       <StateReason state={spokenState(props.camera, props.events.states)} nowMs={props.nowMs} />

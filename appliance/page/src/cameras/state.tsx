@@ -3,7 +3,7 @@
 import { Show } from 'solid-js';
 import type { Camera, SourceState } from '../api.ts';
 import { sentence } from '../fault.tsx';
-import { durationText } from '../format.ts';
+import { longText } from '../format.ts';
 
 /** The newest state: what the WebSocket told, else what the list said. */
 export function stateOf(camera: Camera, states: Readonly<Record<string, SourceState>>): SourceState | undefined {
@@ -67,7 +67,7 @@ export function StateReason(props: { readonly state: SourceState | undefined; re
         <p class="reason" title={[message(), props.state?.hint ?? ''].map(sentence).join(' ')}>
           {sentence(message())} <Show when={props.state?.hint}>{(hint) => sentence(hint())}</Show>{' '}
           <Show when={props.state?.sinceMs}>
-            {(sinceMs) => <span class="quiet">For {durationText(Math.max(0, props.nowMs - sinceMs()))}.</span>}
+            {(sinceMs) => <span class="quiet">For {longText(Math.max(1_000, props.nowMs - sinceMs()))}.</span>}
           </Show>
         </p>
       )}

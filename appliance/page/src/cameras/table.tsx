@@ -71,7 +71,7 @@ function Line(props: { readonly camera: Camera; readonly events: Events; readonl
           )}
         </Show>
       </td>
-      <td>
+      <td class="sends">
         {state()
           ?.tracks.map((track) => track.text)
           .join('; ')}

@@ -26,6 +26,8 @@ export function Chart(props: {
   readonly text: (value: number) => string;
   /** Begins the axis at 0. */
   readonly isFromZero: boolean;
+  /** The axis reaches at least so far, so that its words differ. */
+  readonly reachMin?: number;
 }) {
   let frame: HTMLDivElement | undefined;
   let chart: uPlot | undefined;
@@ -51,7 +53,10 @@ export function Chart(props: {
         cursor: { sync: { key: props.group }, y: false },
         legend: { live: true },
         scales: {
-          y: { range: (_, min, max) => (props.isFromZero ? [0, Math.max(1, max * 1.15)] : padded(min, max)) },
+          y: {
+            range: (_, min, max) =>
+              props.isFromZero ? [0, Math.max(props.reachMin ?? 1, max * 1.15)] : padded(min, max),
+          },
         },
         axes: [
           {

@@ -61,6 +61,12 @@ export async function playableOf(
   };
 }
 
+/** Whether this browser decodes what is stored of a track; any H.265 of the most common kind stands for all of it. */
+export function canPlayCodec(codec: string): boolean {
+  if (!/^(?:h265|hevc|h\.265)$/i.test(codec)) return true;
+  return typeof MediaSource === 'undefined' || MediaSource.isTypeSupported('video/mp4; codecs="hvc1.1.6.L120.B0"');
+}
+
 /** A name for a new player of this page. */
 export function takePlayerName(): string {
   return freeNames.pop() ?? Math.random().toString(36).slice(2);

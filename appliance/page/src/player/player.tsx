@@ -26,6 +26,8 @@ export function Player(props: {
 }) {
   const [message, setMessage] = createSignal<string>();
   const [isMuted, setMuted] = createSignal(true);
+  /** A picture of what is asked for is there. */
+  const [hasPicture, setHasPicture] = createSignal(false);
   const [form, setForm] = createSignal<Playable>({ kind: 'original' });
   let video: HTMLVideoElement | undefined;
   let player: Hls | undefined;
@@ -45,6 +47,7 @@ export function Player(props: {
     stop();
     const mine = generation;
     setMessage(undefined);
+    setHasPicture(false);
     const playable = asForm ?? (await playableOf(url, { player: name }));
     if (mine !== generation) return;
     setForm(playable);
@@ -109,6 +112,7 @@ export function Player(props: {
     const date = player?.playingDate;
     if (date != null && video !== undefined && video.readyState >= 2) {
       setMessage(undefined);
+      setHasPicture(true);
       props.onPlaying(date.getTime());
     }
   }, clockPeriodMs);
@@ -134,7 +138,12 @@ export function Player(props: {
         }}
         onEnded={() => props.onEnded()}
       />
-      <Show when={props.isLive}>
+      <Show when={!hasPicture() && message() === undefined && form().kind !== 'refused'}>
+        <p class="waiting" role="status">
+          {props.isLive ? 'Waiting for the picture …' : 'Loading …'}
+        </p>
+      </Show>
+      <Show when={props.isLive && hasPicture()}>
         <span class="mode">LIVE</span>
         <button type="button" class="sound" onClick={() => setMuted(!isMuted())}>
           {isMuted() ? 'Sound on' : 'Sound off'}

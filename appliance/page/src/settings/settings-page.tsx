@@ -1,15 +1,17 @@
-/** Settings of the appliance that belong to no camera: whom it tells of alarms, who may log in, programs with tokens. */
+/** Settings of the appliance that belong to no camera: whom it tells of alarms, who may log in, programs with tokens, whether it is well. */
 
 import { For, Match, Show, Switch } from 'solid-js';
 import { createMay } from '../frame/session.ts';
+import { Checkup } from './checkup.tsx';
 import { Notifications } from './notifications.tsx';
 import { Tokens } from './tokens.tsx';
 import { Users } from './users.tsx';
 
 const tabs = [
-  { name: 'alarms', text: 'Who is told of alarms', action: 'webhooks:read' },
+  { name: 'alarms', text: 'Notifications', action: 'webhooks:read' },
   { name: 'users', text: 'Users', action: 'users:read' },
   { name: 'tokens', text: 'API tokens', action: 'tokens:read' },
+  { name: 'checkup', text: 'Check-up', action: 'system:diagnose' },
 ] as const;
 
 export function SettingsPage(props: {
@@ -39,6 +41,9 @@ export function SettingsPage(props: {
         </Match>
         <Match when={current() === 'users'}>
           <Users changed={props.changes.users ?? 0} />
+        </Match>
+        <Match when={current() === 'checkup'}>
+          <Checkup />
         </Match>
         <Match when={current() === 'tokens'}>
           <Tokens changed={props.changes.tokens ?? 0} />

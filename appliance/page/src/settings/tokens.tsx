@@ -66,7 +66,14 @@ export function Tokens(props: { readonly changed: number }) {
           </div>
         )}
       </Show>
-      <Show when={(tokens.latest?.length ?? 0) > 0} fallback={<p class="quiet">There are none.</p>}>
+      <Show
+        when={(tokens.latest?.length ?? 0) > 0}
+        fallback={
+          <p class="quiet">
+            None yet. A token lets a program or a player in, with the rights of its role and no password.
+          </p>
+        }
+      >
         <div class="frame scroll">
           <table>
             <thead>

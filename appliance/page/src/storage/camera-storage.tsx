@@ -45,13 +45,19 @@ export function CameraStorage(props: {
           <thead>
             <tr>
               <th>Camera</th>
-              <th class="number">Held</th>
+              <th class="number" title="How far back its footage reaches">
+                Reaches back
+              </th>
               <th class="number">Stored</th>
-              <th class="number">A day</th>
+              <th class="number" title="What it adds each day, as it records now">
+                Each day
+              </th>
               <th class="number">Keep for (days)</th>
               <th class="number">At most (GB)</th>
-              <th class="number">In the end</th>
-              <th>Forecast</th>
+              <th class="number" title="Once its days or its gigabytes are full">
+                Will need
+              </th>
+              <th title="What makes its oldest footage go">Goes by</th>
             </tr>
           </thead>
           <tbody>
@@ -87,11 +93,11 @@ function Line(props: {
   const forecast = () => cameraForecast(props.stored.flow);
   const text = () => {
     const { daysUntilQuota, daysByQuota } = forecast();
-    if (daysUntilQuota === null || daysByQuota === null) return props.stored.flow.bytesPerDay === 0 ? '' : 'by age';
+    if (daysUntilQuota === null || daysByQuota === null) return props.stored.flow.bytesPerDay === 0 ? '' : 'days';
     const kept = `keeps ${longText(daysByQuota * dayMs)}`;
     return daysUntilQuota === 0
-      ? `bound reached, ${kept}`
-      : `bound in ${longText(daysUntilQuota * dayMs)}, then ${kept}`;
+      ? `gigabytes, reached: ${kept}`
+      : `gigabytes, in ${longText(daysUntilQuota * dayMs)}: ${kept}`;
   };
   return (
     <tr>

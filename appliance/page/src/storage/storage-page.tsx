@@ -63,13 +63,13 @@ export function StoragePage(props: {
       <Fault fault={streams.error === undefined ? undefined : faultOf(streams.error)} />
       <div class="figures">
         <Figure name="Stored" value={bytesText(storedBytes())} />
-        <Figure name="Added a day, as it records now" value={bytesText(perDay())} />
-        <Figure name="Needed once all ages are reached" value={bytesText(endBytes())} />
+        <Figure name="Added each day" value={bytesText(perDay())} />
+        <Figure name="Needed to keep all days" value={bytesText(endBytes())} />
         <Figure
-          name={placeBytes() === undefined ? 'Place' : `Place in all: ${bytesText(placeBytes() ?? 0)}`}
+          name={placeBytes() === undefined ? 'Room' : `Room for recordings: ${bytesText(placeBytes() ?? 0)}`}
           value={fullText(fullDays())}
           isBad={fullDays() != null}
-          note={fullDays() == null ? '' : 'then the oldest footage goes before its age'}
+          note={fullDays() == null ? '' : 'then the oldest footage goes before its days are over'}
         />
       </div>
       <Show when={system.latest}>
@@ -129,7 +129,9 @@ function Problems(props: {
   return (
     <>
       <Show when={props.fault}>
-        {(message) => <Fault fault={{ code: 'unavailable', message: `the keeper cannot be asked: ${message()}` }} />}
+        {(message) => (
+          <Fault fault={{ code: 'unavailable', message: `what is stored cannot be told just now: ${message()}` }} />
+        )}
       </Show>
       <Show when={props.keeper?.clock.isTrusted === false}>
         <div class="fault" role="alert">
@@ -176,7 +178,7 @@ function Places(props: { readonly system: System }) {
   const keeper = () => props.system.keeper;
   return (
     <section class="card">
-      <h2>Places</h2>
+      <h2>Disks</h2>
       <div class="places">
         <For each={props.system.disks}>
           {(disk) => {
@@ -205,14 +207,12 @@ function Places(props: { readonly system: System }) {
       <Show when={keeper()}>
         {(known) => (
           <p class="quiet">
-            Store:{' '}
             {known().store.state === 'well'
-              ? 'takes what comes'
-              : sentence(known().store.message ?? known().store.state)}
-            {known().store.state === 'well' ? '. ' : ' '}
+              ? 'Finished files are moved to the store.'
+              : `The store of finished files: ${sentence(known().store.message ?? known().store.state)}`}{' '}
             {known().backlog.segments === 0
-              ? 'Nothing waits for it.'
-              : `${known().backlog.segments.toLocaleString()} files (${bytesText(known().backlog.bytes)}) wait for it.`}
+              ? 'None is waiting.'
+              : `${known().backlog.segments.toLocaleString()} files (${bytesText(known().backlog.bytes)}) are waiting.`}
           </p>
         )}
       </Show>
@@ -232,8 +232,8 @@ function storedCameras(
     const { mode, retentionHours, eventRetentionHours, bytesMax } = camera.recording;
     const hours = mode === 'events' ? (eventRetentionHours ?? retentionHours) : retentionHours;
     const bytesPerDay = own.reduce((sum, stream) => {
-      const isRecording = props.events.states[stream.id]?.isRecording ?? false;
-      return sum + (isRecording ? ratePerDay(stream) : 0);
+      const state = props.events.states[stream.id] ?? (stream.role === 'sub' ? camera.sub?.state : camera.state);
+      return sum + (state?.isRecording === true ? ratePerDay(stream) : 0);
     }, 0);
     const flow: Flow = { storedBytes: bytesOf(own), bytesPerDay, days: hours / 24, bytesMax };
     return { id: camera.id, name: camera.name, camera, streams: own, flow };

@@ -14,6 +14,8 @@ export function ChosenRange(props: {
   readonly streamId: string;
   readonly cameraName: string;
   readonly range: Span;
+  /** Another form is worth offering: this browser, and so perhaps who gets the file, cannot play what is stored. */
+  readonly isConversionOffered: boolean;
   readonly onPlay: () => void;
   /** The playing position becomes its begin or end. */
   readonly onMark: (end: 'begin' | 'end') => void;
@@ -23,6 +25,8 @@ export function ChosenRange(props: {
   const lengthMs = () => lengthOf(props.range);
   const query = () => `begin=${Math.floor(props.range.beginMs)}&end=${Math.ceil(props.range.endMs)}`;
   const address = () => `/api/streams/${props.streamId}/clip.mp4?${query()}`;
+  const fileName = () =>
+    `${props.cameraName} ${dayName(props.range.beginMs)} ${clockText(props.range.beginMs).replaceAll(':', '-')}`;
   const [bytes, setBytes] = createSignal<number | 'none'>();
   const [keeping, setKeeping] = createSignal<'asking' | 'busy' | 'kept'>();
   const [reason, setReason] = createSignal('');
@@ -71,13 +75,19 @@ export function ChosenRange(props: {
       </button>
       <Show when={lengthMs() <= clipMsMax} fallback={<span class="warning">A file may have 24 hours at most.</span>}>
         <Show when={may('streams:export') && bytes() !== 'none'}>
-          <a
-            class="button small"
-            download={`${props.cameraName} ${dayName(props.range.beginMs)} ${clockText(props.range.beginMs).replaceAll(':', '-')}.mp4`}
-            href={address()}
-          >
+          <a class="button small" download={`${fileName()}.mp4`} href={address()}>
             Download MP4
           </a>
+          <Show when={props.isConversionOffered}>
+            <a
+              class="button second small"
+              title="Converted: plays everywhere, takes about as long as it lasts, and is not what the camera sent"
+              download={`${fileName()} H.264.mp4`}
+              href={`${address()}&video=h264`}
+            >
+              As H.264
+            </a>
+          </Show>
         </Show>
       </Show>
       <Show when={may('holds:create')}>

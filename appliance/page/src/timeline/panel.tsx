@@ -3,7 +3,7 @@
 import { createEffect, createSignal, For, on, Show } from 'solid-js';
 import { ApiError, type Span } from '../api.ts';
 import { Fault } from '../fault.tsx';
-import { clockText, dayName, dayText, zone } from '../format.ts';
+import { clockText, dayName, dayText, zone, zoneText } from '../format.ts';
 import { ChosenRange } from './chosen-range.tsx';
 import { createFootage, type Mark } from './footage.ts';
 import { around, dayMs, hourMs, lengthOf, minuteMs, moved, zoomed } from './scale.ts';
@@ -28,6 +28,7 @@ export function TimelinePanel(props: {
   readonly playingMs: number | undefined;
   readonly isLive: boolean;
   readonly marks: readonly Mark[];
+  readonly isConversionOffered: boolean;
   readonly onSeek: (atMs: number) => void;
   readonly onLive: () => void;
   readonly onView: (view: Span) => void;
@@ -112,6 +113,7 @@ export function TimelinePanel(props: {
           type="button"
           class="second small"
           aria-label="Earlier"
+          title="Earlier"
           onClick={() => show(moved(view(), { byMs: -lengthOf(view()) / 2, lastMs: props.nowMs }))}
         >
           ◀
@@ -120,6 +122,7 @@ export function TimelinePanel(props: {
           type="button"
           class="second small"
           aria-label="Later"
+          title="Later"
           onClick={() => show(moved(view(), { byMs: lengthOf(view()) / 2, lastMs: props.nowMs }))}
         >
           ▶
@@ -148,6 +151,7 @@ export function TimelinePanel(props: {
           type="button"
           class="second small"
           aria-label="Zoom out"
+          title="Zoom out"
           onClick={() => show(zoomed(view(), { atMs: centreMs(), factor: zoomStep, lastMs: props.nowMs }))}
         >
           −
@@ -156,6 +160,7 @@ export function TimelinePanel(props: {
           type="button"
           class="second small"
           aria-label="Zoom in"
+          title="Zoom in"
           onClick={() => show(zoomed(view(), { atMs: centreMs(), factor: 1 / zoomStep, lastMs: props.nowMs }))}
         >
           +
@@ -165,7 +170,7 @@ export function TimelinePanel(props: {
           <Show when={props.playingMs} fallback={<span class="quiet">{zone}</span>}>
             {(at) => (
               <>
-                {dayText(at())} <strong>{clockText(at())}</strong>
+                {dayText(at())} <strong>{clockText(at())}</strong> <span class="quiet">{zoneText(at())}</span>
               </>
             )}
           </Show>
@@ -195,7 +200,8 @@ export function TimelinePanel(props: {
                 Choose a range
               </button>
               <span class="quiet mouse">
-                Click to play from there, drag to choose a range, scroll to zoom. Keys: arrows, + and −, I and O, L.
+                Click to play from there, drag to choose a range, scroll to zoom. Keys: arrows move, + and − zoom, I and
+                O mark a range, L goes live.
               </span>
               <span class="quiet touch">Tap to play from there, drag to move, pinch to zoom.</span>
             </>
@@ -206,6 +212,7 @@ export function TimelinePanel(props: {
               streamId={props.streamId}
               cameraName={props.cameraName}
               range={chosen}
+              isConversionOffered={props.isConversionOffered}
               onPlay={() => props.onSeek(chosen.beginMs)}
               onMark={mark}
               onClear={() => setRange(undefined)}
