@@ -1,6 +1,6 @@
 /** How full the file systems are that things lie on. */
 
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 
 export type DiskSpace = {
   /** What lies there; several where they share a file system. */
@@ -14,15 +14,26 @@ export type DiskSpace = {
 /** One line for each file system; what cannot be asked (not made yet, a dead mount) is left out. */
 export async function diskSpace(places: Readonly<Record<string, string>>): Promise<DiskSpace[]> {
   const found: DiskSpace[] = [];
+  const byDevice = new Map<number, DiskSpace>();
   for (const [place, path] of Object.entries(places)) {
-    const facts = await statfs(path).catch(() => undefined);
-    if (facts === undefined) continue;
+    const [facts, device] = await Promise.all([
+      statfs(path).catch(() => undefined),
+      stat(path).then(
+        ({ dev }) => dev,
+        () => undefined,
+      ),
+    ]);
+    if (facts === undefined || device === undefined) continue;
+    // By its device: what is free changes between one question and the next.
+    const same = byDevice.get(device);
+    if (same !== undefined) {
+      same.places.push(place);
+      continue;
+    }
     const bytesTotal = facts.blocks * facts.bsize;
-    const bytesFree = facts.bavail * facts.bsize;
-    // No name of the file system is told by statfs: the same size and free space to the block is the same one.
-    const same = found.find((disk) => disk.bytesTotal === bytesTotal && disk.bytesFree === bytesFree);
-    if (same === undefined) found.push({ places: [place], path, bytesTotal, bytesFree });
-    else same.places.push(place);
+    const disk = { places: [place], path, bytesTotal, bytesFree: facts.bavail * facts.bsize };
+    byDevice.set(device, disk);
+    found.push(disk);
   }
   return found;
 }
