@@ -3,6 +3,7 @@
  * command line, the names of environment variables and the check for unknown keys are all derived from this schema.
  */
 
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { isNetwork } from '../../storage/base/address-policy.ts';
 
@@ -300,6 +301,18 @@ const configFields = z.strictObject({
   }),
 });
 
+/**
+ * What is one place by its name alone: what moved from it to itself would be deleted as its old copy. Links and second mounts are
+ * told by the stores' marks before anything moves; a look at them from here could hang with a dead mount.
+ */
+function placeOf(store: z.output<typeof orderedStore>): string {
+  const { endpoint, bucket, prefix } = store.s3;
+  if (store.kind === 'directory') return store.directory === undefined ? `?${store.name}` : resolve(store.directory);
+  // What is missing or no address is refused by rules of its own.
+  if (endpoint === undefined || !URL.canParse(endpoint) || bucket === undefined) return `?${store.name}`;
+  return [new URL(endpoint).href, bucket, prefix].join(' ');
+}
+
 /** The schema with the rules that concern several keys at once. */
 export const configSchema = configFields.superRefine((config, context) => {
   const refuse = (keys: string[], message: string) => context.addIssue({ code: 'custom', path: keys, message });
@@ -317,6 +330,11 @@ export const configSchema = configFields.superRefine((config, context) => {
   }
   if (new Set(stores.map(({ name }) => name)).size < stores.length)
     refuse(['objects', 'stores'], 'has two stores of one name');
+  const twins = [...Map.groupBy(stores, placeOf).values()].find((group) => group.length > 1);
+  if (twins !== undefined) {
+    const what = twins[0]?.kind === 's3' ? 'bucket' : 'directory';
+    refuse(['objects', 'stores'], `has one ${what} twice: ${twins.map(({ name }) => name).join(' and ')}`);
+  }
   if (stores.at(-1)?.moveOnAfterHours !== undefined)
     refuse(['objects', 'stores'], 'has nowhere to move on to from its last store');
   if (config.tls.mode === 'plain' && !isLoopback(config.listen.address) && !config.tls.allowPlainBeyondLoopback) {

@@ -55,6 +55,36 @@ describe('configuration', () => {
     expect(config.objects.directory).toBe(join(directory, 'data', 'archive'));
   });
 
+  it('refuses one directory or bucket that several stores name, however it is written', async () => {
+    const store = (name: string, place: string) => `    - { name: ${name}, ${place} }\n`;
+    const directory = (name: string, path: string) => store(name, `kind: directory, directory: ${path}`);
+    const bucket = (name: string, endpoint: string, prefix: string) =>
+      store(name, `kind: s3, s3: { endpoint: "${endpoint}", bucket: weir, prefix: "${prefix}", accessKey: weir }`);
+    const loadStores = (...stores: string[]) => load({ file: `objects:\n  stores:\n${stores.join('')}` });
+
+    await expect(loadStores(directory('ssd', '/mnt/a'), directory('hdd', '/mnt/b/../a/'))).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('weir.yaml: objects.stores has one directory twice: ssd and hdd'),
+      context: { key: 'objects.stores' },
+    });
+    await expect(
+      loadStores(
+        directory('ssd', '/mnt/a'),
+        bucket('near', 'https://S3.example.org', ''),
+        bucket('far', 'https://s3.example.org:443', ''),
+      ),
+    ).rejects.toThrow('objects.stores has one bucket twice: near and far');
+    await expect(loadStores(bucket('near', 'nonsense', ''), directory('hdd', '/mnt/a'))).rejects.toThrow('must be an http');
+
+    const { config } = await loadStores(
+      directory('ssd', '/mnt/a'),
+      directory('hdd', '/mnt/a2'),
+      bucket('near', 'https://s3.example.org', 'near/'),
+      bucket('far', 'https://s3.example.org', 'far/'),
+    );
+    expect(config.objects.stores.map(({ name }) => name)).toEqual(['ssd', 'hdd', 'near', 'far']);
+  });
+
   it('resolves paths of a list one by one', async () => {
     const { config, directory } = await load({ file: 'journal:\n  spareDirectories: [spare, /mnt/b]\n' });
     const flags = { 'journal.spareDirectories': '[spare, /mnt/b]' };
