@@ -8,7 +8,7 @@ import { addressGroup } from '../../storage/base/address-group.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { AppError, appError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
-import type { Actor, Catalog, PolicyStatement, Session, User } from '../../storage/catalog/index.ts';
+import type { AccessKey, Actor, Catalog, PolicyStatement, Session, User } from '../../storage/catalog/index.ts';
 import { AttemptLimiter } from './attempts.ts';
 import { anonymous, type Subject } from './authoriser.ts';
 import { adminLimits } from './limits.ts';
@@ -205,6 +205,12 @@ export class Authentication {
       mustChangePassword: false,
     } as const;
     return this.#subject(who);
+  }
+
+  /** The client whose signature was verified by this access key. */
+  accessKeySubject(key: Pick<AccessKey, 'id' | 'name' | 'policies'>): Subject {
+    const { id, name, policies } = key;
+    return this.#subject({ kind: 'access-key', id, name, role: null, policies, mustChangePassword: false });
   }
 
   /** The subject as it is now: what it may do may have changed since. */

@@ -24,6 +24,8 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly siteSecrets: SecretBox;
   /** For digest verifiers of tokens. */
   readonly digests: SecretBox;
+  /** For secrets of access keys. */
+  readonly accessKeySecrets: SecretBox;
   readonly board: StateBoard;
   readonly health: HealthBook;
   readonly plan: PlanWriter;

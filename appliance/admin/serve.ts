@@ -26,7 +26,7 @@ import type { ServeDeps } from './parts.ts';
 import { Passwords } from './passwords.ts';
 import { PlanWriter } from './plan-writer.ts';
 import { PlaybackTokens } from './playback-token.ts';
-import { playbackKeySetting, playbackPurpose, resealAll, webhookPurpose } from './reseal.ts';
+import { accessKeyPurpose, playbackKeySetting, playbackPurpose, resealAll, webhookPurpose } from './reseal.ts';
 import { streamResource } from './resources.ts';
 import { addRoutes } from './routes/all.ts';
 import { rtspGate } from './rtsp-gate.ts';
@@ -191,6 +191,7 @@ export class Serve {
       cameraSecrets: secrets.box(cameraPurpose),
       siteSecrets: secrets.box('site'),
       digests,
+      accessKeySecrets: secrets.box(accessKeyPurpose),
       board,
       health,
       plan,

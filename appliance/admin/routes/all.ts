@@ -4,6 +4,7 @@ import { asking } from '../access.ts';
 import { CameraTests } from '../camera-tests.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
+import { addAccessKeyRoutes } from './access-keys.ts';
 import { addAlarmRoutes } from './alarms.ts';
 import { addAuditRoutes } from './audit.ts';
 import { addCameraBulkRoute } from './camera-bulk.ts';
@@ -49,6 +50,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addExaminationRoutes(app, context);
   addUserRoutes(app, context);
   addTokenRoutes(app, context);
+  addAccessKeyRoutes(app, context);
   addPolicyRoutes(app, context);
   addAlarmRoutes(app, context);
   addWebhookRoutes(app, context);

@@ -1,4 +1,4 @@
-/** `weir keys`: API tokens of programs, and the site key. */
+/** `weir keys`: API tokens of programs, access keys (`access-keys.ts`), and the site key. */
 
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
@@ -10,6 +10,7 @@ import { SiteKey } from '../../secrets/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
 import { addConfigFlags, configOf } from '../config-flags.ts';
 import { table } from '../output.ts';
+import { addAccessKeyCommands } from './access-keys.ts';
 
 const dayMs = 86_400_000;
 
@@ -25,7 +26,9 @@ const rotatedShape = z.looseObject({ fingerprint: z.string(), resealed: z.number
 const madeShape = z.looseObject({ token: tokenShape, secret: z.string() });
 
 export function addKeyCommands(program: Command, context: CommandContext): void {
-  const keys = program.command('keys').summary('API tokens, and the site key that seals camera passwords');
+  const keys = program
+    .command('keys')
+    .summary('API tokens, access keys of KVS clients, and the site key that seals secrets');
   const { output } = context;
 
   const list = keys.command('list').description('Lists API tokens.');
@@ -63,6 +66,8 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
     await api.call('DELETE', `/api/tokens/${token.id}`);
     output.result({ revoked: token.id }, () => [`revoked ${token.name}`]);
   });
+
+  addAccessKeyCommands(keys, context);
 
   const site = keys
     .command('site')
