@@ -16,6 +16,7 @@ import { type Fragment, fragmentEndMs } from '../../storage/model/fragment.ts';
 import { limits } from '../../storage/model/limits.ts';
 import type { Span } from './existing-spans.ts';
 import { existingSpans } from './existing-spans.ts';
+import { footageBytesMax, tooMuchFootage } from './footage-bound.ts';
 import {
   type ImportProgress,
   type ImportResult,
@@ -291,6 +292,9 @@ export class Imports {
     // Undefined while it waits for us.
     let silentSinceMs: number | undefined = clock.monotonicMs();
     let isHanging = false;
+    const { fileBytes } = job.status;
+    const bytesMax = footageBytesMax(job.file, fileBytes);
+    let bytes = 0;
     const stopLooking = clock.every(silenceLookMs, () => {
       isHanging ||= silentSinceMs !== undefined && clock.monotonicMs() - silentSinceMs > silenceMsMax;
       if (isHanging) child.kill();
@@ -298,6 +302,8 @@ export class Imports {
     try {
       for await (const chunk of child.output) {
         silentSinceMs = undefined;
+        bytes += chunk.length;
+        if (bytes > bytesMax) throw tooMuchFootage({ fileBytes, bytesMax });
         await put.write(chunk as Uint8Array);
         silentSinceMs = clock.monotonicMs();
       }

@@ -1,12 +1,14 @@
 /** Bytes of a put are from outside: whatever they are, the recording process lives, and the next import is well. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { importIdOf } from '../../../gateway/import/index.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
-import { streamId } from '../ingest/ingest-kit.ts';
+import { runCommand } from '../../kit/run-command.ts';
+import { until } from '../../kit/until.ts';
+import { storedFiles, streamId } from '../ingest/ingest-kit.ts';
 import { atMs, h264, makeFile, picture, setUpImports, tone } from './import-kit.ts';
 
 const dayMs = 86_400_000;
@@ -83,4 +85,37 @@ test('a file whose pictures would take all memory is refused before anything dec
   const refused = await kit.bring(path).catch((error: unknown) => error);
 
   expect(refused).toMatchObject({ code: 'invalid_argument', hint: expect.stringContaining('too large') });
+});
+
+test('a file whose blocks are compressed does not become more footage than its size allows', {
+  timeout: 120_000,
+}, async () => {
+  const kit = await setUpImports();
+  const inputs = ['testsrc=size=64x64:rate=2', 'anullsrc=r=48000:cl=stereo'].flatMap((each) => [
+    '-f',
+    'lavfi',
+    '-i',
+    each,
+  ]);
+  const coding = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '4', '-c:a', 'pcm_mulaw', '-t', '300'];
+  const plain = await makeFile(join(kit.directory, 'plain.mkv'), [...inputs, ...coding]);
+  const packed = join(kit.directory, 'packed.mkv');
+  const { code } = await runCommand('mkvmerge', ['-q', '-o', packed, '--compression', '1:zlib', plain]);
+  expect([code, (await stat(packed)).size * 10 < (await stat(plain)).size]).toEqual([0, true]);
+
+  const status = await kit.bring(packed);
+
+  expect(status).toMatchObject({
+    state: 'failed',
+    fault: {
+      code: 'resource_exhausted',
+      message: expect.stringMatching(/^a file of .* may not become more than .* MiB$/),
+    },
+  });
+  const stored = await until('what came in is whole', async () => {
+    const files = await storedFiles(kit.paths);
+    return files.every(({ path }) => path.startsWith(kit.paths.journalFinished)) && files;
+  });
+  const storedBytes = stored.flatMap(({ fragments }) => fragments).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(storedBytes).toBeLessThan(16 * 2 ** 20 + 5 * status.fileBytes);
 });
