@@ -11,7 +11,9 @@ import { type AppError, appError, isAppError, toAppError } from '../../storage/b
 import type { Log } from '../../storage/base/log.ts';
 import type { IncomingPut, PutAnswers } from '../../storage/lane/index.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
+import { limits } from '../../storage/model/limits.ts';
 import { Fragmenter } from '../record/index.ts';
+import { untilDiskRoom } from './disk-room.ts';
 import type { ImportHead, ImportProgress, ImportResult } from './import-head.ts';
 import { ImportWriter, type ImportWriterDeps } from './import-writer.ts';
 import { faultText, MatroskaUnits } from './matroska-units.ts';
@@ -28,6 +30,8 @@ export type ImportPutDeps = Omit<ImportWriterDeps, 'onFailed'> & {
 const turnMs = 5;
 /** A disk that is behind is looked at so often. */
 const lookMs = 20;
+/** Room on the disk is looked at after each of these, and before the first. */
+const lookBytes = limits.importFlightBytes;
 /** Progress is told so often. */
 const progressMs = 250;
 
@@ -40,6 +44,7 @@ export class ImportPut implements IncomingPut {
   /** Why it failed, also where that happens while it ends. */
   #failure: AppError | undefined;
   #workedMs = 0;
+  #unlookedBytes = lookBytes;
   #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ImportPutDeps, head: ImportHead) {
@@ -69,7 +74,8 @@ export class ImportPut implements IncomingPut {
     this.#workedMs += clock.monotonicMs() - beganMs;
     if (this.#closing !== undefined) return undefined;
     this.#tellProgress(beganMs);
-    if (this.#workedMs < turnMs && this.#writer.hasRoom) return undefined;
+    this.#unlookedBytes += bytes.length;
+    if (this.#workedMs < turnMs && this.#writer.hasRoom && this.#unlookedBytes < lookBytes) return undefined;
     return this.#untilRoom();
   }
 
@@ -135,6 +141,18 @@ export class ImportPut implements IncomingPut {
     while (this.#closing === undefined && !this.#writer.hasRoom) {
       await clock.sleep(lookMs);
       this.#tellProgress(clock.monotonicMs());
+    }
+    if (this.#unlookedBytes >= lookBytes) await this.#untilDiskRoom();
+  }
+
+  async #untilDiskRoom(): Promise<void> {
+    this.#unlookedBytes = 0;
+    const { directory } = this.#writer;
+    if (directory === undefined) return;
+    try {
+      await untilDiskRoom(this.#deps, { directory, isOver: () => this.#closing !== undefined });
+    } catch (error) {
+      this.#fail(toAppError(error));
     }
   }
 

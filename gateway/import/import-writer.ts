@@ -54,6 +54,7 @@ type Written = { readonly number: FragmentNumber; readonly bytes: number };
 
 type Run = {
   readonly writer: SegmentWriter;
+  readonly directory: string;
   /** Media time of the file's run at which this one begins. */
   readonly baseMediaMs: number;
   /** Not durable yet, in order. */
@@ -109,6 +110,11 @@ export class ImportWriter implements FragmentSink {
   /** Files that are being written, for watchers. */
   get openSegments(): readonly OpenSegment[] {
     return [...this.#runs.values()].flatMap(({ writer }) => writer.snapshot());
+  }
+
+  /** Where it writes, or would; undefined while nothing takes writes. */
+  get directory(): string | undefined {
+    return this.#run?.directory ?? this.#deps.places.pick()?.openDirectory;
   }
 
   /** False while the disk, or the reservation of numbers, is behind: whoever has more is to wait. */
@@ -227,7 +233,7 @@ export class ImportWriter implements FragmentSink {
     );
     // Not waited for: the writer's queue does, and tells a failure by `onFailed`.
     writer.start().catch(() => {});
-    const run = { writer, baseMediaMs, waiting: [] };
+    const run = { writer, directory: place.openDirectory, baseMediaMs, waiting: [] };
     this.#runs.set(runId, run);
     return run;
   }

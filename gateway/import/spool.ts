@@ -4,15 +4,13 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, open, rm, statfs } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appError, toAppError } from '../../storage/base/errors.ts';
-import { limits } from '../../storage/model/limits.ts';
+import { diskRoomAt } from './disk-room.ts';
 
 export type SpooledFile = { readonly path: string; readonly byteLength: number; readonly sha256: string };
 
-/** How much of the disk others keep; a small disk gives a part of itself. */
-const reservedShare = 0.02;
 /** The disk is looked at after each of these. */
 const lookBytes = 64 * 1024 * 1024;
 
@@ -75,9 +73,8 @@ export class Spool {
   }
 
   async #requireRoom(bytes: number): Promise<void> {
-    const { bavail, blocks, bsize } = await statfs(this.#directory);
-    const reserveBytes = Math.min(limits.diskReserveBytesMax, blocks * bsize * reservedShare);
-    const leftBytes = bavail * bsize - reserveBytes - bytes;
+    const { freeBytes, reserveBytes } = await diskRoomAt(this.#directory);
+    const leftBytes = freeBytes - reserveBytes - bytes;
     if (leftBytes >= 0) return;
     throw appError('resource_exhausted', 'the disk has no room for this file', {
       missingBytes: Math.ceil(-leftBytes),

@@ -1,12 +1,17 @@
 /** Bytes of a put are from outside: whatever they are, the recording process lives, and the next import is well. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { untilDiskRoom } from '../../../gateway/import/disk-room.ts';
 import { importIdOf } from '../../../gateway/import/index.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
+import { silentLog } from '../../../storage/base/log.ts';
+import { canMount, mountMemory } from '../../kit/disks.ts';
 import { runCommand } from '../../kit/run-command.ts';
+import { SimulatedClock } from '../../kit/simulated-clock.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
 import { storedFiles, streamId } from '../ingest/ingest-kit.ts';
 import { atMs, h264, makeFile, picture, setUpImports, tone } from './import-kit.ts';
@@ -118,4 +123,56 @@ test('a file whose blocks are compressed does not become more footage than its s
   });
   const storedBytes = stored.flatMap(({ fragments }) => fragments).reduce((sum, { byteLength }) => sum + byteLength, 0);
   expect(storedBytes).toBeLessThan(16 * 2 ** 20 + 5 * status.fileBytes);
+});
+
+/** Takes all but so many bytes of a disk. */
+async function fillDisk(directory: string, freeBytes: number): Promise<string> {
+  const { bavail, bsize } = await statfs(directory);
+  const path = join(directory, 'filler');
+  await writeFile(path, new Uint8Array(Math.max(0, bavail * bsize - freeBytes)));
+  return path;
+}
+
+test.skipIf(!canMount)(
+  'an import waits while the disk has no room, and goes on when it has',
+  { timeout: 60_000 },
+  async () => {
+    const data = join(await temporaryDirectory(), 'disk');
+    await mountMemory(data, 64 * 2 ** 20);
+    const kit = await setUpImports({ data });
+    const stream = await readFile(await makeFile(join(kit.directory, 'a.mkv'), [...picture, ...h264, '-t', '3']));
+    const filler = await fillDisk(data, 512 * 1024);
+
+    const put = await kit.owner.put({ head: headOf(1), signal: new AbortController().signal });
+    const begun = put.write(stream.subarray(0, 4_096));
+    await until('it waits', () => kit.log.some((line) => line.includes('import waits for room')));
+    const whileFull = await storedFiles(kit.paths);
+    await rm(filler);
+    await begun;
+    await put.write(stream.subarray(4_096));
+    const result = await put.end({ isCut: false });
+
+    expect(whileFull).toEqual([]);
+    expect(result).toMatchObject({ fragments: 3, fault: null });
+  },
+);
+
+test.skipIf(!canMount)('an import is over when the disk has no room for a minute', async () => {
+  const clock = new SimulatedClock();
+  const directory = join(await temporaryDirectory(), 'disk');
+  await mountMemory(directory, 64 * 2 ** 20);
+  await fillDisk(directory, 512 * 1024);
+  let outcome: unknown;
+
+  const over = untilDiskRoom({ clock, log: silentLog }, { directory, isOver: () => false }).catch((error: unknown) => {
+    outcome = error;
+  });
+  await until('it is over', async () => {
+    await clock.advance(1_000);
+    return outcome;
+  });
+  await over;
+
+  expect(outcome).toMatchObject({ code: 'resource_exhausted', hint: expect.stringContaining('it goes on') });
+  expect(clock.monotonicMs()).toBeGreaterThanOrEqual(60_000);
 });

@@ -18,8 +18,9 @@ import { plannedOf, planOf, startIngest, streamId } from '../ingest/ingest-kit.t
 /** An hour that lies in the past whenever the test runs. */
 export const atMs = Date.UTC(2026, 0, 31, 12);
 
-export async function setUpImports() {
-  const started = await startIngest({ openSource: () => ({ run: untilAborted }) });
+/** @param options.data  where the ingest keeps everything; a directory of its own otherwise */
+export async function setUpImports(options: { readonly data?: string } = {}) {
+  const started = await startIngest({ openSource: () => ({ run: untilAborted }), ...options });
   const { ingest, paths } = started;
   await ingest.apply(planOf(plannedOf({ kind: 'rtsp', url: 'rtsp://192.0.2.1/', transport: 'tcp', tls: 'any' })));
   const reader = new StreamReader({ clock: systemClock, log: silentLog, paths, watcher: started.client });
