@@ -39,6 +39,7 @@ export class GapLedger {
   readonly #stateDirectory: string;
   /** Streams whose rows may have to change. */
   readonly #stale = new Set<string>();
+  #isRead = false;
 
   constructor(
     dependencies: {
@@ -69,8 +70,14 @@ export class GapLedger {
     });
   }
 
+  /** False while lines cannot be read: then nothing is proved by their absence. */
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
   /** Reads new lines; `apply` makes rows of them, when the files they speak of were taken in. */
   async read(): Promise<void> {
+    this.#isRead = false;
     const pages = await readLedgerPages(this.#stateDirectory, (file) => this.#index.ledger.cursorOf(file));
     if (pages.length > 0) {
       this.#index.transaction((change) => {
@@ -82,24 +89,26 @@ export class GapLedger {
         this.#log.warn('ledger lines are not readable', { file: page.file, badLines: page.badLines });
       if (page.isFinished) await this.#forget(page);
     }
+    this.#isRead = true;
   }
 
-  /** Changes rows, and brings the gaps of all streams with news up to date, in one transaction. */
-  apply<T>(changes: (change: IndexChange) => T): T {
-    let result: T;
+  /**
+   * Changes rows, and brings the gaps of all streams with news up to date, in one transaction. Footage gets its rows although its
+   * gaps cannot be told, since what has no row is not stored either: `failure` says why.
+   */
+  apply<T>(changes: (change: IndexChange) => T): { readonly result: T; readonly failure: unknown } {
     try {
-      result = this.#index.transaction((change) => {
+      const result = this.#index.transaction((change) => {
         const answer = changes(change);
         this.#update(change);
         return answer;
       });
+      this.#stale.clear();
+      return { result, failure: undefined };
     } catch (error) {
-      // Footage gets its rows although its gaps cannot be told: what has no row is not stored either.
-      if (!isDatabaseFailure(error)) this.#index.transaction(changes);
-      throw error;
+      if (isDatabaseFailure(error)) throw error;
+      return { result: this.#index.transaction(changes), failure: error };
     }
-    this.#stale.clear();
-    return result;
   }
 
   /**

@@ -10,8 +10,9 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AssertionError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { toAppError } from '../base/errors.ts';
+import { isAppError, toAppError } from '../base/errors.ts';
 import { Lifetime } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import { IndexWriter, type Span } from '../index/index.ts';
@@ -131,8 +132,16 @@ export class Keeper {
     const ledger = new GapLedger({ clock, log, index, edgesWithin }, { stateDirectory: paths.state });
     // Whoever says that any moment was wanted is believed: a line may be late, or lost with a crash.
     const isRing = (streamId: string, part: RunPart) => {
-      if (policies.isLive(streamId, part) === false) return false;
-      return !(ledger.wasWanted(streamId, part) ?? !policies.isRing(streamId));
+      const isLive = policies.isLive(streamId, part);
+      if (isLive === false) return false;
+      // Lines that cannot be read, or understood, may say the contrary: only the plan proves then that nobody wanted it.
+      if (!ledger.isRead) return isLive === true;
+      try {
+        return !(ledger.wasWanted(streamId, part) ?? !policies.isRing(streamId));
+      } catch (error) {
+        if (error instanceof AssertionError || isAppError(error)) throw error;
+        return isLive === true;
+      }
     };
     const modeOf = (segment: Segment, span: Span) =>
       isImported(segment) ? policies.modeOfImport(segment.streamId, span) : policies.modeOf(segment.streamId, span);

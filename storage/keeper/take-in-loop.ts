@@ -17,7 +17,7 @@ export class TakeInLoop {
   readonly #takeIn: TakeIn;
   readonly #onTaken: () => void;
   #dueRecoveryMs = Number.NEGATIVE_INFINITY;
-  #last: TakeInResult = { taken: 0, left: 0, ringFiles: 0, ringBytes: 0 };
+  #last: TakeInResult = { taken: 0, left: 0, ringFiles: 0, ringBytes: 0, failures: [] };
   #isTakenIn = false;
 
   constructor(dependencies: {
@@ -57,12 +57,20 @@ export class TakeInLoop {
     this.#takeIn.forgetAll();
   }
 
-  /** Takes in all there is. */
+  /**
+   * Takes in all there is, and trims the rings. While the ledger fails footage gets its rows all the same, and live cameras fill no
+   * disk; only recovery waits, whose lines come after those that are not read yet.
+   *
+   * @throws  the first failure, after all was tried
+   */
   async tick(signal: AbortSignal): Promise<void> {
     try {
       this.#clockWatch.observe();
-      await this.#ledger.read();
-      if (this.#clock.monotonicMs() >= this.#dueRecoveryMs) {
+      const unread = await this.#ledger.read().then(
+        () => [],
+        (error: unknown) => [error],
+      );
+      if (unread.length === 0 && this.#clock.monotonicMs() >= this.#dueRecoveryMs) {
         this.#dueRecoveryMs = this.#clock.monotonicMs() + recoveryPeriodMs;
         await this.#recovery.tick();
       }
@@ -70,6 +78,7 @@ export class TakeInLoop {
         this.#last = await this.#takeIn.tick();
         if (this.#last.taken > 0) this.#onTaken();
       } while (this.#last.left > 0 && this.#last.taken > 0 && !signal.aborted);
+      for (const failure of [...unread, ...this.#last.failures]) throw failure;
     } finally {
       this.#isTakenIn = true;
     }

@@ -25,6 +25,8 @@ export type TakeInResult = {
   /** Files of times in which nobody wanted a recording, kept for live players; and their bytes. */
   readonly ringFiles: number;
   readonly ringBytes: number;
+  /** What went wrong beside the rest: directories that cannot be listed, gaps that cannot be told. */
+  readonly failures: readonly unknown[];
 };
 
 /** A span of a run. */
@@ -108,11 +110,10 @@ export class TakeIn {
     const names = new Set(ring.map((file) => file.name));
     for (const name of this.#inRing.keys()) if (!names.has(name)) this.#inRing.delete(name);
     const left = due.length - batch.length;
-    const taken = await this.#insert(segments, { isLast: left === 0 });
+    const { taken, failure } = await this.#insert(segments, { isLast: left === 0 });
     const trimmed = await this.#trimRings(ring);
-    // What the other directories have was taken in; the broken one is to be told.
-    for (const failure of failures) throw toAppError(failure);
-    return { taken, left, ...trimmed };
+    const others = failures.map((each) => toAppError(each));
+    return { taken, left, ...trimmed, failures: failure === undefined ? others : [...others, failure] };
   }
 
   async #read(file: FinishedFile): Promise<Segment | undefined> {
@@ -162,10 +163,17 @@ export class TakeIn {
     });
   }
 
-  /** Gaps follow with the last batch: before it they would speak of files that are only not read yet. */
-  async #insert(read: readonly ReadFile[], { isLast }: { readonly isLast: boolean }): Promise<number> {
+  /** Gaps follow with the last batch: before it they would speak of files, or lines, that are only not read yet. */
+  async #insert(
+    read: readonly ReadFile[],
+    { isLast }: { readonly isLast: boolean },
+  ): Promise<{ readonly taken: number; readonly failure: unknown }> {
     const insert = (change: IndexChange) => this.#insertAll(change, read);
-    const { taken, refused, leftovers } = isLast ? this.#ledger.apply(insert) : this.#index.transaction(insert);
+    const { result, failure } =
+      isLast && this.#ledger.isRead
+        ? this.#ledger.apply(insert)
+        : { result: this.#index.transaction(insert), failure: undefined };
+    const { taken, refused, leftovers } = result;
     for (const { file } of read) this.#files.setTaken(file.name);
     for (const file of leftovers) {
       await removeFile(file.path).then(
@@ -176,7 +184,7 @@ export class TakeIn {
     for (const { file, failure } of refused) {
       await this.#putAside(file, failure).catch((error: unknown) => this.refused.add(file.path, file.path, error));
     }
-    return taken;
+    return { taken, failure };
   }
 
   #insertAll(change: IndexChange, read: readonly ReadFile[]): Inserted {

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { appError } from '../../../storage/base/errors.ts';
@@ -323,4 +323,57 @@ test('mode live keeps a ring of files and no rows', async () => {
   expect(await site.localFiles()).toHaveLength(2);
   expect(await site.objects()).toEqual([]);
   expect(site.index.totalsOf('door')?.segments).toBe(0);
+});
+
+test('while the ledger cannot be read rings are trimmed, footage gets its rows, and gaps wait for its lines', async () => {
+  const site = await createSite();
+  const keeper = await site.startKeeper();
+  keeper.setPlan(planOf(recordingPolicy({ mode: 'live' })));
+  await until('the index is open', () => keeper.isIndexOpen);
+  // Read like a bad sector.
+  const bad = join(site.paths.state, 'ingest-0', 'ledger', '1-0.jsonl');
+  await mkdir(bad, { recursive: true });
+  await until('it is told', () => keeper.state.problems.some(({ code }) => code === 'taking-in-fails'));
+  // The plan knows of it since the index is open.
+  const { files } = await recordRun(site.paths, { seed: 'a', beginMs: Date.now(), fragments: 30, firstCounter: 1 });
+  await utimes(files[0] ?? '', new Date(t0), new Date(t0));
+  const run = { streamId: 'yard', seed: 'b', beginMs: t0, fragments: 20, firstCounter: 1 };
+  const { runId, endMs } = await recordRun(site.paths, run);
+
+  await until('the old file is gone', () => keeper.state.ring.files === 2);
+  await until('footage is stored', async () => (await site.objects()).length === 2);
+  expect(site.index.gapsBetween('yard', { beginMs: 0, endMs: Date.now() })).toEqual([]);
+
+  await rm(bad, { recursive: true });
+  await site.tell(
+    { kind: 'wanted', streamId: 'yard', atMs: t0 - minute },
+    { kind: 'run-began', streamId: 'yard', runId, atMs: t0 },
+    { kind: 'run-ended', streamId: 'yard', runId, atMs: endMs, reason: 'source-closed' },
+  );
+  await until('gaps are told', () => site.index.gapsBetween('yard', { beginMs: 0, endMs: Date.now() }).length === 2);
+  await until('all is well', () => keeper.state.problems.length === 0);
+  await keeper.close();
+  expectNothing(await site.findings());
+});
+
+test('while gaps cannot be told, of whatever reason, rings are trimmed and footage is stored', async () => {
+  const site = await createSite();
+  const keeper = await site.startKeeper();
+  keeper.setPlan(planOf(recordingPolicy({ mode: 'live' })));
+  await until('the index is open', () => keeper.isIndexOpen);
+  await site.tell({ kind: 'wanted', streamId: 'gate', atMs: t0 });
+  await until('it is read', () => site.index.openGaps().length === 1);
+  keeper.index.transaction((change) => {
+    const gate = change.ledger.streams().find(({ streamId }) => streamId === 'gate');
+    change.ledger.settle(gate?.streamKey ?? 0, { state: '{', settledMs: 0, lineId: 0 });
+  });
+  await recordRun(site.paths, { streamId: 'gate', seed: 'c', beginMs: t0, fragments: 10, firstCounter: 1 });
+  await until('it is told', () => keeper.state.problems.some(({ code }) => code === 'taking-in-fails'));
+
+  const { files } = await recordRun(site.paths, { seed: 'a', beginMs: t0, fragments: 30, firstCounter: 1 });
+  await utimes(files[0] ?? '', new Date(t0), new Date(t0));
+  await recordRun(site.paths, { streamId: 'yard', seed: 'b', beginMs: t0, fragments: 20, firstCounter: 1 });
+
+  await until('the old file is gone', () => keeper.state.ring.files === 2);
+  await until('footage is stored', async () => (await site.objects()).length === 3);
 });
