@@ -74,7 +74,9 @@ describe('configuration', () => {
         bucket('far', 'https://s3.example.org:443', ''),
       ),
     ).rejects.toThrow('objects.stores has one bucket twice: near and far');
-    await expect(loadStores(bucket('near', 'nonsense', ''), directory('hdd', '/mnt/a'))).rejects.toThrow('must be an http');
+    await expect(loadStores(bucket('near', 'nonsense', ''), directory('hdd', '/mnt/a'))).rejects.toThrow(
+      'must be an http',
+    );
 
     const { config } = await loadStores(
       directory('ssd', '/mnt/a'),
