@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
-import type { ObjectStore } from '../../storage/objects/index.ts';
+import { type ObjectStore, probeKey } from '../../storage/objects/index.ts';
 import type { StoreFacts } from './judge-parts.ts';
 import { within } from './within.ts';
 
@@ -32,7 +32,7 @@ export async function lookAtStore(
   let step: NonNullable<StoreFacts['failed']>['step'] = 'reach';
   try {
     const path = join(directory, 'probe');
-    const key = `doctor/${randomBytes(8).toString('hex')}`;
+    const key = probeKey({ atMs: clock.wallMs(), random: randomBytes(8).toString('hex') });
     const bytes = randomBytes(probeBytes);
     await writeFile(path, bytes);
     await within(clock, stepMs, () => store.identity());

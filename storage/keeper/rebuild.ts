@@ -12,7 +12,7 @@ import { readSegment } from '../journal/index.ts';
 import { limits } from '../model/limits.ts';
 import { type GapReason, gapReasons, isImported } from '../model/run.ts';
 import type { Segment } from '../model/segment.ts';
-import type { ObjectInfo, ObjectStore } from '../objects/index.ts';
+import { isYoungProbe, type ObjectInfo, type ObjectStore } from '../objects/index.ts';
 import { withObjectEdges } from './object-file.ts';
 
 export type RebuildProgress = { readonly objects: number; readonly segments: number; readonly unreadable: number };
@@ -72,6 +72,7 @@ export async function rebuildSegments(
   };
   let group: ObjectInfo[] = [];
   for await (const object of store.list('')) {
+    if (isYoungProbe(object.key, clock.wallMs())) continue;
     counts.objects++;
     group.push(object);
     if (group.length < readsAtOnce) continue;

@@ -4,4 +4,5 @@ export { DirectoryStore } from './directory-store.ts';
 export type { ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
 export { parseObjectKey } from './object-store.ts';
 export { type NamedStore, OrderedStores, type StoreIdentities } from './ordered-stores.ts';
+export { isYoungProbe, probeKey } from './probe-key.ts';
 export { type S3Options, S3Store } from './s3-store.ts';

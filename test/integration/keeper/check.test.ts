@@ -8,6 +8,7 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import type { StoredSegment } from '../../../storage/index/index.ts';
 import { type CheckLevel, check, type Finding } from '../../../storage/keeper/index.ts';
+import { DirectoryStore, probeKey } from '../../../storage/objects/index.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { until } from '../../kit/until.ts';
 import { createSite, expectNothing, minute, type Site, settled } from './kit.ts';
@@ -78,6 +79,22 @@ test('an object that nobody knows is debris: invariant 2', async () => {
   const findings = await site.findings('presence');
   expect(named(findings)).toEqual(['2 warning']);
   expect(findings[0]).toMatchObject({ where: 'door/stray.mkv' });
+});
+
+test('an object with which the doctor tries the store is debris only when it was left behind', async () => {
+  const site = await goodSite();
+  const store = new DirectoryStore({ log: silentLog }, { directory: site.paths.objects });
+  const nowMs = systemClock.wallMs();
+  await writeFile(join(site.paths.data, 'probe'), 'probe');
+
+  await store.putFile(probeKey({ atMs: nowMs, random: 'ab' }), join(site.paths.data, 'probe'));
+  expectNothing(await site.findings('presence'));
+
+  const left = probeKey({ atMs: nowMs - 60 * minute, random: 'ab' });
+  for (const key of [left, 'doctor/ab']) await store.putFile(key, join(site.paths.data, 'probe'));
+  const findings = await site.findings('presence');
+  expect(named(findings)).toEqual(['2 warning', '2 warning']);
+  expect(findings.map(({ where }) => where).sort()).toEqual([left, 'doctor/ab']);
 });
 
 test('one flipped bit in a cluster: invariant 1, with the fragment', async () => {
