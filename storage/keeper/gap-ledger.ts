@@ -70,6 +70,13 @@ export class GapLedger {
     });
   }
 
+  /** Footage of lines that were read before it has rows again: everything is computed once more. */
+  onRebuilt(): void {
+    for (const { streamId } of this.#index.ledger.streams()) this.#stale.add(streamId);
+    const { failure } = this.apply(() => {});
+    if (failure !== undefined) throw failure;
+  }
+
   /** False while lines cannot be read: then nothing is proved by their absence. */
   get isRead(): boolean {
     return this.#isRead;

@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { IndexWriter } from '../index/index.ts';
 import type { ObjectStore } from '../objects/index.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import type { GapLedger } from './gap-ledger.ts';
 import type { Holds } from './holds.ts';
 import type { KeeperState } from './keeper-state.ts';
 import type { Problems } from './problems.ts';
@@ -20,6 +21,7 @@ type Dependencies = {
   readonly index: IndexWriter;
   readonly store: ObjectStore;
   readonly holds: Holds;
+  readonly ledger: Pick<GapLedger, 'onRebuilt'>;
   readonly clockWatch: ClockWatch;
   readonly problems: Problems;
   /** Another index is there: what was remembered of rows is not true of it. */
@@ -118,7 +120,7 @@ export class IndexLife {
 
   /** Fills an index that was lost. @param options.onBatch  what must not wait for old rows. @throws AppError  begin again later */
   async fill(options: { readonly signal: AbortSignal; readonly onBatch: () => Promise<void> }): Promise<void> {
-    const { clock, log, index, store, clockWatch } = this.#deps;
+    const { clock, log, index, store, ledger, clockWatch } = this.#deps;
     const onProgress = async (progress: RebuildProgress) => {
       this.#rebuild = progress;
       await options.onBatch();
@@ -126,6 +128,8 @@ export class IndexLife {
     const { signal } = options;
     const found = await rebuildSegments({ clock, log, index, store }, { signal, onProgress });
     clockWatch.onRebuilt();
+    // Lines that were read while rows were missing said of their footage that it was not there.
+    ledger.onRebuilt();
     const gaps = index.transaction((change) => {
       const streams = change.queries.streams.totalsOfAll().map((each) => rebuildGaps(change, each.streamId));
       change.state.set('rebuild', null);

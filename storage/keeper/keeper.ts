@@ -155,7 +155,10 @@ export class Keeper {
     const relief = new JournalRelief({ log }, { roots, diskReserveBytes });
 
     const onOpened = () => this.#onIndexOpened();
-    const life = new IndexLife({ clock, log, index, store, holds: this.holds, clockWatch, problems, onOpened });
+    const life = new IndexLife({
+      ...{ clock, log, index, store, ledger, clockWatch, problems, onOpened },
+      holds: this.holds,
+    });
     const onTaken = () => this.#storing.wake.wake();
     this.#takeInLoop = new TakeInLoop({ clock, clockWatch, ledger, recovery, takeIn, onTaken });
     const isTakenIn = () => this.#takeInLoop.isTakenIn;
