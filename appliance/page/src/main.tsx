@@ -137,7 +137,12 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
         <Fault fault={cameras.error instanceof ApiError ? cameras.error.fault : undefined} />
         <Switch>
           <Match when={route().at === 'add'}>
-            <AddCameras tab={tab()} onAdded={() => void refetch()} />
+            <Show
+              when={may('cameras:create')}
+              fallback={<p class="quiet middle">Cameras are added by operators and administrators.</p>}
+            >
+              <AddCameras tab={tab()} onAdded={() => void refetch()} />
+            </Show>
           </Match>
           <Match when={route().at === 'alarms'}>
             <AlarmsPage alarms={alarms} />

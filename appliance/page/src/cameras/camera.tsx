@@ -19,7 +19,14 @@ const nowPeriodMs = 2_000;
 /** A recorded playlist reaches so far beyond the chosen instant; the next one is loaded when it ends. */
 const playMs = 60 * 60_000;
 const rates = [0.5, 1, 2, 4, 8] as const;
-const parts = ['Health', 'Settings', 'Import'] as const;
+/** With the action that makes each worth offering. */
+const parts = [
+  { name: 'Health', action: 'cameras:read' },
+  { name: 'Settings', action: 'cameras:update' },
+  { name: 'Import', action: 'streams:import' },
+] as const;
+
+const audioCodecs: ReadonlySet<string> = new Set(['aac', 'opus', 'pcmu', 'pcma']);
 
 type Picture = 'auto' | 'main' | 'sub';
 
@@ -39,7 +46,7 @@ export function CameraView(props: {
   const [picture, setPicture] = createSignal<Picture>('auto');
   const [size, setSize] = createSignal('');
   const [rate, setRate] = createSignal(1);
-  const [part, setPart] = createSignal<(typeof parts)[number]>('Health');
+  const [part, setPart] = createSignal<(typeof parts)[number]['name']>('Health');
   const [view, setView] = createSignal<Span>();
   const marks = createMarks(() => props.camera.id, view);
   let controls: PlayerControls | undefined;
@@ -126,6 +133,7 @@ export function CameraView(props: {
           url={address()}
           isLive={isLive()}
           rate={rate()}
+          hasSound={(state()?.tracks ?? []).some(({ codec }) => audioCodecs.has(codec))}
           onPlaying={setPlayingMs}
           onSize={setSize}
           controls={(own) => {
@@ -154,7 +162,7 @@ export function CameraView(props: {
         onView={setView}
       />
       <nav class="tabs" aria-label="About the camera">
-        <For each={parts}>
+        <For each={parts.filter(({ action }) => may(action)).map(({ name }) => name)}>
           {(one) => (
             <button type="button" aria-current={part() === one ? 'page' : undefined} onClick={() => setPart(one)}>
               {one}

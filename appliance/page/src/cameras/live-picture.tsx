@@ -1,42 +1,55 @@
 /** The newest key frame as JPEG, read again every few seconds while it can be seen and the camera is live. */
 
-import { createSignal, onCleanup, Show } from 'solid-js';
+import { createEffect, createSignal, on, onCleanup, Show } from 'solid-js';
 
 const picturePeriodMs = 5_000;
 
 export function LivePicture(props: { readonly streamId: string | undefined; readonly isLive: boolean }) {
-  const [turn, setTurn] = createSignal(Date.now());
-  const [hasPicture, setHasPicture] = createSignal(false);
+  /** The last one stays until the next is there: one that cannot be had leaves no hole. */
+  const [picture, setPicture] = createSignal<HTMLImageElement>();
   const [isSeen, setSeen] = createSignal(false);
   const watcher = new IntersectionObserver((entries) => setSeen(entries.some((entry) => entry.isIntersecting)), {
     rootMargin: '200px',
   });
+  let asked: HTMLImageElement | undefined;
+  const ask = () => {
+    const { streamId } = props;
+    if (streamId === undefined || asked !== undefined) return;
+    const next = new Image();
+    asked = next;
+    next.alt = '';
+    next.onload = () => {
+      if (asked === next) setPicture(next);
+      asked = undefined;
+    };
+    next.onerror = () => {
+      asked = undefined;
+    };
+    next.src = `/api/streams/${streamId}/image.jpg?width=480&turn=${Date.now()}`;
+  };
+  const drop = () => {
+    if (asked === undefined) return;
+    asked.onload = null;
+    asked.onerror = null;
+    asked.src = '';
+    asked = undefined;
+  };
   // Not all at the same moment: a hundred tiles are spread over the period.
   let timer = setTimeout(renew, Math.random() * picturePeriodMs);
   function renew() {
-    if (props.isLive && isSeen() && !document.hidden) setTurn(Date.now());
+    if (props.isLive && isSeen() && !document.hidden) ask();
     timer = setTimeout(renew, picturePeriodMs);
   }
+  createEffect(on([() => props.streamId, isSeen, () => props.isLive], () => isSeen() && ask()));
   onCleanup(() => {
     clearTimeout(timer);
     watcher.disconnect();
+    drop();
   });
-  const address = () => (isSeen() || hasPicture() ? props.streamId : undefined);
   return (
-    <div class="picture" ref={(element) => watcher.observe(element)}>
-      <Show when={address()}>
-        {(streamId) => (
-          <img
-            src={`/api/streams/${streamId()}/image.jpg?width=480&turn=${turn()}`}
-            alt=""
-            classList={{ old: !props.isLive, absent: !hasPicture() }}
-            onLoad={() => setHasPicture(true)}
-            onError={() => setHasPicture(false)}
-          />
-        )}
-      </Show>
-      <Show when={!hasPicture()}>
-        <span>{props.isLive ? 'First picture is on its way …' : 'No picture'}</span>
+    <div class="picture" classList={{ old: !props.isLive }} ref={(element) => watcher.observe(element)}>
+      <Show when={picture()} fallback={<span>{props.isLive ? 'First picture is on its way …' : 'No picture'}</span>}>
+        {picture()}
       </Show>
     </div>
   );

@@ -19,6 +19,7 @@ export function Player(props: {
   readonly url: string;
   readonly isLive: boolean;
   readonly rate: number;
+  readonly hasSound: boolean;
   readonly onPlaying: (atMs: number | undefined) => void;
   readonly onSize: (text: string) => void;
   readonly onEnded: () => void;
@@ -145,9 +146,11 @@ export function Player(props: {
       </Show>
       <Show when={props.isLive && hasPicture()}>
         <span class="mode">LIVE</span>
-        <button type="button" class="sound" onClick={() => setMuted(!isMuted())}>
-          {isMuted() ? 'Sound on' : 'Sound off'}
-        </button>
+        <Show when={props.hasSound}>
+          <button type="button" class="sound" onClick={() => setMuted(!isMuted())}>
+            {isMuted() ? 'Sound on' : 'Sound off'}
+          </button>
+        </Show>
       </Show>
       <Conversion form={form()} onSmaller={() => void play(props.url, props.isLive, { kind: 'original' })} />
       <Show when={message()}>{(text) => <Fault fault={{ code: 'unavailable', message: text() }} />}</Show>

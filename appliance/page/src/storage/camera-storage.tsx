@@ -129,7 +129,10 @@ function Line(props: {
         {(camera) => (
           <>
             <td class="number">
-              <Show when={camera().recording.mode !== 'live'} fallback="live only">
+              <Show
+                when={camera().recording.mode !== 'live' && may('cameras:update')}
+                fallback={camera().recording.mode === 'live' ? 'live only' : keptDays(camera())}
+              >
                 <input
                   class="small amount"
                   type="number"
@@ -137,8 +140,7 @@ function Line(props: {
                   max="3650"
                   step="any"
                   aria-label={`Days that ${camera().name} is kept`}
-                  disabled={!may('cameras:update')}
-                  value={Math.round((camera().recording.retentionHours / 24) * 100) / 100}
+                  value={keptDays(camera())}
                   onChange={(event) => {
                     const hours = Math.max(1, Math.round((event.currentTarget.valueAsNumber || 0) * 24));
                     props.onChange(camera(), { retentionHours: hours });
@@ -147,20 +149,21 @@ function Line(props: {
               </Show>
             </td>
             <td class="number">
-              <input
-                class="small amount"
-                type="number"
-                min="0"
-                step="any"
-                placeholder="–"
-                aria-label={`Gigabytes that ${camera().name} may take`}
-                disabled={!may('cameras:update')}
-                value={camera().recording.bytesMax === null ? '' : (camera().recording.bytesMax ?? 0) / gigabyte}
-                onChange={(event) => {
-                  const value = event.currentTarget.valueAsNumber;
-                  props.onChange(camera(), { bytesMax: Number.isNaN(value) ? null : Math.round(value * gigabyte) });
-                }}
-              />
+              <Show when={may('cameras:update')} fallback={bytesMaxGigabytes(camera()) || '–'}>
+                <input
+                  class="small amount"
+                  type="number"
+                  min="0"
+                  step="any"
+                  placeholder="–"
+                  aria-label={`Gigabytes that ${camera().name} may take`}
+                  value={bytesMaxGigabytes(camera())}
+                  onChange={(event) => {
+                    const value = event.currentTarget.valueAsNumber;
+                    props.onChange(camera(), { bytesMax: Number.isNaN(value) ? null : Math.round(value * gigabyte) });
+                  }}
+                />
+              </Show>
             </td>
           </>
         )}
@@ -169,4 +172,12 @@ function Line(props: {
       <td classList={{ warning: forecast().daysUntilQuota !== null }}>{text()}</td>
     </tr>
   );
+}
+
+function keptDays({ recording }: Camera): number {
+  return Math.round((recording.retentionHours / 24) * 100) / 100;
+}
+
+function bytesMaxGigabytes({ recording }: Camera): number | string {
+  return recording.bytesMax === null ? '' : recording.bytesMax / gigabyte;
 }

@@ -65,12 +65,14 @@ export function StoragePage(props: {
         <Figure name="Stored" value={bytesText(storedBytes())} />
         <Figure name="Added each day" value={bytesText(perDay())} />
         <Figure name="Needed to keep all days" value={bytesText(endBytes())} />
-        <Figure
-          name={placeBytes() === undefined ? 'Room' : `Room for recordings: ${bytesText(placeBytes() ?? 0)}`}
-          value={fullText(fullDays())}
-          isBad={fullDays() != null}
-          note={fullDays() == null ? '' : 'then the oldest footage goes before its days are over'}
-        />
+        <Show when={may('system:read')}>
+          <Figure
+            name={placeBytes() === undefined ? 'Room' : `Room for recordings: ${bytesText(placeBytes() ?? 0)}`}
+            value={fullText(fullDays())}
+            isBad={fullDays() != null}
+            note={fullDays() == null ? '' : 'then the oldest footage goes before its days are over'}
+          />
+        </Show>
       </div>
       <Show when={system.latest}>
         {(known) => (
