@@ -14,6 +14,8 @@ type Refusal = { readonly backoff: Backoff; readonly failure: AppError; readonly
 
 const firstDelayMs = 10_000;
 const delayMsMax = 600_000;
+/** Lines of their own; beyond it they are counted. */
+const loggedMax = 20;
 
 export class Refusals<Key> {
   readonly #clock: Clock;
@@ -54,7 +56,9 @@ export class Refusals<Key> {
     this.#refusals.set(key, { backoff, failure, name, dueMs: this.#clock.monotonicMs() + backoff.nextDelayMs() });
     if (known !== undefined) return;
     const { what, hint } = this.#problem;
-    this.#log.error(what, { name, reason: failure.message, code: failure.code, cause: failure.cause, hint });
+    // A disk that is away has thousands of them.
+    if (this.size > loggedMax) this.#log.counted(what, 1, { name, reason: failure.message });
+    else this.#log.error(what, { name, reason: failure.message, code: failure.code, cause: failure.cause, hint });
   }
 
   delete(key: Key): void {

@@ -6,7 +6,7 @@
 
 import { AssertionError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { appError, isAppError, toAppError } from '../base/errors.ts';
+import { type AppError, appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { IndexChange, IndexWriter, NotStored, StoredSegment } from '../index/index.ts';
 import { segmentFileName } from '../model/segment.ts';
@@ -18,7 +18,7 @@ import type { StoreGate } from './store-gate.ts';
 const putsAtOnce = 4;
 /** Rows of one transaction. */
 const batchRows = 64;
-/** Entries of one look for rows that are due: they come from an index alone, and 100,000 take some 50 ms. */
+/** Entries of one look for rows that are due: they come from an index alone, and 100,000 of them take some 200 ms. */
 const pageEntries = 4_096;
 /** A batch ends after so long, so that a slow store's work is on record soon. */
 const batchMs = 2_000;
@@ -40,6 +40,8 @@ export class StoreOut {
   readonly lost: Refusals<number>;
   /** Files that the store or the journal's disk refuses, by row. */
   readonly refused: Refusals<number>;
+  /** Of journal directories that were not there, by path. */
+  readonly #awayErrors = new Map<string, AppError>();
   #isStarted = false;
 
   /** @param options.hotBytesMax  of local copies that are kept after the store has them */
@@ -254,8 +256,16 @@ export class StoreOut {
       return { kind: 'changed' };
     }
     if (missing === undefined) return { kind: 'lost', error: appError('data_loss', 'no such file', { objectKey }) };
-    const error = appError('unavailable', 'journal directory is not there', { directory: missing, objectKey });
-    return { kind: 'unreachable', error };
+    return { kind: 'unreachable', error: this.#awayError(missing) };
+  }
+
+  /** One for all files of a directory: they are remembered as long as it is away, in their tens of thousands. */
+  #awayError(directory: string): AppError {
+    const known = this.#awayErrors.get(directory);
+    if (known !== undefined) return known;
+    const error = appError('unavailable', 'journal directory is not there', { directory });
+    this.#awayErrors.set(directory, error);
+    return error;
   }
 }
 
