@@ -34,10 +34,15 @@ export const anonymous: Subject = {
 
 /** True when the subject may do the action with the resource. */
 export function decide(subject: Subject, action: string, resource: Resource): boolean {
+  return decideByNames(subject, action, [resource]);
+}
+
+/** The same for one thing that has several names, as a stream has an ARN too: a statement counts that covers any of them. */
+export function decideByNames(subject: Subject, action: string, names: readonly Resource[]): boolean {
   const matching = statementsOf(subject).filter(
     (statement) =>
       statement.actions.some((pattern) => matches(pattern, action)) &&
-      statement.resources.some((pattern) => covers(pattern, resource)),
+      statement.resources.some((pattern) => names.some((name) => covers(pattern, name))),
   );
   return matching.length > 0 && matching.every((statement) => statement.effect === 'allow');
 }

@@ -42,6 +42,8 @@ export type HttpAppDeps = IdentifyDeps & {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: (bytes: number) => Uint8Array;
+  /** Asked about every request before Fastify: what it takes is its own from head to end. */
+  readonly kvs?: { readonly take: (request: IncomingMessage, response: ServerResponse) => boolean } | undefined;
   /** Told about every route as it is made. */
   readonly onRoute: (route: { readonly method: string; readonly url: string; readonly access: Access }) => void;
 };
@@ -60,7 +62,10 @@ export async function createHttpApp(deps: HttpAppDeps): Promise<{ readonly app: 
   server.emit('listening');
   const uploads = new Uploads();
   const app = fastify({
-    serverFactory: (handler) => server.on('request', handler),
+    serverFactory: (handler) =>
+      server.on('request', (request, response) => {
+        if (deps.kvs?.take(request, response) !== true) handler(request, response);
+      }),
     // A proxy on this machine, and no other, may say who its client is.
     trustProxy: deps.publicOrigin === undefined ? false : 'loopback',
     bodyLimit: adminLimits.bodyBytesMax,

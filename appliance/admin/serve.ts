@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { KvsSite } from '../../gateway/kvs/index.ts';
 import type { RtspGate } from '../../gateway/rtsp-server/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -19,6 +20,7 @@ import { Dispatcher, type RawRoute } from './dispatch.ts';
 import { EventFeed } from './event-feed.ts';
 import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
+import { KvsDoor, kvsSiteDefault } from './kvs-door.ts';
 import { adminLimits } from './limits.ts';
 import { LocalDoor } from './local-door.ts';
 import { refuseLostCatalog } from './lost-catalog.ts';
@@ -54,6 +56,8 @@ export type ServeOptions = {
   readonly storageBytesMax?: number | undefined;
   /** Takes passwords of RTSP readers also where they cross a network without TLS. */
   readonly arePlainRtspPasswordsAllowed?: boolean;
+  /** Account and region of ARNs in the KVS API. */
+  readonly kvs?: KvsSite | undefined;
   /** Connections that no HTTP server is to parse. */
   readonly rawRoutes?: readonly RawRoute[];
 };
@@ -173,6 +177,10 @@ export class Serve {
       authentication,
       playbackTokens,
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
+      kvs: new KvsDoor(
+        { clock, log, random, catalog, authentication, accessKeySecrets: secrets.box(accessKeyPurpose) },
+        { site: this.#options.kvs ?? kvsSiteDefault, publicUrl, portOf: () => this.port },
+      ),
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
       onRoute: (route) => this.#routes.push(route),
     });

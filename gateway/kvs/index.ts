@@ -1,5 +1,6 @@
 /** The KVS API on the wire: who signed a request, and errors as AWS names them. See README.md. */
 
+export { controlOperations, type KvsCall, type KvsOperation } from './control.ts';
 export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
 export { kvsLimits } from './limits.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';
@@ -14,3 +15,4 @@ export {
   sha256Hex,
   verifySignature,
 } from './sigv4/verify.ts';
+export { type KvsSite, type KvsStream, streamArn } from './streams.ts';
