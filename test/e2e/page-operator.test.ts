@@ -218,6 +218,15 @@ test('an operator adds cameras, hears of one that is away, goes through the time
   );
   await look(page, '7-storage');
 
+  // The doctor names the camera that is away, and what was recorded is as it should be.
+  await page.click('nav >> text=Settings');
+  await page.click('.tabs >> text=Check-up');
+  await page.click('button:has-text("Look now")');
+  await page.waitForSelector('.findings li:has-text("Camera: Roof") >> text=What to do', slow);
+  await page.click('button:has-text("Begin")');
+  await page.waitForSelector('text=/files looked at in .*, nothing wrong/', slow);
+  await look(page, '8-checkup');
+
   expect(complaints).toEqual([]);
   expect(appliance.output()).not.toContain(credentials.password);
   await appliance.close();
