@@ -62,11 +62,11 @@ export function AlarmsPage(props: { readonly alarms: Alarms }) {
           )}
         </For>
       </section>
-      <h2>Over</h2>
+      <h2>Past alarms</h2>
       <section class="stack past" aria-label="Past">
         <For
           each={[...(past.latest ?? []), ...older()]}
-          fallback={<p class="quiet">{past.loading ? 'Loading …' : 'There was none.'}</p>}
+          fallback={<p class="quiet">{past.loading ? 'Loading …' : 'None so far.'}</p>}
         >
           {(alarm) => <AlarmCard alarm={alarm} nowMs={nowMs()} onAcknowledge={undefined} />}
         </For>

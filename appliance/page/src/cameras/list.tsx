@@ -12,7 +12,7 @@ import { CameraTable } from './table.tsx';
 const views = ['wall', 'table'] as const;
 type View = (typeof views)[number];
 const viewSetting = 'weir.cameras.view';
-const tileSizes = { small: '12rem', medium: '19rem', large: '28rem' } as const;
+const tileSizes = { small: '11rem', medium: '19rem', large: '28rem' } as const;
 const tileWords = { small: 'Small pictures', medium: 'Medium pictures', large: 'Large pictures' } as const;
 type TileSize = keyof typeof tileSizes;
 const sizeSetting = 'weir.cameras.size';
