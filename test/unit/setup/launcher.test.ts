@@ -82,7 +82,8 @@ describe('a new build of the page', () => {
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
     return directory;
   }
-  const longAgoSeconds = Date.now() / 1000 - 3 * 86_400;
+  const beganMs = 1_700_000_000_000;
+  const longAgoSeconds = beganMs / 1000 - 3 * 86_400;
 
   it('takes the place of the last one and leaves what an open page may still ask for, for a day', async () => {
     const { putPageInPlace } = await load('page.mjs');
@@ -92,7 +93,7 @@ describe('a new build of the page', () => {
     await utimes(join(dist, '.build-broken'), longAgoSeconds, longAgoSeconds);
     const aside = await folder({ 'index.html': 'new', 'assets/new.js': 'new', 'icon.svg': '<svg/>' });
 
-    putPageInPlace?.(aside, dist, Date.now());
+    putPageInPlace?.(aside, dist, beganMs);
 
     expect((await readdir(dist, { recursive: true })).sort()).toEqual(
       ['assets', 'assets/new.js', 'assets/old.js', 'icon.svg', 'index.html'].sort(),
