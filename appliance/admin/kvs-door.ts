@@ -11,6 +11,7 @@ import {
   awsErrorOf,
   controlOperations,
   headerPairs,
+  type KvsOperation,
   type KvsSite,
   type KvsStream,
   readSignature,
@@ -59,7 +60,7 @@ export class KvsDoor {
   take(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.method !== 'POST') return false;
     const isSigned = request.headers.authorization?.startsWith('AWS4-') === true;
-    if (!isSigned && !controlOperations.has(pathOf(request))) return false;
+    if (!isSigned && this.#operationOf(request) === undefined) return false;
     void this.#answer(request, response);
     return true;
   }
@@ -126,7 +127,7 @@ export class KvsDoor {
     if (key === undefined)
       throw awsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
     catalog.tables.accessKeys.touch(key, nowMs);
-    const operation = controlOperations.get(request.url ?? '');
+    const operation = this.#operationOf(request);
     if (operation === undefined) throw awsError('UnknownOperationException', 'this operation is not known here');
     const subject = authentication.accessKeySubject(key);
     return operation.run({
@@ -137,6 +138,14 @@ export class KvsDoor {
       may: (action, { arn, streamId }) => this.#may(subject, action, arn, streamId),
       mayAny: (action) => decideAny(subject, action),
     });
+  }
+
+  /** By the path as received. A prefix of the public URL belongs to what clients sign, so it arrives with it. */
+  #operationOf(request: IncomingMessage): KvsOperation | undefined {
+    const { publicUrl } = this.#options;
+    const prefix = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '');
+    const path = pathOf(request);
+    return controlOperations.get(path.startsWith(prefix) ? path.slice(prefix.length) : path);
   }
 
   /** A stream goes by two names: its ARN, and what our own policies call it. */

@@ -81,6 +81,19 @@ test('(14) data endpoints are those that the client came by, or the public URL, 
   ).rejects.toMatchObject({ name: 'InvalidArgumentException' });
 });
 
+test('(26) a path prefix of the public URL is signed, told in data endpoints, and reached by them', async () => {
+  const { sdk, endpoint } = await startKvsSite([everything], { publicUrl: 'https://cameras.example.org/kvs/' });
+  const client = sdk({ endpoint: `${endpoint}/kvs` });
+  const [StreamName] = await names(client);
+
+  const { DataEndpoint } = await client.send(new GetDataEndpointCommand({ StreamName, APIName: 'PUT_MEDIA' }));
+
+  expect(DataEndpoint).toBe('https://cameras.example.org/kvs');
+  await expect(names(sdk({ endpoint: `${endpoint}/other` }))).rejects.toMatchObject({
+    name: 'UnknownOperationException',
+  });
+});
+
 test('(26) any region of the client is taken; a wrong secret, a foreign token, a removed or disabled key is refused', async () => {
   const { sdk, credentials, admin } = await startKvsSite();
   const refused = async (client: KinesisVideoClient, name: string) =>
