@@ -5,6 +5,7 @@ import { type ApiFault, call, faultOf, type Span } from '../api.ts';
 import { Fault } from '../fault.tsx';
 import { bytesText, clockText, dayName, dayTimeText, durationText } from '../format.ts';
 import { createMay } from '../frame/session.ts';
+import { ConvertedClip } from './converted-clip.tsx';
 import { hourMs, lengthOf } from './scale.ts';
 
 const clipMsMax = 24 * hourMs;
@@ -79,14 +80,11 @@ export function ChosenRange(props: {
             Download MP4
           </a>
           <Show when={props.isConversionOffered}>
-            <a
-              class="button second small"
-              title="Converted: plays everywhere, takes about as long as it lasts, and is not what the camera sent"
-              download={`${fileName()} H.264.mp4`}
-              href={`${address()}&video=h264`}
-            >
-              As H.264
-            </a>
+            <ConvertedClip
+              address={`${address()}&video=h264`}
+              fileName={`${fileName()} H.264.mp4`}
+              onFault={setFault}
+            />
           </Show>
         </Show>
       </Show>
