@@ -6,7 +6,7 @@
  *   journal/open/<ingest>.<epoch>/owner.json    { version, owner }
  */
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appError, errnoOf } from '../base/errors.ts';
 import { syncDirectory, writeFileAtomic } from '../base/files.ts';
@@ -81,9 +81,15 @@ export async function openEpoch(options: {
   const state = { version: 1, epoch, owner: own, succeeded: others.slice(0, succeededMax) };
   await writeFileAtomic(join(stateDirectory, 'epoch.json'), `${JSON.stringify(state)}\n`);
   const directory = join(journalOpen, `${ingestName}.${epoch}`);
-  await mkdir(directory, { recursive: true });
-  await writeFileAtomic(join(directory, ownerFile), `${JSON.stringify({ version: 1, owner: own })}\n`);
-  await syncDirectory(journalOpen);
+  try {
+    await mkdir(directory, { recursive: true });
+    await writeFileAtomic(join(directory, ownerFile), `${JSON.stringify({ version: 1, owner: own })}\n`);
+    await syncDirectory(journalOpen);
+  } catch (error) {
+    // Left behind on a full disk it would look like that of a process that died.
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
+    throw error;
+  }
   return { epoch, directory };
 }
 

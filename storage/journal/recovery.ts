@@ -84,7 +84,7 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
   const file = await openForUpdate(path);
   try {
     const streamId = basename(dirname(path));
-    const { size, birthtimeMs, mtimeMs } = await file.stat();
+    const { size, atime, birthtimeMs, mtime, mtimeMs } = await file.stat();
     const head = await readHeadBytes(file).catch(undefinedIfDamaged);
     if (head === undefined) {
       const nothing = { finishedPath: undefined, runId: undefined, fragments: 0, lastNumber: undefined };
@@ -111,7 +111,13 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
       await unlink(path);
       return { ...report, outcome: 'removed', finishedPath: undefined };
     }
-    await finish(file, head, found);
+    try {
+      await finish(file, head, found);
+    } catch (error) {
+      // The next attempt asks the file when its writer died.
+      await file.utimes(atime, mtime).catch(() => {});
+      throw error;
+    }
     const finishedPath = await moveToFinished(path, join(options.finishedDirectory, streamId));
     return { ...report, outcome: 'finished', finishedPath };
   } finally {
