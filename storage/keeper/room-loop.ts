@@ -35,10 +35,15 @@ type Dependencies = {
   readonly onRemoved: (outcome: { readonly isMore: boolean }) => void;
 };
 
+/** A store that is well takes what is finished within a batch or two of two seconds. */
+const storedSoonMs = 10_000;
+
 export class RoomLoop {
   readonly #deps: Dependencies;
   readonly #journal: string;
   #space: MeasuredSpace | undefined;
+  /** Since when the journal has had less room than recorders need, on the monotonic clock. */
+  #shortSinceMs: number | undefined;
 
   /** @param options.journal  `finished` of the preferred journal directory */
   constructor(dependencies: Dependencies, options: { readonly journal: string }) {
@@ -57,9 +62,9 @@ export class RoomLoop {
     if (clockWatch.isTrusted()) events.cutOverdue();
     await this.#measure();
     await this.#releaseHot();
-    const isRelieving = await this.#relieve();
+    const isMoving = await this.#relieve();
     if (problems.has('holds-unreadable')) await life.restoreHolds();
-    if (!problems.has('holds-unreadable')) this.#removeDue({ isRelieving });
+    if (!problems.has('holds-unreadable')) this.#removeDue({ isMoving });
     await garbage.deleteDueLocal();
   }
 
@@ -99,11 +104,22 @@ export class RoomLoop {
     return true;
   }
 
-  #removeDue({ isRelieving }: { readonly isRelieving: boolean }): void {
+  #removeDue({ isMoving }: { readonly isMoving: boolean }): void {
     const { retention, onRemoved } = this.#deps;
+    const isRelieving = isMoving || this.#isStoredSoon();
     // More than one plan only when it was cut off: each frees what it can, and garbage is deleted in between.
     const { removed, isMore } = retention.removeDue(this.#disk({ isRelieving }));
-    if (removed > 0 || isRelieving) onRemoved({ isMore: isMore || isRelieving });
+    if (removed > 0 || isMoving) onRemoved({ isMore: isMore || isMoving });
+  }
+
+  /** The lack is new and the store takes files: what is nowhere else is on its way there. */
+  #isStoredSoon(): boolean {
+    const { clock, retention } = this.#deps;
+    const disk = this.#disk();
+    const nowMs = clock.monotonicMs();
+    if (retention.journalNeeds(disk).unstoredShortBytes === 0) this.#shortSinceMs = undefined;
+    else this.#shortSinceMs ??= nowMs;
+    return disk.isStoreTaking && this.#shortSinceMs !== undefined && nowMs - this.#shortSinceMs < storedSoonMs;
   }
 
   #disk({ isRelieving } = { isRelieving: false }): DiskState {
