@@ -3,24 +3,26 @@
  * the one authoriser, and answered in AWS's shapes. Nothing of a request is believed before its signature is verified.
  */
 
-import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   authenticate,
   awsError,
   awsErrorOf,
-  controlOperations,
   headerPairs,
+  isBytes,
+  type KvsAnswer,
+  type KvsBytes,
   type KvsOperation,
+  type KvsOperations,
   type KvsSite,
-  type KvsStream,
   readSignature,
   sha256Hex,
 } from '../../gateway/kvs/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
-import type { Camera, Catalog } from '../../storage/catalog/index.ts';
+import type { Catalog } from '../../storage/catalog/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import { accessKeyLookup } from './access-keys.ts';
 import type { Authentication } from './authentication.ts';
@@ -35,6 +37,9 @@ export type KvsDoorDeps = {
   readonly catalog: Catalog;
   readonly authentication: Authentication;
   readonly accessKeySecrets: SecretBox;
+  readonly operations: KvsOperations;
+  /** Called when an operation changed the catalog: recording and the page are to hear of it before the client does. */
+  readonly onChanged: () => Promise<void>;
 };
 
 export type KvsDoorOptions = {
@@ -68,45 +73,39 @@ export class KvsDoor {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = uuidOf(this.#deps.random(16));
     const startMs = this.#deps.clock.monotonicMs();
-    const send = (status: number, body: object, headers: Readonly<Record<string, string>> = {}) => {
-      // Not read to its end: the next request of this connection could not be found.
-      if (!request.complete) response.setHeader('connection', 'close');
-      const text = JSON.stringify(body);
-      response.writeHead(status, {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(text),
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        'x-amzn-RequestId': requestId,
-        ...headers,
-      });
-      // Head and body in one write: native clients take nothing else.
-      response.end(text);
-      request.resume();
-    };
-    let keyId = '';
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const told = { requestId, accessKeyId: '' };
+    const head = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-amzn-RequestId': requestId };
     try {
-      const body = await this.#run(request, (accessKeyId) => {
-        keyId = accessKeyId;
-      });
-      send(200, body);
+      const answer = await this.#run(request, told, gone.signal);
+      if (isBytes(answer)) await sendBytes(request, response, { head, answer, signal: gone.signal });
+      else sendJson(request, response, { status: 200, body: answer, head });
     } catch (thrown) {
       const error = toAppError(thrown);
       if (error.code === 'internal') this.#deps.log.error('kvs request failed', { requestId, error: thrown });
       const { name, httpStatus, message } = awsErrorOf(error);
-      if (!response.headersSent) send(httpStatus, { Message: message }, { 'x-amzn-ErrorType': name });
+      // Of an answer that has begun only its end can be told: it does not come.
+      if (response.headersSent) response.destroy();
+      else {
+        const body = { Message: message };
+        sendJson(request, response, { status: httpStatus, body, head: { ...head, 'x-amzn-ErrorType': name } });
+      }
     }
     this.#deps.log.info('kvs request', {
-      requestId,
+      ...told,
       path: pathOf(request),
       status: response.statusCode,
       durationMs: Math.round(this.#deps.clock.monotonicMs() - startMs),
       address: request.socket.remoteAddress,
-      accessKeyId: keyId,
     });
   }
 
-  async #run(request: IncomingMessage, onKey: (accessKeyId: string) => void): Promise<object> {
+  async #run(
+    request: IncomingMessage,
+    told: { readonly requestId: string; accessKeyId: string },
+    signal: AbortSignal,
+  ): Promise<KvsAnswer> {
     const { authentication, catalog, clock } = this.#deps;
     const nowMs = clock.wallMs();
     const wire = {
@@ -122,7 +121,7 @@ export class KvsDoor {
       { nowMs, keyOf: accessKeyLookup({ ...this.#deps, secrets: this.#deps.accessKeySecrets }, nowMs) },
       { body: { kind: 'whole', sha256: sha256Hex(bytes) } },
     );
-    onKey(accessKeyId);
+    told.accessKeyId = accessKeyId;
     const key = catalog.tables.accessKeys.find(accessKeyId);
     if (key === undefined)
       throw awsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
@@ -130,14 +129,22 @@ export class KvsDoor {
     const operation = this.#operationOf(request);
     if (operation === undefined) throw awsError('UnknownOperationException', 'this operation is not known here');
     const subject = authentication.accessKeySubject(key);
-    return operation.run({
-      input: inputOf(bytes),
-      site: this.#options.site,
-      streams: kvsStreams(catalog),
+    const { kind, id, name } = subject;
+    const actor = { kind, id, name, address: request.socket.remoteAddress ?? '', requestId: told.requestId };
+    let isChanged = false;
+    const answer = await operation.run({
+      ...{ ...told, nowMs, signal, input: inputOf(bytes), site: this.#options.site, tables: catalog.tables },
       endpoint: this.#endpointOf(request),
+      change: (body) => {
+        const result = catalog.change(actor, body);
+        isChanged = true;
+        return result;
+      },
       may: (action, { arn, streamId }) => this.#may(subject, action, arn, streamId),
       mayAny: (action) => decideAny(subject, action),
     });
+    if (isChanged) await this.#deps.onChanged();
+    return answer;
   }
 
   /** By the path as received. A prefix of the public URL belongs to what clients sign, so it arrives with it. */
@@ -145,7 +152,7 @@ export class KvsDoor {
     const { publicUrl } = this.#options;
     const prefix = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '');
     const path = pathOf(request);
-    return controlOperations.get(path.startsWith(prefix) ? path.slice(prefix.length) : path);
+    return this.#deps.operations.get(path.startsWith(prefix) ? path.slice(prefix.length) : path);
   }
 
   /** A stream goes by two names: its ARN, and what our own policies call it. */
@@ -166,20 +173,39 @@ export class KvsDoor {
   }
 }
 
-/** Streams that cameras feed. Those of removed cameras are gone for clients, as after DeleteStream. */
-function kvsStreams(catalog: Catalog): KvsStream[] {
-  return catalog.tables.cameras.list().flatMap((camera) =>
-    camera.streams.map(({ id, name, role, createdMs }) => {
-      const recording = camera.sources[role]?.recording;
-      const retentionHours = recording === undefined || recording.mode === 'live' ? 0 : recording.retentionHours;
-      return { id, name, createdMs, retentionHours, version: versionOf(camera, id) };
-    }),
-  );
+type Head = Readonly<Record<string, string>>;
+
+function sendJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, body, head }: { readonly status: number; readonly body: object; readonly head: Head },
+): void {
+  // Not read to its end: the next request of this connection could not be found.
+  if (!request.complete) response.setHeader('connection', 'close');
+  const text = JSON.stringify(body);
+  const contentLength = Buffer.byteLength(text);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': contentLength, ...head });
+  // Head and body in one write: native clients take nothing else.
+  response.end(text);
+  request.resume();
 }
 
-/** Follows the camera's revision, and tells nobody how often it changed. */
-function versionOf({ revision }: Camera, streamId: string): string {
-  return createHash('sha256').update(`${streamId} ${revision}`).digest('hex').slice(0, 20);
+/** The head goes out at once, before there is a byte of the body; bytes as fast as the client takes them. */
+async function sendBytes(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { head, answer, signal }: { readonly head: Head; readonly answer: KvsBytes; readonly signal: AbortSignal },
+): Promise<void> {
+  const { contentType, byteLength } = answer;
+  const length = byteLength === undefined ? {} : { 'content-length': byteLength };
+  response.writeHead(200, { 'content-type': contentType, ...length, ...head });
+  response.flushHeaders();
+  request.resume();
+  for await (const bytes of answer.body) {
+    if (signal.aborted) return;
+    if (!response.write(bytes)) await once(response, 'drain', { signal }).catch(() => {});
+  }
+  if (!signal.aborted) response.end();
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { KvsSite } from '../../gateway/kvs/index.ts';
+import { controlOperations, type KvsSite } from '../../gateway/kvs/index.ts';
 import type { RtspGate } from '../../gateway/rtsp-server/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -178,7 +178,14 @@ export class Serve {
       playbackTokens,
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
       kvs: new KvsDoor(
-        { clock, log, random, catalog, authentication, accessKeySecrets: secrets.box(accessKeyPurpose) },
+        {
+          ...{ clock, log, random, catalog, authentication, accessKeySecrets: secrets.box(accessKeyPurpose) },
+          operations: new Map([...controlOperations, ...deps.kvsMedia]),
+          onChanged: async () => {
+            feed.changed('cameras');
+            await plan.write();
+          },
+        },
         { site: this.#options.kvs ?? kvsSiteDefault, publicUrl, portOf: () => this.port },
       ),
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,

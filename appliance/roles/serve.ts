@@ -140,6 +140,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
         onvif: onvifPort(context, lifetime),
+        kvsMedia: new Map(),
         registry,
         onPlan: (plan) => {
           owners.of = partIndexes(plan, readers.length);

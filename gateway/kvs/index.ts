@@ -1,6 +1,15 @@
 /** The KVS API on the wire: who signed a request, and errors as AWS names them. See README.md. */
 
-export { controlOperations, type KvsCall, type KvsOperation } from './control.ts';
+export { arnPattern, channelArn, type KvsSite, streamArn } from './arns.ts';
+export {
+  isBytes,
+  type KvsAnswer,
+  type KvsBytes,
+  type KvsCall,
+  type KvsOperation,
+  type KvsOperations,
+} from './call.ts';
+export { controlOperations } from './control/index.ts';
 export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
 export { kvsLimits } from './limits.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';
@@ -15,4 +24,4 @@ export {
   sha256Hex,
   verifySignature,
 } from './sigv4/verify.ts';
-export { type KvsSite, type KvsStream, streamArn } from './streams.ts';
+export { type KvsStream, kvsStreams } from './streams.ts';

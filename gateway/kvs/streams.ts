@@ -1,12 +1,16 @@
-/** Streams as KVS knows them: their ARNs, and what DescribeStream says of one. */
+/** Streams as KVS knows them: one catalogue with the cameras that feed them. */
 
-/** What all ARNs of this appliance have in common. */
-export type KvsSite = { readonly region: string; readonly accountId: string };
+import { createHash } from 'node:crypto';
+import type { Camera, Catalog } from '../../storage/catalog/index.ts';
+import type { SourceRole } from '../../storage/model/camera.ts';
+import { type KvsSite, streamArn } from './arns.ts';
 
 /** A stream in the words of this room. */
 export type KvsStream = {
   readonly id: string;
   readonly name: string;
+  readonly cameraId: string;
+  readonly role: SourceRole;
   /** Part of its ARN. */
   readonly createdMs: number;
   /** 0: nothing is kept but what live readers need. */
@@ -15,9 +19,15 @@ export type KvsStream = {
   readonly version: string;
 };
 
-/** `arn:aws:kinesisvideo:eu-central-1:000000000000:stream/front-door/1795263502114`. */
-export function streamArn({ region, accountId }: KvsSite, stream: Pick<KvsStream, 'name' | 'createdMs'>): string {
-  return `arn:aws:kinesisvideo:${region}:${accountId}:stream/${stream.name}/${stream.createdMs}`;
+/** Streams that cameras feed. Those of removed cameras are gone for clients, as after DeleteStream. */
+export function kvsStreams({ cameras }: Pick<Catalog['tables'], 'cameras'>): KvsStream[] {
+  return cameras.list().flatMap((camera) =>
+    camera.streams.map(({ id, name, role, createdMs }) => {
+      const recording = camera.sources[role]?.recording;
+      const retentionHours = recording === undefined || recording.mode === 'live' ? 0 : recording.retentionHours;
+      return { id, name, cameraId: camera.id, role, createdMs, retentionHours, version: versionOf(camera, id) };
+    }),
+  );
 }
 
 /** The member `StreamInfo`, and an item of `StreamInfoList`. */
@@ -31,4 +41,9 @@ export function streamInfo(site: KvsSite, stream: KvsStream) {
     CreationTime: stream.createdMs / 1000,
     DataRetentionInHours: stream.retentionHours,
   };
+}
+
+/** Follows the camera's revision, and tells nobody how often it changed. */
+function versionOf({ revision }: Camera, streamId: string): string {
+  return createHash('sha256').update(`${streamId} ${revision}`).digest('hex').slice(0, 20);
 }

@@ -18,6 +18,7 @@ import {
 } from '../../../appliance/admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
+import type { KvsOperations } from '../../../gateway/kvs/index.ts';
 import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
 import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
@@ -49,6 +50,7 @@ export type SiteOptions = {
   readonly siteKey?: Uint8Array;
   /** Fragments of 2 s that no index has yet. */
   readonly newest?: readonly { readonly beginMs: number; readonly count: number }[];
+  readonly kvsMedia?: KvsOperations;
 };
 
 /** Random bytes that a clip consists of. */
@@ -184,6 +186,7 @@ export async function startSite(options: SiteOptions = {}) {
     keeper: lanes.keeper,
     onvif: new OnvifPort({ lane: lanes.onvif, onWanted: lanes.startOnvif }),
     registry: new Registry(),
+    kvsMedia: options.kvsMedia ?? new Map(),
     onPlanChanged: () => {
       planChanges.count++;
     },
