@@ -1,5 +1,5 @@
 /**
- * `npm start`, `npm test`, `npm run check | dev | bench` on any Node from 18 up: installs what is missing, says so, and hands over to
+ * `npm start`, `npm test`, `npm run check | dev | bench | conformance` on any Node from 18 up: installs what is missing, says so, and hands over to
  * Node 24. When nothing is missing it only looks at a few files. Plain JavaScript, no dependency, no syntax newer than Node 18.
  */
 
@@ -19,9 +19,9 @@ import { toolsStep } from './tools.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const [verb = 'start', ...args] = argv.slice(2);
-const verbs = ['start', 'test', 'check', 'dev', 'bench', 'weir'];
+const verbs = ['start', 'test', 'check', 'dev', 'bench', 'conformance', 'weir'];
 if (!verbs.includes(verb)) {
-  say(`unknown verb ${verb}: use start, test, check, dev or bench`);
+  say(`unknown verb ${verb}: use start, test, check, dev, bench or conformance`);
   exit(2);
 }
 const runtime = runtimeOf(root);
@@ -70,5 +70,8 @@ switch (verb) {
   case 'bench':
     if (!existsSync(join(root, 'test/bench/main.ts'))) fail('test/bench/main.ts is not in this checkout');
     exit(await exec(context, ['test/bench/main.ts', ...args]));
+    break;
+  case 'conformance':
+    exit(await exec(context, ['test/conformance/main.ts']));
     break;
 }

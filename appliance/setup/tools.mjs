@@ -29,10 +29,19 @@ const testTools = [
   { name: 'gstreamer1.0-plugins-bad', file: plugin('videoparsersbad') },
   { name: 'gstreamer1.0-plugins-ugly', file: plugin('x264') },
   { name: 'gstreamer1.0-libav', file: plugin('libav') },
+  { name: 'python3-boto3', file: '/usr/lib/python3/dist-packages/boto3/__init__.py' },
+  { name: 'awscli', commands: ['aws'] },
+  { name: 'coturn', commands: ['turnserver'] },
+  { name: 'nats-server', file: '/usr/sbin/nats-server' },
 ];
 
+/** What runs tests needs what they talk to. */
+const testVerbs = new Set(['test', 'conformance']);
+
 export function toolsStep(verb) {
-  const missing = (verb === 'test' ? testTools : startTools).filter((tool) => !isThere(tool)).map((tool) => tool.name);
+  const missing = (testVerbs.has(verb) ? testTools : startTools)
+    .filter((tool) => !isThere(tool))
+    .map((tool) => tool.name);
   return {
     title: `install ${missing.join(', ')} from the distribution`,
     isNeeded: () => missing.length > 0,

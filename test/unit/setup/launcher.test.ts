@@ -123,7 +123,7 @@ it('an unknown verb ends with code 2 and says which there are', async () => {
   const { code, err } = await runCommand(process.execPath, [join(setup, 'launch.mjs'), 'strat']);
 
   expect(code).toBe(2);
-  expect(err).toContain('unknown verb strat: use start, test, check, dev or bench');
+  expect(err).toContain('unknown verb strat: use start, test, check, dev, bench or conformance');
 });
 
 describe('a MinIO server for the tests', () => {

@@ -1,0 +1,41 @@
+/** What `gateway/kvs/CONFORMANCE.md` says. */
+
+import { checklist, type Part } from './checklist.ts';
+
+export type PointResult = {
+  readonly status: 'passed' | 'failed' | 'not tried' | 'later';
+  /** Test files that tried it, from the root of the repository. */
+  readonly files: readonly string[];
+  readonly clients: readonly string[];
+};
+
+const words: Readonly<Record<PointResult['status'], string>> = {
+  passed: 'yes',
+  failed: '**no**',
+  'not tried': 'not tried here',
+  later: 'with the WebRTC gateway',
+};
+
+/** The document, from the results of all points. */
+export function conformanceText(results: ReadonlyMap<number, PointResult>): string {
+  const lines = [
+    '# What conforms',
+    '',
+    'Written by `npm run conformance`, which runs the tests and can be run by anyone. *Not tried here*: no client for it is to be had without the internet, or nobody built it yet.',
+  ];
+  let part: Part | undefined;
+  for (const point of checklist) {
+    if (point.part !== part) {
+      part = point.part;
+      lines.push('', `## ${part}`, '', '| | what | works | tried with |', '|---:|---|---|---|');
+    }
+    const { status, clients } = results.get(point.number) ?? { status: 'not tried', clients: [] };
+    lines.push(`| ${point.number} | ${point.text} | ${words[status]} | ${clients.join(', ')} |`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Points that the document says are tried, for the test that keeps it from growing old. */
+export function triedPoints(text: string): number[] {
+  return [...text.matchAll(/^\| (\d+) \|.*\| (?:yes|\*\*no\*\*) \|/gm)].map(([, number]) => Number(number));
+}
