@@ -11,6 +11,15 @@ import { type KvsStream, kvsStreams } from './streams.ts';
 
 export type KvsInput = Readonly<Record<string, unknown>>;
 
+/** A thing by the names under which policies may speak of it. */
+export type KvsTarget = {
+  readonly arn: string;
+  /** Of a stream that is there. */
+  readonly streamId?: string | undefined;
+  /** What our own policies call anything else: `channel/k3x9`. */
+  readonly resource?: string | undefined;
+};
+
 export type KvsCall = {
   /** The parsed body; members that an operation does not know are ignored. */
   readonly input: KvsInput;
@@ -32,7 +41,7 @@ export type KvsCall = {
    */
   readonly change: <T>(body: Parameters<typeof Catalog.prototype.change<T>>[1]) => T;
   /** May the caller do this with the thing of this ARN? Of one that is not there its ARN with the time 0 is asked about. */
-  readonly may: (action: string, target: { readonly arn: string; readonly streamId?: string | undefined }) => boolean;
+  readonly may: (action: string, target: KvsTarget) => boolean;
   /** May there be a thing with which they may? */
   readonly mayAny: (action: string) => boolean;
 };

@@ -26,6 +26,8 @@ const rows = {
   VersionMismatchException: { code: 'failed_precondition', httpStatus: 400 },
   NoDataRetentionException: { code: 'failed_precondition', httpStatus: 400 },
   ClientLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
+  AccountChannelLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
+  StreamEdgeConfigurationNotFoundException: { code: 'not_found', httpStatus: 404 },
   TagsPerResourceExceededLimitException: { code: 'resource_exhausted', httpStatus: 400 },
   ThrottlingException: { code: 'resource_exhausted', httpStatus: 400 },
   ServiceUnavailableException: { code: 'unavailable', httpStatus: 503 },
