@@ -17,7 +17,9 @@ export async function firstRecorded(
   span: RecordedSpan,
 ): Promise<PlayableFragment | undefined> {
   const { beginMs, endMs = Number.POSITIVE_INFINITY } = span;
-  const [lead] = await keyAlignedFragments(source, streamId, { beginMs, endMs: beginMs + 1 });
+  const leads = await keyAlignedFragments(source, streamId, { beginMs, endMs: beginMs + 1 });
+  // Several where a run came back from behind a backlog: server time is slewed, and one reaches into the next.
+  const lead = leads.findLast(({ fragment }) => fragment.isKey && fragment.serverTimestampMs <= beginMs) ?? leads[0];
   if (lead !== undefined) return lead;
   for (const stepMs of stepsMs) {
     const stepEndMs = Math.min(endMs, beginMs + stepMs);
