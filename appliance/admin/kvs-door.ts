@@ -9,6 +9,7 @@ import {
   authenticate,
   awsError,
   awsErrorOf,
+  corsHeaders,
   headerPairs,
   isBytes,
   type KvsAnswer,
@@ -16,6 +17,8 @@ import {
   type KvsOperation,
   type KvsOperations,
   type KvsSite,
+  type KvsTarget,
+  preflightHeaders,
   readSignature,
   sha256Hex,
 } from '../../gateway/kvs/index.ts';
@@ -63,6 +66,10 @@ export class KvsDoor {
 
   /** Takes a request of the KVS API and answers it; false, untouched, when it is another one. */
   take(request: IncomingMessage, response: ServerResponse): boolean {
+    if (request.method === 'OPTIONS' && this.#operationOf(request) !== undefined) {
+      response.writeHead(204, preflightHeaders).end();
+      return true;
+    }
     if (request.method !== 'POST') return false;
     const isSigned = request.headers.authorization?.startsWith('AWS4-') === true;
     if (!isSigned && this.#operationOf(request) === undefined) return false;
@@ -76,7 +83,12 @@ export class KvsDoor {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const told = { requestId, accessKeyId: '' };
-    const head = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-amzn-RequestId': requestId };
+    const head = {
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-amzn-RequestId': requestId,
+      ...corsHeaders,
+    };
     try {
       const answer = await this.#run(request, told, gone.signal);
       if (isBytes(answer)) await sendBytes(request, response, { head, answer, signal: gone.signal });
@@ -140,7 +152,7 @@ export class KvsDoor {
         isChanged = true;
         return result;
       },
-      may: (action, { arn, streamId }) => this.#may(subject, action, arn, streamId),
+      may: (action, target) => this.#may(subject, action, target),
       mayAny: (action) => decideAny(subject, action),
     });
     if (isChanged) await this.#deps.onChanged();
@@ -155,10 +167,10 @@ export class KvsDoor {
     return this.#deps.operations.get(path.startsWith(prefix) ? path.slice(prefix.length) : path);
   }
 
-  /** A stream goes by two names: its ARN, and what our own policies call it. */
-  #may(subject: Subject, action: string, arn: string, streamId: string | undefined): boolean {
-    const own = streamId === undefined ? [] : [streamResource(this.#deps.catalog, streamId)];
-    return decideByNames(subject, action, [arn, ...own]);
+  /** A thing goes by two names: its ARN, and what our own policies call it. */
+  #may(subject: Subject, action: string, { arn, streamId, resource }: KvsTarget): boolean {
+    const stream = streamId === undefined ? [] : [streamResource(this.#deps.catalog, streamId)];
+    return decideByNames(subject, action, [arn, ...stream, ...(resource === undefined ? [] : [resource])]);
   }
 
   /** The public URL where there is one, else the host that the client signed, with our port: native clients leave that out. */

@@ -8,8 +8,10 @@ export {
   type KvsCall,
   type KvsOperation,
   type KvsOperations,
+  type KvsTarget,
 } from './call.ts';
 export { controlOperations } from './control/index.ts';
+export { corsHeaders, preflightHeaders } from './cors.ts';
 export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
 export { kvsLimits } from './limits.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';
@@ -24,4 +26,4 @@ export {
   sha256Hex,
   verifySignature,
 } from './sigv4/verify.ts';
-export { type KvsStream, kvsStreams } from './streams.ts';
+export { type KvsStream, kvsStreams, retentionFloorMs } from './streams.ts';
