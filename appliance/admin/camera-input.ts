@@ -33,9 +33,12 @@ export const rtspSourceInput = z.strictObject({
 /** A source that publishes to us: its stream key is made here and told once. */
 const rtmpSourceInput = z.strictObject({ kind: z.literal('rtmp') });
 
-const sourceInput = z.discriminatedUnion('kind', [rtspSourceInput, rtmpSourceInput]);
+/** A source that a KVS producer sends by PutMedia, with an access key that may. */
+const kvsSourceInput = z.strictObject({ kind: z.literal('kvs') });
 
-const sourcePatch = z.strictObject({ kind: z.enum(['rtsp', 'rtmp']), ...rtspFields }).partial();
+const sourceInput = z.discriminatedUnion('kind', [rtspSourceInput, rtmpSourceInput, kvsSourceInput]);
+
+const sourcePatch = z.strictObject({ kind: z.enum(['rtsp', 'rtmp', 'kvs']), ...rtspFields }).partial();
 
 const hours = z.number().int().min(1).max(retentionHoursMax);
 

@@ -157,11 +157,13 @@ class Change {
     const field = role === 'main' ? 'source' : 'sub.source';
     const kind = patch.kind ?? before?.kind;
     if (kind === undefined) throw appError('invalid_argument', 'a source has a kind', { field: `${field}.kind` });
-    if (kind === 'rtmp') {
+    if (kind !== 'rtsp') {
       const foreign = (['url', 'transport', 'tls'] as const).find((each) => patch[each] !== undefined);
       if (foreign !== undefined) {
-        throw appError('invalid_argument', `a publisher has no ${foreign}`, { field: `${field}.${foreign}` });
+        const whose = kind === 'rtmp' ? 'a publisher' : 'a KVS producer';
+        throw appError('invalid_argument', `${whose} has no ${foreign}`, { field: `${field}.${foreign}` });
       }
+      if (kind === 'kvs') return { source: { kind }, inUrl: undefined };
       const source = before?.kind === 'rtmp' ? before : { kind, keySha256: this.#newKey(role) };
       return { source, inUrl: undefined };
     }
@@ -184,9 +186,10 @@ class Change {
 
   #mainCredentials(source: CatalogSource, inUrl: PlainCredentials | undefined): SealedCredentials | undefined {
     const given = this.#patch.credentials;
-    if (source.kind === 'rtmp') {
+    if (source.kind !== 'rtsp') {
       if (given === undefined || given === null) return undefined;
-      throw appError('invalid_argument', 'a publisher has a stream key and no user and password', {
+      const has = source.kind === 'rtmp' ? 'a publisher has a stream key' : 'a KVS producer has an access key';
+      throw appError('invalid_argument', `${has} and no user and password`, {
         field: 'credentials',
         hint: 'its ONVIF service, or a sub source that is pulled, has credentials of its own',
       });
@@ -238,7 +241,7 @@ class Change {
 /** Where a camera's credentials are at home: the address of its main source, if that is pulled. */
 type Home = { readonly address: Address | undefined; readonly credentials: SealedCredentials | undefined };
 
-/** Where a source is reached; undefined for a publisher. */
+/** Where a source is reached; undefined for what comes to us. */
 export function addressOf(source: CatalogSource): Address | undefined {
   return source.kind === 'rtsp' ? source : undefined;
 }

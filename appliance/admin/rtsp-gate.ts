@@ -69,7 +69,7 @@ function passwordHashOf(catalog: Catalog, { kind, id }: Subject): string | undef
 /** By the stream's name; else by the camera's, without regard to case: its main stream, or `<camera>/sub`. */
 function findStream(catalog: Catalog, name: string): CatalogStream | undefined {
   const { cameras } = catalog.tables;
-  const byName = cameras.streams().find((stream) => stream.name === name);
+  const byName = cameras.findStreamByName(name) ?? cameras.streams().find((stream) => stream.name === name);
   if (byName !== undefined) return byName;
   const wanted = name.toLowerCase();
   for (const camera of cameras.list()) {

@@ -60,6 +60,7 @@ const sourceShape = z.discriminatedUnion('kind', [
     tls: z.enum(['verify', 'any']),
   }),
   z.object({ kind: z.literal('rtmp') }),
+  z.object({ kind: z.literal('kvs') }),
 ]);
 
 const recordingShape = z.object({
@@ -147,7 +148,7 @@ export function cameraAnswer(camera: Camera, board: StateBoard): z.infer<typeof 
 }
 
 function sourceAnswer(source: CatalogSource): z.infer<typeof sourceShape> {
-  return source.kind === 'rtmp' ? { kind: 'rtmp' } : { ...source, url: shownUrl(source.url) };
+  return source.kind === 'rtsp' ? { ...source, url: shownUrl(source.url) } : { kind: source.kind };
 }
 
 function recordingAnswer(recording: CatalogRecording): z.infer<typeof recordingShape> {

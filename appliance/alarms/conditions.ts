@@ -156,7 +156,7 @@ function sourceConditions(camera: CameraFacts, { states }: Pick<Facts, 'states'>
   if (!camera.isEnabled) return [];
   const failing = camera.streams.flatMap((stream) => {
     const state = states.get(stream.id);
-    return state !== undefined && isFailing(state) ? [{ ...stream, state }] : [];
+    return state !== undefined && stream.isUnbidden !== true && isFailing(state) ? [{ ...stream, state }] : [];
   });
   const [first] = failing;
   if (first === undefined) return [];

@@ -215,10 +215,10 @@ function cameraFacts({ id, name, isEnabled, streams, sources }: Camera): CameraF
   return {
     ...{ id, name, isEnabled },
     streams: streams.map((stream) => {
-      const recording = sources[stream.role]?.recording;
+      const { recording, source } = sources[stream.role] ?? {};
       const isKept = recording !== undefined && !isRing(recording);
       const keptHours = isKept ? Math.max(recording.retentionHours, recording.eventRetentionHours ?? 0) : 0;
-      return { id: stream.id, role: stream.role, keptHours };
+      return { id: stream.id, role: stream.role, keptHours, isUnbidden: source?.kind === 'kvs' };
     }),
   };
 }

@@ -13,6 +13,8 @@ export type CameraFacts = {
   readonly streams: readonly {
     readonly id: string;
     readonly role: string;
+    /** A KVS producer sends it when it likes: that none does is no trouble. */
+    readonly isUnbidden?: boolean;
     /** For how long its footage is to stay, hours; 0: it is not kept. */
     readonly keptHours: number;
   }[];

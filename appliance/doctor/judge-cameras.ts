@@ -8,6 +8,8 @@ export type CameraFacts = {
   readonly role: 'main' | 'sub';
   /** Undefined for a publisher, who comes to us. */
   readonly host: string | undefined;
+  /** False for a KVS producer, who sends when it likes. */
+  readonly isExpected?: boolean;
   /** How far it came; with a fault how far it did not. */
   readonly connectMs?: number | undefined;
   readonly describeMs?: number | undefined;
@@ -59,8 +61,14 @@ export function judgeCamera(facts: CameraFacts): Finding[] {
 function judgeSource({ host, state, fault, ...facts }: CameraFacts, subject: string): Finding[] {
   const verdicts = verdictsOf('camera', subject);
   if (host === undefined) {
-    if (state === undefined) return verdicts.unchecked('a publisher: it connects to us, by RTMP');
-    if (state.state === 'live') return verdicts.ok('publishes to us');
+    const { isExpected = true } = facts;
+    if (state === undefined) {
+      return verdicts.unchecked(
+        isExpected ? 'a publisher: it connects to us, by RTMP' : 'a KVS producer: it connects to us, by PutMedia',
+      );
+    }
+    if (state.state === 'live') return verdicts.ok(isExpected ? 'publishes to us' : 'a KVS producer sends to us');
+    if (!isExpected) return verdicts.ok('waits for a KVS producer, which sends when it likes');
     return verdicts.warning(
       'no-publisher',
       state.message ?? 'nobody publishes',

@@ -32,7 +32,7 @@ export async function lookAtCamera(
 ): Promise<CameraFacts> {
   const { planned, device, state } = options;
   const { name, role, source } = planned;
-  if (source.kind === 'rtmp') return { name, role, host: undefined, state };
+  if (source.kind !== 'rtsp') return { name, role, host: undefined, isExpected: source.kind === 'rtmp', state };
   const [told, onvif] = await Promise.all([
     describeSource({ ...deps, random: () => fraction(deps.random) }, source, {
       deadlineMs: describeMs,

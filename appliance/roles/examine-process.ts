@@ -83,9 +83,9 @@ async function support({ config, ...wishes }: SupportQuestion): Promise<void> {
         return findings;
       },
       trace: ({ source }, durationMs) =>
-        source.kind === 'rtmp'
-          ? Promise.resolve('')
-          : traceSource({ clock: systemClock, log, random: fraction }, source, { durationMs, addresses }),
+        source.kind === 'rtsp'
+          ? traceSource({ clock: systemClock, log, random: fraction }, source, { durationMs, addresses })
+          : Promise.resolve(''),
       onText: (text) => say({ type: 'text', text }),
     },
     { config, paths, installDirectory, ...wishes },

@@ -37,7 +37,7 @@ export function withoutCredentials(plan: Plan): Plan {
   return {
     version: 2,
     sources: plan.sources.map((planned) =>
-      planned.source.kind === 'rtmp' ? planned : { ...planned, source: stripped(planned.source) },
+      planned.source.kind === 'rtsp' ? { ...planned, source: stripped(planned.source) } : planned,
     ),
     devices: plan.devices.map(stripped),
   };
@@ -45,7 +45,7 @@ export function withoutCredentials(plan: Plan): Plan {
 
 function openedSource(planned: PlannedSource, box: SecretBox): PlannedSource {
   const { source } = planned;
-  if (source.kind === 'rtmp') return planned;
+  if (source.kind !== 'rtsp') return planned;
   return { ...planned, source: { ...source, ...openedCredentials(source, box) } };
 }
 

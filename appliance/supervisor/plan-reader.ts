@@ -28,7 +28,11 @@ const planShape = z.object({
       cameraId: text,
       role: z.enum(['main', 'sub']),
       name: text,
-      source: z.discriminatedUnion('kind', [rtspShape, z.object({ kind: z.literal('rtmp'), keySha256: text })]),
+      source: z.discriminatedUnion('kind', [
+        rtspShape,
+        z.object({ kind: z.literal('rtmp'), keySha256: text }),
+        z.object({ kind: z.literal('kvs') }),
+      ]),
       recording: recordingPolicyShape,
       revision: z.number().int(),
     }),

@@ -181,9 +181,9 @@ function shownPlan({ version, sources, devices }: Plan): unknown {
     sources: sources.map(({ source, ...planned }) => ({
       ...planned,
       source:
-        source.kind === 'rtmp'
-          ? { kind: 'rtmp' }
-          : { ...source, username: given(source.username), password: given(source.password) },
+        source.kind === 'rtsp'
+          ? { ...source, username: given(source.username), password: given(source.password) }
+          : { kind: source.kind },
     })),
     devices: devices.map((device) => ({
       ...device,

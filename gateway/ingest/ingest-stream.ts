@@ -17,7 +17,7 @@ import { type GapReason, type RunEndReason, runEndReasons } from '../../storage/
 import type { ImportHead } from '../import/index.ts';
 import { type DropReason, Recorder, type RecorderDeps } from '../record/index.ts';
 import { ScheduleWatch, type WantedChange } from './schedule-watch.ts';
-import { SourceRunner, type SourceSession } from './source-runner.ts';
+import { SourceRunner, type SourceSession, type SourceStatus } from './source-runner.ts';
 import { StreamHub } from './stream-hub.ts';
 import { StreamImports } from './stream-imports.ts';
 import { trackText } from './track-text.ts';
@@ -48,6 +48,9 @@ export class IngestStream {
   #wayMs: number | undefined;
   #mainOffsetMs: number | undefined;
   #waitingReason: GapReason | undefined;
+  /** Connected KVS producers, and what people are told while there is none. */
+  #producers = 0;
+  #awaited: SourceStatus;
 
   constructor(
     deps: IngestStreamDeps,
@@ -61,6 +64,7 @@ export class IngestStream {
     this.#paths = paths;
     const { clock, random } = deps;
     this.#schedule = new ScheduleWatch({ clock }, { policy: planned.recording });
+    this.#awaited = producerStatus('idle', clock.wallMs());
     this.#numbers = new NumberAllocator(
       { clock, log, random },
       {
@@ -120,7 +124,7 @@ export class IngestStream {
 
   get state(): SourceState {
     const { runsLastHour, failure } = this.#recorder;
-    const status = this.#runner.status;
+    const status = this.#isPushed ? this.#awaited : this.#runner.status;
     const warnings = [...this.#runner.warnings];
     if (runsLastHour > limits.runsPerHourWarning) {
       warnings.push(`${runsLastHour} runs began in the last hour: the camera or its connection is not stable`);
@@ -135,7 +139,7 @@ export class IngestStream {
     return {
       streamId: this.#planned.streamId,
       ...status,
-      isRecording: this.#schedule.isWanted && this.#recorder.isRunning,
+      isRecording: this.#isWanted && this.#recorder.isRunning,
       tracks: this.#hub.tracks.map((track) => ({ number: track.number, codec: track.codec, text: trackText(track) })),
       clockOffsetMs: this.#runner.clockOffsetMs,
       clockDriftPpm: this.#runner.clockDriftPpm,
@@ -148,19 +152,40 @@ export class IngestStream {
 
   /** @param options.delayMs  before the first attempt at the source */
   start(options: { readonly delayMs: number }): void {
-    this.#tellWanted(this.#schedule.begin());
+    const { atMs } = this.#schedule.begin();
+    this.#tellWanted({ isWanted: this.#isWanted, atMs });
     const numbersTried = Promise.withResolvers<void>();
     this.#lifetime.loop((signal) => this.#reserveNumbers(signal, numbersTried.resolve));
-    this.#runner.start({ ...options, after: numbersTried.promise });
+    if (this.#isPushed) this.#tellState();
+    else this.#runner.start({ ...options, after: numbersTried.promise });
+  }
+
+  /**
+   * A KVS producer is connected from now on; several may be, when one renews its credentials. What it sends is wanted from before
+   * its run begins until after that ended: while none is connected nobody knows whether one should be, so nothing is a gap.
+   *
+   * @returns  to be called when it is gone
+   */
+  producerConnected(): () => void {
+    const { clock } = this.#deps;
+    this.#producers++;
+    if (this.#producers === 1) this.#producersChanged(clock.wallMs());
+    let isGone = false;
+    return () => {
+      if (isGone) return;
+      isGone = true;
+      this.#producers--;
+      if (this.#producers === 0) this.#producersChanged(clock.wallMs());
+    };
   }
 
   /** Takes over another policy of the same source, without touching its connection. */
   setPlanned(planned: PlannedSource): void {
     this.#followSchedule();
-    const wasWanted = this.#schedule.isWanted;
+    const wasWanted = this.#isWanted;
     this.#planned = planned;
-    const change = this.#schedule.begin(planned.recording);
-    if (wasWanted !== change.isWanted) this.#tellWanted(change);
+    const { atMs } = this.#schedule.begin(planned.recording);
+    if (wasWanted !== this.#isWanted) this.#tellWanted({ isWanted: this.#isWanted, atMs });
     this.#tellState();
   }
 
@@ -225,9 +250,25 @@ export class IngestStream {
       producerTimestampMs === undefined ? undefined : this.#recorder.serverTimestampMs(unit) - producerTimestampMs;
   }
 
+  /** It comes by PutMedia: there is no session to run. */
+  get #isPushed(): boolean {
+    return this.#planned.source.kind === 'kvs';
+  }
+
+  get #isWanted(): boolean {
+    return this.#schedule.isWanted && (!this.#isPushed || this.#producers > 0);
+  }
+
+  #producersChanged(atMs: number): void {
+    this.#awaited = producerStatus(this.#producers > 0 ? 'live' : 'idle', atMs);
+    if (this.#schedule.isWanted) this.#tellWanted({ isWanted: this.#isWanted, atMs });
+    this.#tellState();
+  }
+
   #followSchedule(): void {
     const changes = this.#schedule.look();
-    for (const change of changes) this.#tellWanted(change);
+    const isAwaited = this.#isPushed && this.#producers === 0;
+    for (const change of isAwaited ? [] : changes) this.#tellWanted(change);
     if (changes.length > 0) this.#tellState();
   }
 
@@ -284,4 +325,14 @@ export class IngestStream {
       }
     }
   }
+}
+
+/** How a stream is that a KVS producer sends. */
+function producerStatus(state: 'idle' | 'live', sinceMs: number): SourceStatus {
+  const isIdle = state === 'idle';
+  return {
+    ...{ state, sinceMs, reason: undefined, attempts: 0, nextAttemptMs: undefined },
+    message: isIdle ? 'waiting for a producer' : undefined,
+    hint: isIdle ? "let a KVS producer send by PutMedia: the camera's page tells endpoint and stream name" : undefined,
+  };
 }

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { assert } from '../../storage/base/assert.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -128,6 +129,7 @@ export class Ingest {
     const open = ({ source, streamId, cameraId }: PlannedSource): SourceSession => {
       const ofSource = { clock, log: log.child({ streamId, cameraId }), random };
       if (source.kind === 'rtsp') return new RtspSession(ofSource, { source, reads, addresses });
+      assert(source.kind === 'rtmp', 'what producers send is not opened by us');
       const listener = this.#listener;
       return listener === undefined ? takesNone : new RtmpSession({ ...ofSource, listener }, { source });
     };

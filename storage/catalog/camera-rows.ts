@@ -65,7 +65,7 @@ function sourceToRow({ source, credentials, recording }: CameraSource): SourceRo
     transport: isPulled ? source.transport : null,
     tls: isPulled ? source.tls : null,
     ...credentialsToRow(credentials),
-    keySha256: isPulled ? null : source.keySha256,
+    keySha256: source.kind === 'rtmp' ? source.keySha256 : null,
     mode: recording.mode,
     schedule: recording.schedule ?? null,
     retentionHours: recording.retentionHours,
@@ -89,6 +89,7 @@ function rowToSource(row: SourceRow): CameraSource {
 }
 
 function rowToAddress(row: SourceRow): CatalogSource {
+  if (row.kind === 'kvs') return { kind: 'kvs' };
   if (row.kind === 'rtmp') return { kind: 'rtmp', keySha256: must(row.keySha256, 'a publisher has a key') };
   const { url, transport, tls } = row;
   assert(url !== null && transport !== null && tls !== null, 'what we pull has an address');

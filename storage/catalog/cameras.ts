@@ -84,6 +84,16 @@ export class CameraTable {
     return this.#db.select().from(streams).orderBy(streams.name).all().map(rowToStream);
   }
 
+  /** The stream that has this name now, letter for letter: those of removed cameras do not have theirs any more. */
+  findStreamByName(name: string): CatalogStream | undefined {
+    const row = this.#db
+      .select()
+      .from(streams)
+      .where(and(eq(streams.name, name), isNull(streams.removedMs)))
+      .get();
+    return row === undefined ? undefined : rowToStream(row);
+  }
+
   findStream(streamId: string): CatalogStream | undefined {
     const row = this.#db.select().from(streams).where(eq(streams.id, streamId)).get();
     return row === undefined ? undefined : rowToStream(row);
@@ -91,11 +101,17 @@ export class CameraTable {
 
   /**
    * Adds a camera with the streams of its sources.
-   * @throws AppError already_exists      another camera has the name
+   *
+   * @param options.streamName  what its main stream is called exactly; one that resembles the camera's name when absent
+   * @throws AppError already_exists      another camera has the name, or another stream that name
    * @throws AppError resource_exhausted  there are `camerasMax`
    */
-  create(settings: CameraSettings, nowMs: number): Camera {
+  create(settings: CameraSettings, nowMs: number, options: { readonly streamName?: string } = {}): Camera {
+    const { streamName } = options;
     this.#refuseTakenName(settings.name, undefined);
+    if (streamName !== undefined && this.findStreamByName(streamName) !== undefined) {
+      throw appError('already_exists', `another stream is called "${streamName}"`, {});
+    }
     if (countRows(this.#db, cameras) >= camerasMax) {
       throw appError('resource_exhausted', `there are ${camerasMax} cameras, which is the most`, {});
     }
@@ -109,7 +125,7 @@ export class CameraTable {
       .insert(sources)
       .values({ cameraId: id, role: 'main', ...main })
       .run();
-    this.#addStream(id, 'main', { cameraName: settings.name, nowMs });
+    this.#addStream(id, 'main', { cameraName: settings.name, streamName, nowMs });
     this.#putSub(id, sub, { cameraName: settings.name, nowMs });
     return must(this.find(id), 'a camera just inserted is found');
   }
@@ -223,20 +239,36 @@ export class CameraTable {
       .run();
     const stream = this.#db.select().from(streams).where(ofSub).orderBy(desc(streams.createdMs)).get();
     if (stream === undefined) this.#addStream(cameraId, 'sub', { cameraName: `${cameraName}-sub`, nowMs });
-    else this.#db.update(streams).set({ removedMs: null }).where(eq(streams.id, stream.id)).run();
+    else if (stream.removedMs !== null) {
+      // Somebody may have taken the name meanwhile.
+      const name = this.findStreamByName(stream.name) === undefined ? stream.name : this.#freeName(stream.name);
+      this.#db.update(streams).set({ removedMs: null, name }).where(eq(streams.id, stream.id)).run();
+    }
   }
 
   #addStream(
     cameraId: string,
     role: SourceRole,
-    { cameraName, nowMs }: { readonly cameraName: string; readonly nowMs: number },
+    options: { readonly cameraName: string; readonly streamName?: string | undefined; readonly nowMs: number },
   ): void {
-    const taken = new Set(this.streams().map((stream) => stream.name));
-    const name = streamNameFor(cameraName, taken);
+    const { cameraName, streamName = this.#freeName(cameraName), nowMs } = options;
+    const namesake = this.#db
+      .select({ createdMs: streams.createdMs })
+      .from(streams)
+      .where(eq(streams.name, streamName))
+      .orderBy(desc(streams.createdMs))
+      .get();
+    // Name and time are its ARN, which no other stream ever had.
+    const createdMs = Math.max(nowMs, (namesake?.createdMs ?? 0) + 1);
     this.#db
       .insert(streams)
-      .values({ id: newId(this.#random), name, role, cameraId, createdMs: nowMs })
+      .values({ id: newId(this.#random), name: streamName, role, cameraId, createdMs })
       .run();
+  }
+
+  /** Resembles the camera's name and is that of no stream, not even of one that was removed: people would mistake them. */
+  #freeName(cameraName: string): string {
+    return streamNameFor(cameraName, new Set(this.streams().map((stream) => stream.name)));
   }
 
   #existing(cameraId: string): Camera {

@@ -14,12 +14,14 @@ import { PolicyTable } from './policies.ts';
 import { SealedTexts } from './sealed.ts';
 import { SessionTable } from './sessions.ts';
 import { SettingTable } from './settings.ts';
+import { StreamSettingsTable } from './stream-settings.ts';
 import { TokenTable } from './tokens.ts';
 import { UserTable } from './users.ts';
 import { WebhookTable } from './webhooks.ts';
 
 export type CatalogTables = {
   readonly cameras: CameraTable;
+  readonly streamSettings: StreamSettingsTable;
   readonly users: UserTable;
   readonly sessions: SessionTable;
   readonly tokens: TokenTable;
@@ -60,6 +62,7 @@ export class Catalog {
     this.#sqlite = sqlite;
     this.#tables = {
       cameras: new CameraTable(db, this.#deps.random),
+      streamSettings: new StreamSettingsTable(db),
       users: new UserTable(db, this.#deps.random),
       sessions: new SessionTable(db, this.#deps.random),
       tokens: new TokenTable(db, this.#deps.random),

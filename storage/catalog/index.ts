@@ -17,9 +17,10 @@ export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax }
 export type { ManagedKind, ManagedMark } from './managed.ts';
 export { PlanFile, planOf } from './plan.ts';
 export type { Policy } from './policies.ts';
-export type { AlarmSubject, AuditDetail, PolicyStatement } from './schema.ts';
+export type { AlarmSubject, AuditDetail, PolicyStatement, StreamTags } from './schema.ts';
 export type { SealedKind } from './sealed.ts';
 export type { Session } from './sessions.ts';
+export { plainStreamSettings, type StorageTier, type StreamSettings } from './stream-settings.ts';
 export type { Token } from './tokens.ts';
 export type { User } from './users.ts';
 export { type Webhook, type WebhookSettings, webhooksMax } from './webhooks.ts';

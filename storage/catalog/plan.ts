@@ -31,7 +31,7 @@ function plannedSource(camera: Camera, { id, role }: CatalogStream): PlannedSour
     cameraId: camera.id,
     role,
     name: camera.name,
-    source: source.kind === 'rtmp' ? source : { ...source, ...(own.credentials ?? camera.credentials) },
+    source: source.kind === 'rtsp' ? { ...source, ...(own.credentials ?? camera.credentials) } : source,
     recording: {
       ...recording,
       eventRetentionHours: recording.eventRetentionHours ?? recording.retentionHours,

@@ -14,6 +14,9 @@ export type PolicyStatement = {
   readonly resources: readonly string[];
 };
 
+/** Tags of a stream by their keys. */
+export type StreamTags = Readonly<Record<string, string>>;
+
 /** Facts of an audit row: names of changed fields, ranges, counts; never a secret. */
 export type AuditDetail = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
@@ -59,19 +62,19 @@ export const sources = sqliteTable(
       .references(() => cameras.id, { onDelete: 'cascade' }),
     /** Every camera has a 'main' one. */
     role: text('role', { enum: ['main', 'sub'] }).notNull(),
-    /** Whether we pull it (rtsp) or it publishes to us (rtmp). */
-    kind: text('kind', { enum: ['rtsp', 'rtmp'] }).notNull(),
-    /** rtsp:// or rtsps://, never with user or password; null of a publisher. */
+    /** Whether we pull it (rtsp), it publishes to us (rtmp), or a KVS producer sends it by PutMedia (kvs). */
+    kind: text('kind', { enum: ['rtsp', 'rtmp', 'kvs'] }).notNull(),
+    /** rtsp:// or rtsps://, never with user or password; null of what comes to us. */
     url: text('url'),
-    /** How RTP travels: interleaved in the RTSP connection or by UDP; null of a publisher. */
+    /** How RTP travels: interleaved in the RTSP connection or by UDP; null of what comes to us. */
     transport: text('transport', { enum: ['tcp', 'udp'] }),
-    /** Whether an rtsps certificate must be verifiable or may be any; null of a publisher. */
+    /** Whether an rtsps certificate must be verifiable or may be any; null of what comes to us. */
     tls: text('tls', { enum: ['verify', 'any'] }),
     /** User of its own under the site key; null when it is the camera's, or none. */
     sealedUsername: text('sealed_username'),
     /** Its password; null together with the user name. */
     sealedPassword: text('sealed_password'),
-    /** SHA-256 of a publisher's stream key, hexadecimal: the key itself is stored nowhere; null of what we pull. */
+    /** SHA-256 of a publisher's stream key, hexadecimal: the key itself is stored nowhere; null of what we pull and of KVS producers. */
     keySha256: text('key_sha256'),
     /** What is kept: all, what events mark, or a ring for live players. */
     mode: text('mode', { enum: ['continuous', 'events', 'live'] }).notNull(),
@@ -97,7 +100,7 @@ export const streams = sqliteTable(
   {
     /** 10 characters of a-z2-7, random, never used again: names directories and objects. */
     id: text('id').primaryKey(),
-    /** What the KVS API calls it: 1 to 256 characters of a-zA-Z0-9_.- ; unique. */
+    /** What the KVS API calls it: 1 to 256 characters of a-zA-Z0-9_.- ; unique among those that were not removed. */
     name: text('name').notNull(),
     /** Which of the camera's sources feeds or fed it. */
     role: text('role', { enum: ['main', 'sub'] }).notNull(),
@@ -108,7 +111,40 @@ export const streams = sqliteTable(
     /** When its camera or source was removed; null while it has one. Its recordings stay under their retention. */
     removedMs: integer('removed_ms'),
   },
-  (table) => [uniqueIndex('streams_name').on(table.name), index('streams_camera').on(table.cameraId)],
+  (table) => [
+    uniqueIndex('streams_name').on(table.name).where(sql`${table.removedMs} is null`),
+    index('streams_camera').on(table.cameraId),
+  ],
+);
+
+/** What the KVS API knows of a stream beyond its camera; without a row it is a stream that nobody said anything of. */
+export const streamSettings = sqliteTable(
+  'stream_settings',
+  {
+    /** Which stream; stays with it when its camera is removed. */
+    streamId: text('stream_id')
+      .primaryKey()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    /** The device that writes it, in its owner's words, 1 to 128 characters of a-zA-Z0-9_.- ; null when nobody said. */
+    deviceName: text('device_name'),
+    /** Media types of its tracks, 'video/h264,audio/aac', as producers and consumers tell each other; null when nobody said. */
+    mediaType: text('media_type'),
+    /** What KVS calls its storage. */
+    storageTier: text('storage_tier', { enum: ['HOT', 'WARM'] }).notNull(),
+    /** Tags, JSON object of texts, at most 50. */
+    tags: text('tags', { mode: 'json' }).$type<StreamTags>().notNull(),
+    /** KVS clients may read nothing that is older: their retention was longer once and shortened; null when it never was. */
+    hiddenBeforeMs: integer('hidden_before_ms'),
+    /** How pictures are made of it, JSON as its reader has it; null when none are. */
+    imageGeneration: text('image_generation', { mode: 'json' }).$type<unknown>(),
+    /** Who is told of tagged fragments, JSON as its reader has it; null when nobody is. */
+    notification: text('notification', { mode: 'json' }).$type<unknown>(),
+    /** Rises by one with every effective change; part of the version that KVS clients see. */
+    revision: integer('revision').notNull(),
+    /** When it was last changed. */
+    updatedMs: integer('updated_ms').notNull(),
+  },
+  (table) => [check('stream_settings_tier', sql`${table.storageTier} in ('HOT', 'WARM')`)],
 );
 
 export const users = sqliteTable(

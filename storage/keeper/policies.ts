@@ -77,12 +77,15 @@ export class Policies {
     return recording !== undefined && isRing(recording);
   }
 
-  /** Edges of a stream's schedule within a span, in order; at most `limits.scheduleEdgesMax`. */
+  /**
+   * Edges of a stream's schedule within a span, in order; at most `limits.scheduleEdgesMax`. None of what KVS producers send: a
+   * schedule does not say that one should.
+   */
   edgesWithin(streamId: string, span: Span): WantedEdge[] {
     const recording = this.#rows.get(streamId)?.recording;
     const beginMs = Math.max(span.beginMs, this.#rows.get(streamId)?.recordingSinceMs ?? 0);
     const edges: WantedEdge[] = [];
-    if (recording?.schedule === undefined) return edges;
+    if (recording?.schedule === undefined || this.#isPushed(streamId)) return edges;
     let wasWanted: boolean | undefined;
     for (const { mode, beginMs: atMs } of modesWithin(recording, { beginMs, endMs: span.endMs })) {
       const isWanted = mode !== 'live';
@@ -91,6 +94,12 @@ export class Policies {
       if (edges.length >= limits.scheduleEdgesMax) break;
     }
     return edges;
+  }
+
+  #isPushed(streamId: string): boolean {
+    return (
+      this.#plan?.sources.some((planned) => planned.streamId === streamId && planned.source.kind === 'kvs') ?? false
+    );
   }
 
   #recordingOf(streamId: string, beginMs: number): StreamPolicy['recording'] {

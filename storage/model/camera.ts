@@ -23,13 +23,17 @@ export type RtmpSource = {
   readonly keySha256: string;
 };
 
-export type Source = RtspSource | RtmpSource;
+/** A KVS producer that sends by PutMedia: nothing is pulled, and nobody knows when it should send. Access keys say who may. */
+export type KvsSource = { readonly kind: 'kvs' };
+
+export type Source = RtspSource | RtmpSource | KvsSource;
 
 /** Which of a camera's sources: `main` is what people look at and keep, `sub` the smaller picture of the same scene. */
 export type SourceRole = 'main' | 'sub';
 
 /** True when both are reached in the same way, so that a connection to one is a connection to the other. */
 export function isSameSource(a: Source, b: Source): boolean {
+  if (a.kind === 'kvs' || b.kind === 'kvs') return a.kind === b.kind;
   if (a.kind === 'rtmp' || b.kind === 'rtmp') {
     return a.kind === 'rtmp' && b.kind === 'rtmp' && a.keySha256 === b.keySha256;
   }

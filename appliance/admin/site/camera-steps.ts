@@ -60,6 +60,7 @@ function sourceOf(
 ): Pick<CameraInput, 'source' | 'credentials'> {
   const { kind, url, transport = 'tcp', tls = 'verify' } = wanted.source;
   const own = credentialsOf(wanted.credentials, open, at('credentials').replace(/\.credentials$/, ''));
+  if (kind === 'kvs') return { source: { kind }, credentials: own };
   if (kind === 'rtmp' || url === undefined) return { source: { kind: 'rtmp' }, credentials: own };
   const parsed = parseSourceUrl(open(url, at('source.url')));
   return { source: { kind: 'rtsp', url: parsed.url, transport, tls }, credentials: own ?? parsed.credentials ?? null };

@@ -58,7 +58,7 @@ const credentials = z.strictObject({
 
 const source = z
   .strictObject({
-    kind: z.enum(['rtsp', 'rtmp']).default('rtsp'),
+    kind: z.enum(['rtsp', 'rtmp', 'kvs']).default('rtsp'),
     url: addressInput(2_048).optional(),
     transport: rtspFields.transport.optional(),
     tls: rtspFields.tls.optional(),
@@ -72,10 +72,10 @@ const source = z
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: 'custom', path: [field], message, input: given });
     if (given.kind === 'rtsp' && given.url === undefined) refuse('url', 'is missing');
-    if (given.kind === 'rtsp' && given.keySha256 !== undefined) refuse('keySha256', 'is for publishers (kind: rtmp)');
-    if (given.kind === 'rtmp') {
+    if (given.kind !== 'rtmp' && given.keySha256 !== undefined) refuse('keySha256', 'is for publishers (kind: rtmp)');
+    if (given.kind !== 'rtsp') {
       for (const field of ['url', 'transport', 'tls'] as const) {
-        if (given[field] !== undefined) refuse(field, 'is not for publishers, which come to us');
+        if (given[field] !== undefined) refuse(field, 'is not for publishers and KVS producers, which come to us');
       }
     }
   });

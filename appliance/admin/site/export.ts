@@ -124,6 +124,7 @@ function subOut(sub: CameraSource, seal: SecretBox['seal']): NonNullable<CameraO
 }
 
 function sourceOut({ source }: CameraSource, seal: SecretBox['seal']): SourceOut {
+  if (source.kind === 'kvs') return { kind: 'kvs' };
   if (source.kind === 'rtmp') return { kind: 'rtmp', keySha256: source.keySha256 };
   const { url, transport, tls } = source;
   return {

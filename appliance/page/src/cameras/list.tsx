@@ -139,6 +139,6 @@ function storedSize(): TileSize {
 
 /** What a search looks at. */
 function textOf({ name, source, sub }: Camera): string {
-  const addresses = [source, sub?.source].map((one) => (one?.kind === 'rtsp' ? one.url : 'rtmp'));
+  const addresses = [source, sub?.source].map((one) => (one?.kind === 'rtsp' ? one.url : (one?.kind ?? '')));
   return [name, ...addresses].join(' ').toLocaleLowerCase();
 }

@@ -89,5 +89,6 @@ function keptText({ recording }: Camera): string {
 }
 
 function addressOf(source: CameraSource): string {
-  return source.kind === 'rtsp' ? source.url : 'publishes by RTMP';
+  if (source.kind === 'rtsp') return source.url;
+  return source.kind === 'rtmp' ? 'publishes by RTMP' : 'KVS producer';
 }

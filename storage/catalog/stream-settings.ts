@@ -1,0 +1,100 @@
+/** What the KVS API knows of streams beyond their cameras: kept by the stream, whatever becomes of its camera. */
+
+import { eq } from '../base/drizzle.ts';
+import type { CatalogDb } from './database.ts';
+import { type StreamTags, streamSettings } from './schema.ts';
+
+/** What KVS calls the storage of a stream: at hand at once, or cheaper and a little later. */
+export type StorageTier = 'HOT' | 'WARM';
+
+export type StreamSettings = {
+  readonly deviceName: string | undefined;
+  readonly mediaType: string | undefined;
+  readonly storageTier: StorageTier;
+  readonly tags: StreamTags;
+  /** KVS clients may read nothing older, however long the retention is by now. */
+  readonly hiddenBeforeMs: number | undefined;
+  /** As who makes pictures has it; undefined when none are made. */
+  readonly imageGeneration: unknown;
+  /** As who tells of tagged fragments has it; undefined when nobody is told. */
+  readonly notification: unknown;
+  /** Rises with every effective change, from 0. */
+  readonly revision: number;
+};
+
+/** Of a stream that nobody said anything of. */
+export const plainStreamSettings: StreamSettings = {
+  deviceName: undefined,
+  mediaType: undefined,
+  storageTier: 'HOT',
+  tags: {},
+  hiddenBeforeMs: undefined,
+  imageGeneration: undefined,
+  notification: undefined,
+  revision: 0,
+};
+
+export class StreamSettingsTable {
+  readonly #db: CatalogDb;
+
+  constructor(db: CatalogDb) {
+    this.#db = db;
+  }
+
+  find(streamId: string): StreamSettings {
+    const row = this.#db.select().from(streamSettings).where(eq(streamSettings.streamId, streamId)).get();
+    return row === undefined ? plainStreamSettings : rowToSettings(row);
+  }
+
+  /** Of all streams that somebody said something of, by their ids. */
+  all(): ReadonlyMap<string, StreamSettings> {
+    const rows = this.#db.select().from(streamSettings).all();
+    return new Map(rows.map((row) => [row.streamId, rowToSettings(row)]));
+  }
+
+  /**
+   * Changes what is given and leaves the rest; `undefined` takes a fact away. Nothing happens, not even to the revision, when
+   * everything is as it was.
+   *
+   * @returns  names of the settings that changed
+   */
+  put(streamId: string, change: Partial<Omit<StreamSettings, 'revision'>>, nowMs: number): readonly string[] {
+    const before = this.find(streamId);
+    const after = { ...before, ...change };
+    const rows = { before: settingsToRow(before), after: settingsToRow(after) };
+    const old: Readonly<Record<string, unknown>> = rows.before;
+    const changed = Object.entries(rows.after).flatMap(([field, value]) =>
+      JSON.stringify(old[field]) === JSON.stringify(value) ? [] : [field],
+    );
+    if (changed.length === 0) return changed;
+    const row = { streamId, ...rows.after, revision: before.revision + 1, updatedMs: nowMs };
+    this.#db.insert(streamSettings).values(row).onConflictDoUpdate({ target: streamSettings.streamId, set: row }).run();
+    return changed;
+  }
+}
+
+function settingsToRow(settings: StreamSettings) {
+  const { deviceName, mediaType, storageTier, tags, hiddenBeforeMs, imageGeneration, notification } = settings;
+  return {
+    deviceName: deviceName ?? null,
+    mediaType: mediaType ?? null,
+    storageTier,
+    tags,
+    hiddenBeforeMs: hiddenBeforeMs ?? null,
+    imageGeneration: imageGeneration ?? null,
+    notification: notification ?? null,
+  };
+}
+
+function rowToSettings(row: typeof streamSettings.$inferSelect): StreamSettings {
+  return {
+    deviceName: row.deviceName ?? undefined,
+    mediaType: row.mediaType ?? undefined,
+    storageTier: row.storageTier,
+    tags: row.tags,
+    hiddenBeforeMs: row.hiddenBeforeMs ?? undefined,
+    imageGeneration: row.imageGeneration ?? undefined,
+    notification: row.notification ?? undefined,
+    revision: row.revision,
+  };
+}
