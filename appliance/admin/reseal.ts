@@ -15,12 +15,14 @@ export const playbackKeySetting = 'playback.key';
 export const playbackPurpose = 'playback';
 export const webhookPurpose = 'webhook';
 export const accessKeyPurpose = 'access-key';
+export const secretPurpose = 'secret';
 
 const purposes: Readonly<Record<SealedKind, string>> = {
   camera: cameraPurpose,
   token: digestPurpose,
   'access-key': accessKeyPurpose,
   webhook: webhookPurpose,
+  secret: secretPurpose,
 };
 const ourselves: Actor = { kind: 'system', id: '', name: 'weir', address: '', requestId: '' };
 const heartbeatSetting = 'heartbeat';

@@ -7,11 +7,14 @@ import { AccessKeyTable } from './access-keys.ts';
 import { AlarmTable } from './alarms.ts';
 import { type Actor, type AuditNote, AuditTable } from './audit.ts';
 import { CameraTable } from './cameras.ts';
+import { ChannelTable } from './channels.ts';
 import { openCatalog } from './database.ts';
 import { DeliveryTable } from './deliveries.ts';
+import { EdgeConfigurationTable } from './edge-configurations.ts';
 import { ManagedTable } from './managed.ts';
 import { PolicyTable } from './policies.ts';
 import { SealedTexts } from './sealed.ts';
+import { SecretTable } from './secrets.ts';
 import { SessionTable } from './sessions.ts';
 import { SettingTable } from './settings.ts';
 import { StreamSettingsTable } from './stream-settings.ts';
@@ -22,6 +25,9 @@ import { WebhookTable } from './webhooks.ts';
 export type CatalogTables = {
   readonly cameras: CameraTable;
   readonly streamSettings: StreamSettingsTable;
+  readonly channels: ChannelTable;
+  readonly edgeConfigurations: EdgeConfigurationTable;
+  readonly secrets: SecretTable;
   readonly users: UserTable;
   readonly sessions: SessionTable;
   readonly tokens: TokenTable;
@@ -63,6 +69,9 @@ export class Catalog {
     this.#tables = {
       cameras: new CameraTable(db, this.#deps.random),
       streamSettings: new StreamSettingsTable(db),
+      channels: new ChannelTable(db, this.#deps.random),
+      edgeConfigurations: new EdgeConfigurationTable(db),
+      secrets: new SecretTable(db, this.#deps.random),
       users: new UserTable(db, this.#deps.random),
       sessions: new SessionTable(db, this.#deps.random),
       tokens: new TokenTable(db, this.#deps.random),

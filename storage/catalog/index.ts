@@ -13,12 +13,15 @@ export type {
 } from './camera-settings.ts';
 export { type Camera, type CatalogStream, camerasMax, changedSettings } from './cameras.ts';
 export { Catalog } from './catalog.ts';
+export { type Channel, type ChannelSettings, channelsMax } from './channels.ts';
 export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax } from './deliveries.ts';
+export type { EdgeConfiguration, EdgeState } from './edge-configurations.ts';
 export type { ManagedKind, ManagedMark } from './managed.ts';
 export { PlanFile, planOf } from './plan.ts';
 export type { Policy } from './policies.ts';
-export type { AlarmSubject, AuditDetail, PolicyStatement, StreamTags } from './schema.ts';
+export type { AlarmSubject, AuditDetail, EdgeSchedule, EdgeSettings, PolicyStatement, StreamTags } from './schema.ts';
 export type { SealedKind } from './sealed.ts';
+export { type StoredSecret, secretsMax } from './secrets.ts';
 export type { Session } from './sessions.ts';
 export { plainStreamSettings, type StorageTier, type StreamSettings } from './stream-settings.ts';
 export type { Token } from './tokens.ts';

@@ -147,6 +147,111 @@ export const streamSettings = sqliteTable(
   (table) => [check('stream_settings_tier', sql`${table.storageTier} in ('HOT', 'WARM')`)],
 );
 
+export const channels = sqliteTable(
+  'channels',
+  {
+    /** 10 characters of a-z2-7, random, never used again: what policies call it. */
+    id: text('id').primaryKey(),
+    /** 1 to 256 characters of a-zA-Z0-9_.- ; unique. */
+    name: text('name').notNull(),
+    /** How long a message waits for its recipient, seconds. */
+    messageTtlS: integer('message_ttl_s').notNull(),
+    /** Tags, JSON object of texts, at most 50. */
+    tags: text('tags', { mode: 'json' }).$type<StreamTags>().notNull(),
+    /** The stream that gets its media; null: peers send it to each other. Its camera may be gone. */
+    storageStreamId: text('storage_stream_id').references(() => streams.id, { onDelete: 'set null' }),
+    /** Rises by one with every effective change; what its version for KVS clients is made of. */
+    revision: integer('revision').notNull(),
+    /** When it was made; part of its ARN, so never changed. */
+    createdMs: integer('created_ms').notNull(),
+    /** When it was last changed. */
+    updatedMs: integer('updated_ms').notNull(),
+  },
+  (table) => [
+    uniqueIndex('channels_name').on(table.name),
+    uniqueIndex('channels_storage').on(table.storageStreamId).where(sql`${table.storageStreamId} is not null`),
+  ],
+);
+
+/** The schedule of an edge agent's job. */
+export type EdgeSchedule = {
+  /** A Quartz cron expression. */
+  readonly expression: string;
+  readonly durationS: number;
+};
+
+/** What an edge agent is to do for a stream, as it was told. */
+export type EdgeSettings = {
+  readonly hubDeviceArn: string;
+  readonly mediaKind: 'rtsp' | 'file';
+  /** Of the secret that says where the media is. */
+  readonly mediaSecretArn: string;
+  /** Absent: always. */
+  readonly recorder?: EdgeSchedule | undefined;
+  readonly uploader?: EdgeSchedule | undefined;
+  readonly deletion?:
+    | {
+        readonly retentionHours?: number | undefined;
+        readonly localSize?:
+          | {
+              readonly megabytesMax?: number | undefined;
+              readonly onFull?: 'delete-oldest' | 'deny-new' | undefined;
+            }
+          | undefined;
+        readonly isDeletedAfterUpload?: boolean | undefined;
+      }
+    | undefined;
+};
+
+export const edgeConfigurations = sqliteTable(
+  'edge_configurations',
+  {
+    /** Whose it is. */
+    streamId: text('stream_id')
+      .primaryKey()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    /** The camera that feeds the stream: its configuration goes with it. */
+    cameraId: text('camera_id')
+      .notNull()
+      .references(() => cameras.id, { onDelete: 'cascade' }),
+    /** The agent's device, by which configurations are listed; also in `settings`. */
+    hubDeviceArn: text('hub_device_arn').notNull(),
+    /** What is to be done, JSON of `EdgeSettings`. */
+    settings: text('settings', { mode: 'json' }).$type<EdgeSettings>().notNull(),
+    /** 'syncing' until recording has it and the camera answered or failed. */
+    state: text('state', { enum: ['syncing', 'in-sync', 'failed'] }).notNull(),
+    /** Why it failed, a sentence without credentials; null when it did not. */
+    failure: text('failure'),
+    /** 1: the camera has its source from here, so it goes with the configuration. */
+    isApplied: integer('is_applied', { mode: 'boolean' }).notNull(),
+    /** When the stream got its first configuration. */
+    createdMs: integer('created_ms').notNull(),
+    /** When it got this one. */
+    updatedMs: integer('updated_ms').notNull(),
+  },
+  (table) => [
+    index('edge_configurations_hub').on(table.hubDeviceArn, table.streamId),
+    check('edge_configurations_state', sql`${table.state} in ('syncing', 'in-sync', 'failed')`),
+  ],
+);
+
+export const secrets = sqliteTable(
+  'secrets',
+  {
+    /** 10 characters of a-z2-7, random, never used again: the first six end its ARN. */
+    id: text('id').primaryKey(),
+    /** 1 to 64 characters of a-zA-Z0-9_.- ; unique. */
+    name: text('name').notNull(),
+    /** What it says, under the site key. */
+    sealedValue: text('sealed_value').notNull(),
+    /** Who made it, as the audit list names subjects. */
+    createdBy: text('created_by').notNull(),
+    /** When it was made. */
+    createdMs: integer('created_ms').notNull(),
+  },
+  (table) => [uniqueIndex('secrets_name').on(table.name)],
+);
+
 export const users = sqliteTable(
   'users',
   {

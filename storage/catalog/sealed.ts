@@ -2,10 +2,10 @@
 
 import { and, eq } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
-import { accessKeys, cameras, sources, tokens, webhooks } from './schema.ts';
+import { accessKeys, cameras, secrets, sources, tokens, webhooks } from './schema.ts';
 
-/** What a text was sealed for: credentials of cameras, digest verifiers of tokens, secrets of access keys, targets of webhooks. */
-export type SealedKind = 'camera' | 'token' | 'access-key' | 'webhook';
+/** What a text was sealed for: credentials of cameras, digest verifiers of tokens, secrets of access keys, targets of webhooks, the secret store. */
+export type SealedKind = 'camera' | 'token' | 'access-key' | 'webhook' | 'secret';
 
 export class SealedTexts {
   readonly #db: CatalogDb;
@@ -48,6 +48,12 @@ export class SealedTexts {
       db.update(accessKeys)
         .set({ sealedSecret: reseal('access-key', sealedSecret) })
         .where(eq(accessKeys.id, id))
+        .run();
+    }
+    for (const { id, sealedValue } of db.select().from(secrets).all()) {
+      db.update(secrets)
+        .set({ sealedValue: reseal('secret', sealedValue) })
+        .where(eq(secrets.id, id))
         .run();
     }
     for (const { id, sealedUrl, sealedSecret } of db.select().from(webhooks).all()) {
