@@ -10,6 +10,7 @@ import { CameraTable } from './cameras.ts';
 import { ChannelTable } from './channels.ts';
 import { openCatalog } from './database.ts';
 import { DeliveryTable } from './deliveries.ts';
+import { DeviceTable } from './devices.ts';
 import { EdgeConfigurationTable } from './edge-configurations.ts';
 import { ManagedTable } from './managed.ts';
 import { PolicyTable } from './policies.ts';
@@ -32,6 +33,7 @@ export type CatalogTables = {
   readonly sessions: SessionTable;
   readonly tokens: TokenTable;
   readonly accessKeys: AccessKeyTable;
+  readonly devices: DeviceTable;
   readonly policies: PolicyTable;
   readonly settings: SettingTable;
   readonly audit: AuditTable;
@@ -76,6 +78,7 @@ export class Catalog {
       sessions: new SessionTable(db, this.#deps.random),
       tokens: new TokenTable(db, this.#deps.random),
       accessKeys: new AccessKeyTable(db),
+      devices: new DeviceTable(db, this.#deps.random),
       policies: new PolicyTable(db),
       settings: new SettingTable(db),
       audit: new AuditTable(db),

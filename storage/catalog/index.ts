@@ -15,6 +15,7 @@ export { type Camera, type CatalogStream, camerasMax, changedSettings } from './
 export { Catalog } from './catalog.ts';
 export { type Channel, type ChannelSettings, channelsMax } from './channels.ts';
 export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax } from './deliveries.ts';
+export { type Device, devicesMax } from './devices.ts';
 export type { EdgeConfiguration, EdgeState } from './edge-configurations.ts';
 export type { ManagedKind, ManagedMark } from './managed.ts';
 export { PlanFile, planOf } from './plan.ts';

@@ -7,7 +7,7 @@ import { eq, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import type { CatalogDb } from './database.ts';
 import { forgetManaged } from './managed.ts';
-import { accessKeys, type PolicyStatement, policies, tokens, users } from './schema.ts';
+import { accessKeys, devices, type PolicyStatement, policies, tokens, users } from './schema.ts';
 
 export type Policy = {
   readonly name: string;
@@ -103,12 +103,17 @@ export class PolicyTable {
 
   /**
    * @throws AppError not_found            no such policy
-   * @throws AppError failed_precondition  the policy comes with the release, or a user, token or access key names it: without its
-   *                                       denials they could do more than they were meant to
+   * @throws AppError failed_precondition  the policy comes with the release, or a user, token, access key or device names it: without
+   *                                       its denials they could do more than they were meant to
    */
   remove(name: string): void {
     this.#refuseBuiltIn(name);
-    const named = [...this.#namedBy(users, name), ...this.#namedBy(tokens, name), ...this.#keysNaming(name)];
+    const named = [
+      ...this.#namedBy(users, name),
+      ...this.#namedBy(tokens, name),
+      ...this.#keysNaming(name),
+      ...this.#devicesNaming(name),
+    ];
     if (named.length > 0) {
       throw appError('failed_precondition', 'the policy is in use', {
         policy: name,
@@ -149,6 +154,17 @@ export class PolicyTable {
       .select({ name: accessKeys.name })
       .from(accessKeys)
       .where(sql`exists (select 1 from json_each(${accessKeys.policies}) where value = ${policy})`)
+      .all()
+      .map((row) => row.name);
+  }
+
+  #devicesNaming(policy: string): string[] {
+    return this.#db
+      .select({ name: devices.name })
+      .from(devices)
+      .where(
+        sql`${devices.revokedMs} is null and exists (select 1 from json_each(${devices.policies}) where value = ${policy})`,
+      )
       .all()
       .map((row) => row.name);
   }

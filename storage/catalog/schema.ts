@@ -357,6 +357,36 @@ export const accessKeys = sqliteTable(
   (table) => [uniqueIndex('access_keys_name').on(sql`${table.name} collate nocase`)],
 );
 
+export const devices = sqliteTable(
+  'devices',
+  {
+    /** 10 characters of a-z2-7, random, never used again: what temporary credentials of the device are bound to. */
+    id: text('id').primaryKey(),
+    /** Its thing name, 1 to 128 characters of a-z, A-Z, 0-9, : _ and -; unique among those that are not revoked. */
+    name: text('name').notNull(),
+    /** Names of policies that say what it may do, JSON array of strings; none: nothing. */
+    policies: text('policies', { mode: 'json' }).$type<readonly string[]>().notNull(),
+    /** SHA-256 of its certificate, 64 hexadecimal digits: by it the device is found when it shows that. */
+    fingerprint: text('fingerprint').notNull(),
+    /** Serial number of the certificate, hexadecimal, as tools show it. */
+    serial: text('serial').notNull(),
+    /** Who made it, as the audit list names subjects. */
+    createdBy: text('created_by').notNull(),
+    /** When it was made. */
+    createdMs: integer('created_ms').notNull(),
+    /** When its certificate ends. */
+    expiresMs: integer('expires_ms').notNull(),
+    /** When it was revoked; null while it is good. */
+    revokedMs: integer('revoked_ms'),
+    /** When it last got or used credentials, to about a minute; null before the first time. */
+    lastUsedMs: integer('last_used_ms'),
+  },
+  (table) => [
+    uniqueIndex('devices_name').on(table.name).where(sql`${table.revokedMs} is null`),
+    uniqueIndex('devices_fingerprint').on(table.fingerprint),
+  ],
+);
+
 export const policies = sqliteTable('policies', {
   /** 1 to 64 characters of a-z0-9-; roles are policies that users name. */
   name: text('name').primaryKey(),
@@ -404,7 +434,7 @@ export const audit = sqliteTable(
     id: integer('id').primaryKey({ autoIncrement: true }),
     /** When it happened. */
     atMs: integer('at_ms').notNull(),
-    /** 'user', 'token', 'access-key', 'local' (on the machine itself) or 'anonymous' (refused logins). */
+    /** 'user', 'token', 'access-key', 'device', 'role', 'local' (on the machine itself) or 'anonymous' (refused logins). */
     subjectKind: text('subject_kind').notNull(),
     /** Its id; empty for those without one. */
     subjectId: text('subject_id').notNull(),
