@@ -7,11 +7,16 @@ import type { PolicyStatement } from '../../storage/catalog/index.ts';
 
 /** Who asks, with everything that the catalog says about what it may do. */
 export type Subject = {
-  readonly kind: 'user' | 'token' | 'access-key' | 'local' | 'anonymous';
+  readonly kind: 'user' | 'token' | 'access-key' | 'device' | 'role' | 'local' | 'anonymous';
   readonly id: string;
   readonly name: string;
   readonly role: string | null;
   readonly statements: readonly PolicyStatement[];
+  /**
+   * What the subject was narrowed to when its temporary credentials were made: it may do only what these allow as well. Action
+   * patterns in lower case, since who wrote them takes them to count without regard to case.
+   */
+  readonly restriction?: readonly PolicyStatement[] | undefined;
   /** A one-time password was used: only `own:*` until it is replaced. */
   readonly mustChangePassword: boolean;
 };
@@ -39,12 +44,14 @@ export function decide(subject: Subject, action: string, resource: Resource): bo
 
 /** The same for one thing that has several names, as a stream has an ARN too: a statement counts that covers any of them. */
 export function decideByNames(subject: Subject, action: string, names: readonly Resource[]): boolean {
-  const matching = statementsOf(subject).filter(
-    (statement) =>
-      statement.actions.some((pattern) => matches(pattern, action)) &&
-      statement.resources.some((pattern) => names.some((name) => covers(pattern, name))),
-  );
-  return matching.length > 0 && matching.every((statement) => statement.effect === 'allow');
+  return layersOf(subject, action).every(({ statements, asked }) => {
+    const matching = statements.filter(
+      (statement) =>
+        statement.actions.some((pattern) => matches(pattern, asked)) &&
+        statement.resources.some((pattern) => names.some((name) => covers(pattern, name))),
+    );
+    return matching.length > 0 && matching.every((statement) => statement.effect === 'allow');
+  });
 }
 
 /**
@@ -52,11 +59,11 @@ export function decideByNames(subject: Subject, action: string, names: readonly 
  * then decided one by one.
  */
 export function decideAny(subject: Subject, action: string): boolean {
-  const matching = statementsOf(subject).filter((statement) =>
-    statement.actions.some((pattern) => matches(pattern, action)),
-  );
-  const isDenied = matching.some((statement) => statement.effect === 'deny' && statement.resources.includes('*'));
-  return !isDenied && matching.some((statement) => statement.effect === 'allow');
+  return layersOf(subject, action).every(({ statements, asked }) => {
+    const matching = statements.filter((statement) => statement.actions.some((pattern) => matches(pattern, asked)));
+    const isDenied = matching.some((statement) => statement.effect === 'deny' && statement.resources.includes('*'));
+    return !isDenied && matching.some((statement) => statement.effect === 'allow');
+  });
 }
 
 /** Action patterns that the subject is allowed somewhere: what a page offers. Not a decision. */
@@ -65,6 +72,13 @@ export function allowedActions(subject: Subject): string[] {
     statement.effect === 'allow' ? statement.actions : [],
   );
   return [...new Set(patterns)].sort();
+}
+
+/** Each must allow: what its policies say, and what it was narrowed to. */
+function layersOf(subject: Subject, action: string) {
+  const own = { statements: statementsOf(subject), asked: action };
+  if (subject.restriction === undefined) return [own];
+  return [own, { statements: subject.restriction, asked: action.toLowerCase() }];
 }
 
 function statementsOf(subject: Subject): readonly PolicyStatement[] {

@@ -99,7 +99,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
       const { id: streamId } = requireStream(context, request.params.streamId);
       const { begin, end, renditions, video, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
       const { kind, id } = callerOf(request).subject;
-      if (kind === 'anonymous' || kind === 'access-key') throw callerOf(request).refusal('streams:view');
+      if (kind !== 'user' && kind !== 'token' && kind !== 'local') throw callerOf(request).refusal('streams:view');
       const expiresMs = clock.wallMs() + durationMs;
       const query = new URLSearchParams({
         ...(begin === undefined ? {} : { begin: String(begin) }),
