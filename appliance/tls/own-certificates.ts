@@ -14,7 +14,8 @@ import { appError, errnoOf } from '../../storage/base/errors.ts';
 import { writeFileAtomic } from '../../storage/base/files.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
-import { certificateFacts, createAuthority, createServerCertificate, type Pem } from './authority.ts';
+import { certificateFacts, createAuthority, createServerCertificate } from './authority.ts';
+import type { Pem } from './certificate.ts';
 import type { TlsMaterial } from './tls-material.ts';
 
 const dayMs = 86_400_000;
