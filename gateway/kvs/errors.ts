@@ -25,6 +25,7 @@ const rows = {
   ResourceInUseException: { code: 'already_exists', httpStatus: 400 },
   VersionMismatchException: { code: 'failed_precondition', httpStatus: 400 },
   NoDataRetentionException: { code: 'failed_precondition', httpStatus: 400 },
+  AccountStreamLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
   ClientLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
   AccountChannelLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
   StreamEdgeConfigurationNotFoundException: { code: 'not_found', httpStatus: 404 },

@@ -18,7 +18,7 @@ export type StreamSettings = {
   readonly imageGeneration: unknown;
   /** As who tells of tagged fragments has it; undefined when nobody is told. */
   readonly notification: unknown;
-  /** Rises with every effective change, from 0. */
+  /** Rises with every change, from 0; not with tags, which are no part of what a version is of. */
   readonly revision: number;
 };
 
@@ -67,9 +67,22 @@ export class StreamSettingsTable {
       JSON.stringify(old[field]) === JSON.stringify(value) ? [] : [field],
     );
     if (changed.length === 0) return changed;
-    const row = { streamId, ...rows.after, revision: before.revision + 1, updatedMs: nowMs };
-    this.#db.insert(streamSettings).values(row).onConflictDoUpdate({ target: streamSettings.streamId, set: row }).run();
+    const revision = before.revision + (changed.some((field) => field !== 'tags') ? 1 : 0);
+    this.#write({ streamId, ...rows.after, revision, updatedMs: nowMs });
     return changed;
+  }
+
+  /** As `put`, but the revision rises even if everything is as it was: an update that was asked for makes another version. */
+  update(streamId: string, change: Partial<Omit<StreamSettings, 'revision'>>, nowMs: number): readonly string[] {
+    const { revision } = this.find(streamId);
+    const changed = this.put(streamId, change, nowMs);
+    const after = this.find(streamId);
+    this.#write({ streamId, ...settingsToRow(after), revision: revision + 1, updatedMs: nowMs });
+    return changed;
+  }
+
+  #write(row: typeof streamSettings.$inferInsert): void {
+    this.#db.insert(streamSettings).values(row).onConflictDoUpdate({ target: streamSettings.streamId, set: row }).run();
   }
 }
 

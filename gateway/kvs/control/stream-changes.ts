@@ -122,7 +122,9 @@ function deleteStream(call: KvsCall): object {
   const stream = requireStream(call, action);
   requireVersion(input, stream);
   const camera = requireUnmanaged(call, stream);
-  const gone = kvsStreams(tables).filter((one) => one.cameraId === camera.id && (stream.role === 'main' || one.id === stream.id));
+  const gone = kvsStreams(tables).filter(
+    (one) => one.cameraId === camera.id && (stream.role === 'main' || one.id === stream.id),
+  );
   for (const one of gone) {
     const arn = streamArn(site, one);
     if (!call.may(action, { arn, streamId: one.id })) throw denied(action, arn);
@@ -150,7 +152,8 @@ function requireUnmanaged({ tables }: KvsCall, stream: KvsStream): Camera {
 
 function keptSettings(camera: Camera, { role }: KvsStream, hours: number): CameraSettings {
   const { main, sub } = camera.sources;
-  if (role === 'main') return { ...camera, sources: { main: { ...main, recording: keptFor(hours, main.recording) }, sub } };
+  if (role === 'main')
+    return { ...camera, sources: { main: { ...main, recording: keptFor(hours, main.recording) }, sub } };
   if (sub === undefined) return camera;
   return { ...camera, sources: { main, sub: { ...sub, recording: keptFor(hours, sub.recording) } } };
 }

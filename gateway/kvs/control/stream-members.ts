@@ -147,5 +147,10 @@ function requireTagValue(value: unknown): string {
 
 function isTagText(text: unknown, charactersMax: number): text is string {
   // Two units of UTF-16 at most make a character.
-  return typeof text === 'string' && text.length <= 2 * charactersMax && [...text].length <= charactersMax && tagPattern.test(text);
+  return (
+    typeof text === 'string' &&
+    text.length <= 2 * charactersMax &&
+    [...text].length <= charactersMax &&
+    tagPattern.test(text)
+  );
 }
