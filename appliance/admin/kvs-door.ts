@@ -14,18 +14,21 @@ import {
   isBytes,
   type KvsAnswer,
   type KvsBytes,
+  type KvsMeter,
   type KvsOperation,
   type KvsOperations,
   type KvsSite,
   type KvsTarget,
   preflightHeaders,
+  type Quotas,
   readSignature,
   sha256Hex,
+  thingOf,
 } from '../../gateway/kvs/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
-import type { Catalog } from '../../storage/catalog/index.ts';
+import type { Catalog, StorageTier } from '../../storage/catalog/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import { accessKeyLookup } from './access-keys.ts';
 import type { Authentication } from './authentication.ts';
@@ -41,12 +44,18 @@ export type KvsDoorDeps = {
   readonly authentication: Authentication;
   readonly accessKeySecrets: SecretBox;
   readonly operations: KvsOperations;
+  readonly quotas: Quotas;
+  readonly meter: KvsMeter;
   /** Called when an operation changed the catalog: recording and the page are to hear of it before the client does. */
   readonly onChanged: () => Promise<void>;
 };
 
 export type KvsDoorOptions = {
   readonly site: KvsSite;
+  /** Only HOT where nobody says so. */
+  readonly storageTiers?: readonly StorageTier[] | undefined;
+  /** The one region that signatures may be for; any when absent. */
+  readonly acceptedRegion?: string | undefined;
   readonly publicUrl: string | undefined;
   /** The port that clients reach, known when we listen. */
   readonly portOf: () => number;
@@ -54,6 +63,9 @@ export type KvsDoorOptions = {
 
 /** What ARNs have where nobody set it: a region that every client knows, and an account that is none of AWS's. */
 export const kvsSiteDefault: KvsSite = { region: 'us-east-1', accountId: '000000000000' };
+
+/** A client in a loop is stopped before it holds up others; an honest one never notices. */
+export const kvsQuotaFactorDefault = 20;
 
 export class KvsDoor {
   readonly #deps: KvsDoorDeps;
@@ -82,7 +94,7 @@ export class KvsDoor {
     const startMs = this.#deps.clock.monotonicMs();
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const told = { requestId, accessKeyId: '' };
+    const told: Told = { requestId, accessKeyId: '', stream: '' };
     const head = {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
@@ -111,13 +123,24 @@ export class KvsDoor {
       durationMs: Math.round(this.#deps.clock.monotonicMs() - startMs),
       address: request.socket.remoteAddress,
     });
+    this.#count(request, response, { stream: told.stream, startMs });
   }
 
-  async #run(
+  /** Those operations that AWS counts. Of a stream that could not be named nothing is counted, so that nobody makes series at will. */
+  #count(
     request: IncomingMessage,
-    told: { readonly requestId: string; accessKeyId: string },
-    signal: AbortSignal,
-  ): Promise<KvsAnswer> {
+    response: ServerResponse,
+    { stream, startMs }: { readonly stream: string; readonly startMs: number },
+  ): void {
+    const name = this.#operationOf(request)?.action.split(':')[1] ?? '';
+    if (stream === '' || !countedOperations.has(name)) return;
+    const { clock, meter } = this.#deps;
+    meter.add(`${name}.Requests`, stream, 1);
+    meter.add(`${name}.Success`, stream, response.statusCode === 200 ? 1 : 0);
+    if (response.statusCode === 200) meter.add(`${name}.Latency`, stream, clock.monotonicMs() - startMs);
+  }
+
+  async #run(request: IncomingMessage, told: Told, signal: AbortSignal): Promise<KvsAnswer> {
     const { authentication, catalog, clock } = this.#deps;
     const nowMs = clock.wallMs();
     const wire = {
@@ -143,10 +166,14 @@ export class KvsDoor {
     const subject = authentication.accessKeySubject(key);
     const { kind, id, name } = subject;
     const actor = { kind, id, name, address: request.socket.remoteAddress ?? '', requestId: told.requestId };
+    const input = inputOf(bytes);
+    this.#deps.quotas.admit(this.#pathOf(request), input, thingOf(input));
     let isChanged = false;
     const answer = await operation.run({
-      ...{ ...told, nowMs, signal, input: inputOf(bytes), site: this.#options.site, tables: catalog.tables },
+      ...{ requestId: told.requestId, accessKeyId, nowMs, signal, input },
+      ...{ site: this.#options.site, tables: catalog.tables },
       endpoint: this.#endpointOf(request),
+      storageTiers: this.#options.storageTiers ?? ['HOT'],
       change: (body) => {
         const result = catalog.change(actor, body);
         isChanged = true;
@@ -154,17 +181,25 @@ export class KvsDoor {
       },
       may: (action, target) => this.#may(subject, action, target),
       mayAny: (action) => decideAny(subject, action),
+      onStream: (stream) => {
+        told.stream = stream.name;
+      },
     });
     if (isChanged) await this.#deps.onChanged();
     return answer;
   }
 
-  /** By the path as received. A prefix of the public URL belongs to what clients sign, so it arrives with it. */
+  /** By the path as received. */
   #operationOf(request: IncomingMessage): KvsOperation | undefined {
+    return this.#deps.operations.get(this.#pathOf(request));
+  }
+
+  /** Without the prefix of the public URL, which belongs to what clients sign, so it arrives with it. */
+  #pathOf(request: IncomingMessage): string {
     const { publicUrl } = this.#options;
     const prefix = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '');
     const path = pathOf(request);
-    return this.#deps.operations.get(path.startsWith(prefix) ? path.slice(prefix.length) : path);
+    return path.startsWith(prefix) ? path.slice(prefix.length) : path;
   }
 
   /** A thing goes by two names: its ARN, and what our own policies call it. */
@@ -184,6 +219,21 @@ export class KvsDoor {
     return `${isEncrypted ? 'https' : 'http'}://${host}${port}`;
   }
 }
+
+/** What is known of a request when it is over. */
+type Told = { readonly requestId: string; accessKeyId: string; stream: string };
+
+/** Their own rooms count the bytes of what they send. */
+const countedOperations: ReadonlySet<string> = new Set([
+  'PutMedia',
+  'GetMedia',
+  'GetMediaForFragmentList',
+  'ListFragments',
+  'GetHLSStreamingSessionURL',
+  'GetDASHStreamingSessionURL',
+  'GetClip',
+  'GetImages',
+]);
 
 type Head = Readonly<Record<string, string>>;
 

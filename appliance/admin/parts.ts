@@ -5,7 +5,7 @@
 
 import type { Registry } from 'prom-client';
 import type { Imports } from '../../gateway/import/index.ts';
-import type { KvsOperations } from '../../gateway/kvs/index.ts';
+import type { KvsMeter, KvsOperations } from '../../gateway/kvs/index.ts';
 import type { Conversions } from '../../gateway/playback/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -187,6 +187,8 @@ export type ServeDeps = {
   readonly onvif: OnvifPort;
   /** Operations of the KVS API on media, beside those on the catalog. */
   readonly kvsMedia: KvsOperations;
+  /** What all of them count in. */
+  readonly kvsMeter: KvsMeter;
   /** Metrics of this process. */
   readonly registry: Registry;
   /** What recording is to do from now on; told at the start and with every change, before it is written. */

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { controlOperations, type KvsSite } from '../../gateway/kvs/index.ts';
+import { controlOperations, type KvsSite, Quotas } from '../../gateway/kvs/index.ts';
 import type { RtspGate } from '../../gateway/rtsp-server/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -20,7 +20,7 @@ import { Dispatcher, type RawRoute } from './dispatch.ts';
 import { EventFeed } from './event-feed.ts';
 import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
-import { KvsDoor, kvsSiteDefault } from './kvs-door.ts';
+import { KvsDoor, kvsQuotaFactorDefault, kvsSiteDefault } from './kvs-door.ts';
 import { adminLimits } from './limits.ts';
 import { LocalDoor } from './local-door.ts';
 import { refuseLostCatalog } from './lost-catalog.ts';
@@ -58,6 +58,8 @@ export type ServeOptions = {
   readonly arePlainRtspPasswordsAllowed?: boolean;
   /** Account and region of ARNs in the KVS API. */
   readonly kvs?: KvsSite | undefined;
+  /** How many times AWS's quotas; 0: none. */
+  readonly kvsQuotaFactor?: number | undefined;
   /** Connections that no HTTP server is to parse. */
   readonly rawRoutes?: readonly RawRoute[];
 };
@@ -181,6 +183,8 @@ export class Serve {
         {
           ...{ clock, log, random, catalog, authentication, accessKeySecrets: secrets.box(accessKeyPurpose) },
           operations: new Map([...controlOperations, ...deps.kvsMedia]),
+          quotas: new Quotas({ clock }, { factor: this.#options.kvsQuotaFactor ?? kvsQuotaFactorDefault }),
+          meter: deps.kvsMeter,
           onChanged: async () => {
             feed.changed('cameras');
             await plan.write();

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ffprobeBeside, Imports } from '../../gateway/import/index.ts';
+import { KvsMeter } from '../../gateway/kvs/index.ts';
 import { Clips, Conversions, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { type AppError, isAppError } from '../../storage/base/errors.ts';
@@ -73,6 +74,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   const { clock, log, random, config, paths, link } = context;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const kvsMeter = new KvsMeter({ registry });
 
   const lanes = Array.from({ length: config.ingest.processes }, (_, i) => lane(context, lifetime, `ingest-${i}`));
   const keeper = lane(context, lifetime, 'keeper').client;
@@ -141,6 +143,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         keeper,
         onvif: onvifPort(context, lifetime),
         kvsMedia: new Map(),
+        kvsMeter,
         registry,
         onPlan: (plan) => {
           owners.of = partIndexes(plan, readers.length);

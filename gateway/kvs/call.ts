@@ -3,7 +3,7 @@
  * thing is asked through the call.
  */
 
-import type { Catalog } from '../../storage/catalog/index.ts';
+import type { Catalog, StorageTier } from '../../storage/catalog/index.ts';
 import { type KvsSite, streamArn } from './arns.ts';
 import { awsError } from './errors.ts';
 import { arnMember, nameMember } from './members.ts';
@@ -24,6 +24,8 @@ export type KvsCall = {
   /** The parsed body; members that an operation does not know are ignored. */
   readonly input: KvsInput;
   readonly site: KvsSite;
+  /** Tiers that this appliance has stores for. */
+  readonly storageTiers: readonly StorageTier[];
   /** Scheme, host and port by which the client reached us, or the public URL, without a slash at the end. */
   readonly endpoint: string;
   /** As `x-amzn-RequestId` tells it. */
@@ -44,6 +46,8 @@ export type KvsCall = {
   readonly may: (action: string, target: KvsTarget) => boolean;
   /** May there be a thing with which they may? */
   readonly mayAny: (action: string) => boolean;
+  /** Told which stream the request is about, once the caller may know: for metrics, usage and the log. */
+  readonly onStream: (stream: KvsStream) => void;
 };
 
 /** An answer that is no JSON: head at once, bytes as they come. Iteration is given up when the client is gone. */
@@ -95,6 +99,7 @@ export function requireStream(call: KvsCall, action: string): KvsStream {
   if (found === undefined) {
     throw awsError('ResourceNotFoundException', 'The requested stream is not found or not active.');
   }
+  call.onStream(found);
   return found;
 }
 

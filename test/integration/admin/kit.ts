@@ -18,7 +18,7 @@ import {
 } from '../../../appliance/admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
-import type { KvsOperations } from '../../../gateway/kvs/index.ts';
+import { KvsMeter, type KvsOperations } from '../../../gateway/kvs/index.ts';
 import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
 import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
@@ -51,6 +51,7 @@ export type SiteOptions = {
   /** Fragments of 2 s that no index has yet. */
   readonly newest?: readonly { readonly beginMs: number; readonly count: number }[];
   readonly kvsMedia?: KvsOperations;
+  readonly kvsQuotaFactor?: number;
 };
 
 /** Random bytes that a clip consists of. */
@@ -104,6 +105,7 @@ export async function startSite(options: SiteOptions = {}) {
   const roleCallbacks = new Set<() => void>();
   const index = own(new IndexReader(deps, { path: paths.index }));
 
+  const registry = new Registry();
   const serveDeps: ServeDeps = {
     ...deps,
     secrets: siteKey,
@@ -185,8 +187,9 @@ export async function startSite(options: SiteOptions = {}) {
     ingests: new Map([['ingest-0', lanes.ingest]]),
     keeper: lanes.keeper,
     onvif: new OnvifPort({ lane: lanes.onvif, onWanted: lanes.startOnvif }),
-    registry: new Registry(),
+    registry,
     kvsMedia: options.kvsMedia ?? new Map(),
+    kvsMeter: new KvsMeter({ registry }),
     onPlanChanged: () => {
       planChanges.count++;
     },
@@ -202,6 +205,7 @@ export async function startSite(options: SiteOptions = {}) {
       pageDirectory: options.pageDirectory ?? join(data, 'no-page'),
       ...(options.rawRoutes === undefined ? {} : { rawRoutes: options.rawRoutes }),
       ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+      kvsQuotaFactor: options.kvsQuotaFactor,
     }),
   );
   const firstAdmin = await serve.start();

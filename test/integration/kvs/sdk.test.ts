@@ -8,6 +8,7 @@ import {
   ListStreamsCommand,
 } from '@aws-sdk/client-kinesis-video';
 import { expect, test } from 'vitest';
+import { until } from '../../kit/until.ts';
 import { everything, startKvsSite } from './kit.ts';
 
 const names = async (client: KinesisVideoClient) =>
@@ -172,4 +173,21 @@ test('the secret of a key is in no log, no answer but the first, and in no file'
   expect(told).toContain(credentials.accessKeyId);
   expect(files.join('')).toContain(credentials.accessKeyId);
   expect(told + files.join('')).not.toContain(credentials.secretAccessKey);
+});
+
+test('(109) a client in a loop is stopped by its error, goes on a second later, and holds up no other stream', async () => {
+  const { sdk } = await startKvsSite([everything], { kvsQuotaFactor: 0.2 });
+  const client = sdk();
+  const [front, yard] = await names(client);
+  const describe = (StreamName: string | undefined) => client.send(new DescribeStreamCommand({ StreamName }));
+
+  const asked = await Promise.allSettled(Array.from({ length: 40 }, () => describe(front)));
+  const refused = asked.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+
+  expect(refused.length).toBeGreaterThan(0);
+  for (const reason of refused) {
+    expect(reason).toMatchObject({ name: 'ClientLimitExceededException', $metadata: { httpStatusCode: 400 } });
+  }
+  expect((await describe(yard)).StreamInfo?.StreamName).toBe(yard);
+  await until('asked again later', () => describe(front).catch(() => undefined));
 });

@@ -1,0 +1,3 @@
+/** Metrics under the names that AWS gave them. */
+
+export { KvsMeter, snakeCase } from './meter.ts';

@@ -1,0 +1,34 @@
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { KvsMeter, snakeCase } from '../../../gateway/kvs/meter/index.ts';
+
+test("AWS's names become Prometheus's", () => {
+  expect(
+    [
+      'GetMedia.MillisBehindNow',
+      'GetHLSStreamingSessionURL.Latency',
+      'GetMP4MediaFragment.OutgoingBytes',
+      'GetDASHManifest.Success',
+    ].map(snakeCase),
+  ).toEqual([
+    'get_media_millis_behind_now',
+    'get_hls_streaming_session_url_latency',
+    'get_mp4_media_fragment_outgoing_bytes',
+    'get_dash_manifest_success',
+  ]);
+});
+
+test('sums and counts rise by stream, however often they are asked for', async () => {
+  const registry = new Registry();
+  const meter = new KvsMeter({ registry });
+  meter.add('GetMedia.OutgoingBytes', 'gate', 1_000);
+  await registry.metrics();
+  meter.add('GetMedia.OutgoingBytes', 'gate', 500);
+  meter.add('GetMedia.OutgoingBytes', 'yard', 7);
+
+  const text = await registry.metrics();
+
+  expect(text).toContain('aws_kinesisvideo_get_media_outgoing_bytes_sum{stream_name="gate"} 1500\n');
+  expect(text).toContain('aws_kinesisvideo_get_media_outgoing_bytes_count{stream_name="gate"} 2\n');
+  expect(text).toContain('aws_kinesisvideo_get_media_outgoing_bytes_sum{stream_name="yard"} 7\n');
+});
