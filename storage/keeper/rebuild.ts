@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { IndexChange, IndexWriter, Span } from '../index/index.ts';
 import { readSegment } from '../journal/index.ts';
 import { limits } from '../model/limits.ts';
-import { type GapReason, gapReasons, isImported } from '../model/run.ts';
+import { type GapReason, gapReasons, isImported, isProduced } from '../model/run.ts';
 import type { Segment } from '../model/segment.ts';
 import { isYoungProbe, type ObjectInfo, type ObjectStore } from '../objects/index.ts';
 import { withObjectEdges } from './object-file.ts';
@@ -113,7 +113,7 @@ export function rebuildGaps(change: IndexChange, streamId: string): number {
       }
       coveredMs = Math.max(coveredMs ?? 0, segment.endServerMs);
       if (!isRecorded) continue;
-      for (const hole of holes) {
+      for (const hole of isProduced(segment) ? [] : holes) {
         if (isExplained(change, streamId, hole)) continue;
         const isInRun = segment.runId === runId;
         change.gaps.add(change.segments.streamKey(streamId), {

@@ -39,8 +39,12 @@ export type OutgoingLane = {
 
 /** How a stream's owner answers about media that is sent to it. */
 export type PutAnswers = {
-  /** What was received or persisted; JSON. Newer events may replace older ones that the sender has not read. */
-  event(event: unknown): void;
+  /**
+   * What was received or persisted; JSON.
+   *
+   * @returns  false when it was left out: too many wait for a sender that does not read
+   */
+  event(event: unknown): boolean;
   /** Everything is durable: the last call, as is `failed`. */
   done(result: unknown): void;
   failed(error: AppError): void;

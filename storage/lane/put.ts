@@ -68,6 +68,11 @@ export class LanePut {
     return this.#outcome.finally(() => this.close());
   }
 
+  /** What `end` resolves or rejects with, for who goes on sending until the owner has enough. */
+  get outcome(): Promise<unknown> {
+    return this.#outcome;
+  }
+
   close(): void {
     this.#connection.close();
   }

@@ -27,7 +27,7 @@ import { base64, trackToWire } from './wire.ts';
 const socketBytesMax = 256 * 1024;
 /** Answers that wait for a peer which does not read: those of all its requests, and refusals. */
 const answersMax = 4 * limits.laneRequestsMax;
-/** Events of a put that wait for a sender which does not read: further ones are left out, each tells the whole state. */
+/** Events of a put that wait for a sender which does not read: further ones are left out. */
 const putAnswersMax = 16;
 
 export class ServerPeer {
@@ -198,10 +198,11 @@ export class ServerPeer {
     try {
       if (this.#handlers.put === undefined) throw appError('unimplemented', 'this role takes no media');
       entry.incoming = this.#handlers.put(head, {
-        // The sender reads while it writes; one that does not gets the newest event when it does.
+        // The sender reads while it writes; of one that does not, the owner is told.
         event: (event) => {
-          if (this.#put === entry && this.#answers.length < putAnswersMax)
-            this.#answer({ type: 'put-event', putId, event });
+          if (this.#put !== entry || this.#answers.length >= putAnswersMax) return false;
+          this.#answer({ type: 'put-event', putId, event });
+          return true;
         },
         done: (result) => finish({ type: 'put-done', putId, result: result ?? null }),
         failed,

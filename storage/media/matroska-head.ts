@@ -6,7 +6,13 @@ import { type MatroskaTrack, parseTracks } from './matroska-tracks.ts';
 import type { MatroskaTag } from './matroska-writer.ts';
 
 /** Tags of one Tags element, and where it lies. */
-export type TagsAt = { readonly begin: number; readonly end: number; readonly tags: readonly MatroskaTag[] };
+export type TagsAt = {
+  readonly begin: number;
+  readonly end: number;
+  readonly tags: readonly MatroskaTag[];
+  /** It says what its tags are about. Muxers do; KVS producers, whose tags are about the next fragment, do not. */
+  readonly isTargeted: boolean;
+};
 
 export type MatroskaHead = {
   readonly tracks: readonly MatroskaTrack[];
@@ -65,6 +71,15 @@ export function readTags(bytes: Uint8Array): readonly MatroskaTag[] {
   return tagsOf(cursor);
 }
 
+/** True when a Tag below a Tags element on which the cursor stands has Targets, be they empty. */
+export function isTargetedTags(tags: ElementCursor): boolean {
+  for (const tag = tags.children(); tag.next(); ) {
+    if (tag.id !== ebmlIds.tag) continue;
+    for (const child = tag.children(); child.next(); ) if (child.id === ebmlIds.targets) return true;
+  }
+  return false;
+}
+
 /** The tags below a Tags element on which the cursor stands; SimpleTags inside SimpleTags are left out. */
 export function tagsOf(tags: ElementCursor): MatroskaTag[] {
   const result: MatroskaTag[] = [];
@@ -117,7 +132,8 @@ export function takeHeadElement(found: HeadFields, child: ElementCursor, offset 
       name,
       value: typeof value === 'string' ? value : new Uint8Array(value),
     }));
-    found.tagElements.push({ begin: offset + child.begin, end: offset + child.end, tags });
+    const isTargeted = isTargetedTags(child);
+    found.tagElements.push({ begin: offset + child.begin, end: offset + child.end, tags, isTargeted });
   } else if (child.id === ebmlIds.tracks) {
     if (found.tracks !== undefined) throw appError('invalid_argument', 'file has two track lists', { at: child.begin });
     found.tracks = parseTracks(child);

@@ -16,6 +16,7 @@ import {
   checkEbmlHead,
   finishHead,
   type HeadFields,
+  isTargetedTags,
   type MatroskaHead,
   newFields,
   type TagsAt,
@@ -125,7 +126,7 @@ export class MatroskaReader {
    *
    * @throws AppError invalid_argument    the bytes are no Matroska, or of a form that is refused
    * @throws AppError data_loss           an element runs past its parent, a block is broken
-   * @throws AppError resource_exhausted  an element is larger than its limit
+   * @throws AppError resource_exhausted  an element is larger than its limit; `what` says which
    */
   push(chunk: Uint8Array): void {
     assert(!this.#isDone, 'a reader that failed or ended gets no more bytes');
@@ -238,12 +239,14 @@ export class MatroskaReader {
     this.#bound('tags element', length, this.#limits.tagsBytesMax);
     if (!this.#has(length, available)) return 0;
     let tags: readonly MatroskaTag[];
+    let isTargeted: boolean;
     try {
       tags = tagsOf(cursorOn(bytes, at, length));
+      isTargeted = isTargetedTags(cursorOn(bytes, at, length));
     } catch (error) {
       throw this.#located(error);
     }
-    this.#sink.tags({ begin: this.#offset, end: this.#offset + length, tags });
+    this.#sink.tags({ begin: this.#offset, end: this.#offset + length, tags, isTargeted });
     return this.#consumed(length);
   }
 
@@ -354,9 +357,14 @@ export class MatroskaReader {
     this.#heldLength = length;
   }
 
-  #bound(what: string, byteLength: number, bytesMax: number): void {
+  #bound(
+    what: 'head' | 'tags element' | 'cluster' | 'cluster head' | 'element in a cluster',
+    byteLength: number,
+    bytesMax: number,
+  ): void {
     if (byteLength <= bytesMax) return;
-    throw appError('resource_exhausted', `${what} is too large`, { byteOffset: this.#offset, byteLength, bytesMax });
+    const byteOffset = this.#offset;
+    throw appError('resource_exhausted', `${what} is too large`, { what, byteOffset, byteLength, bytesMax });
   }
 
   #invalid(message: string, id?: number): AppError {

@@ -133,8 +133,8 @@ export const limits = {
   laneControlBytesMax: 1 * MiB,
   /** Requests of one peer that are not answered yet. */
   laneRequestsMax: 64,
-  /** Peers of one socket: every role's client plus one for each lane of 200 viewers. */
-  laneConnectionsMax: 256,
+  /** Peers of one socket: every role's client plus one for each lane of 200 viewers and each of 256 KVS producers. */
+  laneConnectionsMax: 512,
 
   /** A weekly schedule: an edge every half an hour of the week. */
   scheduleSpansMax: 336,
@@ -185,6 +185,17 @@ export const limits = {
   hlsCountBackMs: 6 * 3_600_000,
   /** Sessions whose counting is remembered: about 1 KB and a window of references each. */
   hlsSessionsMax: 1_000,
+  /** Low-latency HLS: a part lasts about so long, by whole pictures; a player is three of them and the way of a request behind. */
+  hlsPartMs: 400,
+  /** Closed fragments of a stream whose parts are kept: players want those of the last three target durations. */
+  hlsPartFragments: 4,
+  /** Streams that are watched with low latency at once, and what their parts take together: 64 of them at 4 Mb/s with GOPs of 4 s. */
+  hlsPartStreamsMax: 64,
+  hlsPartsBytesMax: 640 * MiB,
+  /** The parts of a stream are given up so long after the last request of a low-latency player; they ask several times a second. */
+  hlsPartsLingerMs: 10_000,
+  /** Requests of low-latency players that wait at once: two of each of 500; more are answered without waiting. */
+  hlsBlockedMax: 1_000,
   /** A live playlist of a stream that has just begun waits so long for its first fragment: a GOP of 10 s. */
   hlsFirstFragmentWaitMs: 10_000,
   /** A stream without a fragment for so long is not live (KVS: 30 s); twice the largest fragment and its closing. */

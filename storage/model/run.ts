@@ -48,6 +48,7 @@ export type GapReason = keyof typeof gapReasons;
 export const runReasons = {
   ...gapReasons,
   import: 'footage was brought in from a file',
+  'producer-connected': 'a KVS producer connected',
 } as const;
 
 export type RunReason = keyof typeof runReasons;
@@ -58,4 +59,12 @@ export type RunReason = keyof typeof runReasons;
  */
 export function isImported(run: { readonly runReason: string }): boolean {
   return run.runReason === ('import' satisfies RunReason);
+}
+
+/**
+ * True for footage that a KVS producer sent: its fragments have the server time of their arrival, and nobody knows when there should
+ * have been more. So nothing between two of them is missing.
+ */
+export function isProduced(run: { readonly runReason: string }): boolean {
+  return run.runReason === ('producer-connected' satisfies RunReason);
 }
