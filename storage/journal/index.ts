@@ -17,7 +17,14 @@ export { NumberAllocator } from './number-allocator.ts';
 export { type RecoveredFile, type RecoverOptions, recoverOpenDirectory } from './recovery.ts';
 export { readSegment, type SegmentDamage, verifySegment } from './segment-read.ts';
 export { packTable, parseTable, parseTrailer, trailerBytes } from './segment-record.ts';
-export { readFragmentTags, readSegmentHead, type SegmentScan, scanSegment } from './segment-scan.ts';
+export {
+  parseCommitTags,
+  readFragmentTags,
+  readSegmentHead,
+  runHeadOf,
+  type SegmentScan,
+  scanSegment,
+} from './segment-scan.ts';
 export { SegmentWriter } from './segment-writer.ts';
 export type {
   FragmentBegin,

@@ -46,6 +46,27 @@ export async function readSegmentHead(path: string): Promise<SegmentHead> {
 }
 
 /**
+ * What stands before every cluster of a run when one of its fragments is read alone: the producer's own header, byte for byte, or
+ * where there is none ours without our tags. The same for all segments of the run.
+ *
+ * @param bytes  a segment's first bytes
+ * @returns      a copy, or undefined when the bytes end before the head does
+ * @throws AppError data_loss  the head is not ours
+ */
+export function runHeadOf(bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    const { tags, tagElements } = readMatroskaHead(bytes);
+    if (tags[0]?.name !== tagNames.segment) return undefined;
+    const producerHead = tags.find((tag) => tag.name === tagNames.producerHead)?.value;
+    // Our heads end with their Tags.
+    return new Uint8Array(producerHead instanceof Uint8Array ? producerHead : bytes.subarray(0, tagElements[0]?.begin));
+  } catch (cause) {
+    if (isAppError(cause, 'data_loss')) return undefined;
+    throw isAppError(cause, 'invalid_argument') ? appError('data_loss', 'segment head is damaged', { cause }) : cause;
+  }
+}
+
+/**
  * Committed fragments of a segment file that somebody may still be writing.
  *
  * @param fromOffset  `committedBytes` of an earlier scan: only what came since is read; 0 begins behind the head

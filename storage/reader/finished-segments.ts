@@ -9,14 +9,21 @@ import type { Clock } from '../base/clock.ts';
 import { errnoOf, isAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { readSegment } from '../journal/index.ts';
-import { fragmentEndMs } from '../model/fragment.ts';
+import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
 import type { FragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
 import { type LoadedSegment, refOf } from './references.ts';
 
 type Listing = { readonly names: readonly string[]; readonly changedMs: number; readonly listedMs: number };
 /** What is remembered of a file without its fragments. */
-export type SegmentSpan = { readonly beginMs: number; readonly endMs: number; readonly lastNumber: FragmentNumber };
+export type SegmentSpan = {
+  readonly beginMs: number;
+  readonly endMs: number;
+  /** The same in producer time. */
+  readonly beginProducerMs: number;
+  readonly endProducerMs: number;
+  readonly lastNumber: FragmentNumber;
+};
 
 type CachedTable = { readonly size: number; readonly changedMs: number; readonly loaded: LoadedSegment };
 
@@ -84,7 +91,7 @@ export class FinishedSegments {
     const first = loaded?.fragments[0];
     const last = loaded?.fragments.at(-1);
     if (first === undefined || last === undefined) return undefined;
-    const span = { beginMs: first.serverTimestampMs, endMs: fragmentEndMs(last), lastNumber: last.number };
+    const span = spanOf(first, last);
     this.#spans.get(streamId)?.set(name, span);
     return span;
   }
@@ -147,6 +154,17 @@ export class FinishedSegments {
     this.#tables.delete(path);
     this.#fragmentsCached -= table.loaded.fragments.length;
   }
+}
+
+/** The span of a segment by its first and its last fragment: inside of one, both times only increase. */
+export function spanOf(first: Fragment, last: Fragment): SegmentSpan {
+  return {
+    beginMs: first.serverTimestampMs,
+    endMs: fragmentEndMs(last),
+    beginProducerMs: first.producerTimestampMs,
+    endProducerMs: last.producerTimestampMs + last.durationMs,
+    lastNumber: last.number,
+  };
 }
 
 async function changeTime(directory: string): Promise<number | undefined> {

@@ -7,7 +7,10 @@ import { isAppError } from '../base/errors.ts';
 import type { Fragment } from '../model/fragment.ts';
 import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
-import { type IndexedSegment, type SegmentIndex, segmentKey } from './references.ts';
+import { type IndexedSegment, type SegmentIndex, segmentKey, type TimeAxis } from './references.ts';
+
+/** Rows of one page where only the first fragments are wanted, most often: four hours. */
+const pageRows = 256;
 
 export class IndexedSegments {
   readonly #index: SegmentIndex | undefined;
@@ -48,6 +51,29 @@ export class IndexedSegments {
       beginMs = nextMs;
     }
     return [...found.values()];
+  }
+
+  /** Segments that overlap a span of one time, by their begin in it, page by page as they are taken: a segment may come twice. */
+  *pagesBetween(
+    streamId: string,
+    span: { readonly beginMs: number; readonly endMs: number },
+    axis: TimeAxis,
+  ): Generator<readonly IndexedSegment[]> {
+    let { beginMs } = span;
+    let limit = pageRows;
+    for (;;) {
+      const asked = { beginMs, endMs: span.endMs };
+      const page = this.#ask((index) => index.segmentsBetween(streamId, asked, { axis, limit })) ?? [];
+      yield page;
+      const last = page.at(-1);
+      if (page.length < limit || last === undefined) return;
+      // The last one is asked for again: others may begin with it.
+      const nextMs = (axis === 'server' ? last.beginServerMs : last.beginProducerMs) - 1;
+      if (nextMs <= beginMs && limit === limits.indexRowsMax) return;
+      // So many that overlap one instant.
+      if (nextMs <= beginMs) limit = limits.indexRowsMax;
+      else beginMs = nextMs;
+    }
   }
 
   /** Segments with numbers above the given one, by their last: all, or so many that they hold `fragmentsMax` fragments. */

@@ -22,13 +22,21 @@ export type FragmentRef = { readonly fragment: Fragment; readonly segment: Segme
 export type IndexedSegment = Omit<SegmentRef, 'openPath'> & {
   readonly segmentId: number;
   readonly beginServerMs: number;
+  readonly beginProducerMs: number;
   readonly lastNumber: FragmentNumber;
 };
 
+/** By which of a fragment's two times something is asked for. */
+export type TimeAxis = 'server' | 'producer';
+
 /** The index as far as reading fragments goes; every method may throw `unavailable`. `IndexReader` is one. */
 export type SegmentIndex = {
-  /** Segments that overlap the span of server time, by begin; at most `limits.indexRowsMax`. */
-  segmentsBetween(streamId: string, span: { readonly beginMs: number; readonly endMs: number }): IndexedSegment[];
+  /** Segments that overlap the span, of server time if not told otherwise, by begin; at most `limit` and `limits.indexRowsMax`. */
+  segmentsBetween(
+    streamId: string,
+    span: { readonly beginMs: number; readonly endMs: number },
+    options?: { readonly axis?: TimeAxis; readonly limit?: number },
+  ): IndexedSegment[];
   /** Segments that hold a number above the given one, by their last number; at most `limit` and `limits.indexRowsMax`. */
   segmentsAfter(streamId: string, number: FragmentNumber | undefined, limit?: number): IndexedSegment[];
   latestSegment(streamId: string): IndexedSegment | undefined;

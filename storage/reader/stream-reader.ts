@@ -12,11 +12,13 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
+import { parseCommitTags, runHeadOf } from '../journal/index.ts';
+import { type Fragment, type FragmentTags, fragmentEndMs } from '../model/fragment.ts';
 import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
 import { type JournalPaths, journalRoots } from '../model/paths.ts';
 import { isImported } from '../model/run.ts';
+import { collectByTime, mergedByBegin, type TimedPart, type TimeRange, timeOf } from './by-time.ts';
 import { FinishedSegments, type SegmentSpan } from './finished-segments.ts';
 import { IndexedSegments } from './indexed-segments.ts';
 import { Listeners } from './listeners.ts';
@@ -29,6 +31,7 @@ import {
   type SegmentRef,
   type SegmentStore,
   segmentKey,
+  type TimeAxis,
 } from './references.ts';
 import { OpenNumbers, watermarkOfFiles } from './watermark.ts';
 
@@ -59,6 +62,13 @@ type Found = {
   readonly indexed: readonly IndexedSegment[];
   readonly bound: FragmentNumber | undefined;
 };
+
+/** Heads of cameras have 1 to 2 KB, those of producers with a few tags some more. */
+const usualHeadBytes = 16 * 1024;
+/** Segments whose numbers may lie between those of another one: a camera, two imports, connections of a producer that overlap. */
+const parallelRunsMax = 8;
+/** Tables of 30 fragments take 0.1 ms each. */
+const tablesInARow = 50;
 
 export class StreamReader {
   readonly #deps: StreamReaderDeps;
@@ -151,6 +161,70 @@ export class StreamReader {
   }
 
   /**
+   * The first `limit` fragments that begin within a span of server or producer time, in the order of that time, whatever their
+   * numbers. No media are read, and no more tables than the answer takes.
+   */
+  async fragmentsByTime(streamId: string, range: TimeRange): Promise<FragmentRef[]> {
+    const { axis, isRecordedOnly = false } = range;
+    const limit = limitOf(range.limit);
+    // A fragment of no duration that ends its segment lies at the very end of it.
+    const span = { beginMs: Math.max(range.beginMs, range.after?.atMs ?? range.beginMs) - 1, endMs: range.endMs };
+    const pages = this.#index.pagesBetween(streamId, span, axis);
+    const found = await this.#find(streamId, () => pages.next().value ?? []);
+    const parts = await this.#parts(streamId, { ...found, indexed: [] }, (part) => overlaps(part, span, axis));
+    const local: TimedPart[] = [];
+    for (const { segment, load } of parts) {
+      const [first] = await load();
+      if (first !== undefined) local.push({ segment, beginMs: timeOf(first, axis), load });
+    }
+    const ordered = mergedByBegin(
+      local.sort((a, b) => a.beginMs - b.beginMs),
+      this.#indexedByTime([found.indexed], pages, axis),
+    );
+    return collectByTime(once(ordered, isRecordedOnly), { ...range, limit, bound: found.bound });
+  }
+
+  /** The fragments with these numbers, as far as they are there and visible; no media are read. */
+  async fragmentsOfNumbers(
+    streamId: string,
+    numbers: readonly FragmentNumber[],
+  ): Promise<ReadonlyMap<FragmentNumber, FragmentRef>> {
+    const sorted = [...new Set(numbers)].sort();
+    const wanted = new Set(sorted);
+    const result = new Map<FragmentNumber, FragmentRef>();
+    const [lowest] = sorted;
+    if (lowest === undefined) return result;
+    const found = await this.#find(streamId, () => this.#index.after(streamId, before(lowest), 1));
+    const take = (segment: SegmentRef, fragments: readonly Fragment[]) => {
+      for (const fragment of fragments) {
+        const isVisible = found.bound === undefined || fragment.number < found.bound;
+        if (isVisible && wanted.has(fragment.number)) result.set(fragment.number, { fragment, segment });
+      }
+    };
+    const mayHold = (firstCounter: number, lastNumber: FragmentNumber) =>
+      sorted.some((number) => number <= lastNumber && number >= fragmentNumber(firstCounter, 0, 0));
+    const local = { ...found, indexed: [] };
+    const parts = await this.#parts(streamId, local, ({ lastNumber }) => lastNumber >= lowest);
+    for (const { segment, load } of parts) {
+      const fragments = await load();
+      const last = fragments.at(-1);
+      if (last !== undefined && mayHold(segment.firstCounter, last.number)) take(segment, fragments);
+    }
+    let tables = 0;
+    for (const number of sorted) {
+      if (result.has(number)) continue;
+      for (const segment of this.#index.after(streamId, before(number), parallelRunsMax)) {
+        if (fragmentNumber(segment.firstCounter, 0, 0) > number) continue;
+        take({ ...segment, openPath: undefined }, await this.#fragmentsOfIndexed(segment));
+        if (result.has(number)) break;
+      }
+      // Each table is read in one go: others get their turn in between.
+      if (++tables % tablesInARow === 0) await this.#deps.clock.sleep(0);
+    }
+    return result;
+  }
+
+  /**
    * The fragment with the highest visible number, or undefined where nothing was recorded: what is brought in from files has
    * high numbers too, and is no news.
    */
@@ -181,6 +255,44 @@ export class StreamReader {
       wantedBytes: fragment.byteLength,
       readBytes: bytes.byteLength,
     });
+  }
+
+  /**
+   * A fragment's user tags, and its Cluster element or the first bytes of a larger one: one read where it is whole.
+   *
+   * @param bytesMax  of the cluster
+   * @throws AppError as `clusterBytes`
+   * @throws AppError data_loss  no commit record of this fragment stands behind the cluster
+   */
+  async fragmentBytes(
+    { fragment, segment }: FragmentRef,
+    bytesMax: number,
+  ): Promise<{ readonly tags: FragmentTags; readonly cluster: Uint8Array }> {
+    const { offset, byteLength, number } = fragment;
+    const tagsAt = byteLength <= bytesMax ? byteLength : 0;
+    const bytes = await this.openRange(segment, offset + byteLength - tagsAt, tagsAt + limits.commitTagsBytesMax);
+    const commit = parseCommitTags(bytes.subarray(tagsAt));
+    if (commit?.fragment.number !== number) {
+      const facts = { streamId: segment.streamId, objectKey: segment.objectKey, number };
+      throw appError('data_loss', 'no commit record behind the cluster', facts);
+    }
+    const cluster = tagsAt > 0 ? bytes.subarray(0, tagsAt) : await this.openRange(segment, offset, bytesMax);
+    return { tags: commit.tags, cluster };
+  }
+
+  /**
+   * What stands before a fragment when it is read alone: the producer's header byte for byte, or what our recorder wrote without
+   * our tags. The same for all fragments of a run.
+   *
+   * @throws AppError not_found  the segment was removed
+   * @throws AppError data_loss  its head is damaged
+   */
+  async runHead(segment: SegmentRef): Promise<Uint8Array> {
+    for (const length of [usualHeadBytes, limits.segmentHeadBytesMax]) {
+      const head = runHeadOf(await this.openRange(segment, 0, length));
+      if (head !== undefined) return head;
+    }
+    throw appError('data_loss', 'segment head is not complete', { objectKey: segment.objectKey });
   }
 
   /**
@@ -235,6 +347,24 @@ export class StreamReader {
       if (loaded !== undefined && !isImported(loaded.segment)) newest.unshift(name);
     }
     return newest;
+  }
+
+  /** Segments of the pages that were taken and of those still to be taken, as parts. */
+  *#indexedByTime(
+    taken: readonly (readonly IndexedSegment[])[],
+    pages: Iterable<readonly IndexedSegment[]>,
+    axis: TimeAxis,
+  ): Generator<TimedPart> {
+    for (const rows of chained(taken, pages)) {
+      for (const segment of rows) {
+        const beginMs = axis === 'server' ? segment.beginServerMs : segment.beginProducerMs;
+        yield {
+          segment: { ...segment, openPath: undefined },
+          beginMs,
+          load: () => this.#fragmentsOfIndexed(segment),
+        };
+      }
+    }
   }
 
   /** Places to load fragments from, each segment once: where it lies furthest to the right it is complete. */
@@ -296,6 +426,35 @@ export class StreamReader {
     }
     return collected.slice(0, limit);
   }
+}
+
+/** Parts of which none comes twice: a segment may be in the journal and in the index. */
+function* once(parts: Iterable<TimedPart>, isRecordedOnly: boolean): Generator<TimedPart> {
+  const seen = new Set<string>();
+  for (const part of parts) {
+    const key = segmentKey(part.segment);
+    if (seen.has(key) || (isRecordedOnly && isImported(part.segment))) continue;
+    seen.add(key);
+    yield part;
+  }
+}
+
+function* chained<T>(...iterables: readonly Iterable<T>[]): Generator<T> {
+  for (const iterable of iterables) yield* iterable;
+}
+
+function overlaps(
+  part: SegmentSpan,
+  span: { readonly beginMs: number; readonly endMs: number },
+  axis: TimeAxis,
+): boolean {
+  const [beginMs, endMs] = axis === 'server' ? [part.beginMs, part.endMs] : [part.beginProducerMs, part.endProducerMs];
+  return endMs > span.beginMs && beginMs < span.endMs;
+}
+
+/** The number before one: what lies after it begins with the one. */
+function before(number: FragmentNumber): FragmentNumber {
+  return (BigInt(number) - 1n).toString() as FragmentNumber;
 }
 
 type CollectOptions = {

@@ -25,7 +25,8 @@ async function setUp() {
     if (first === undefined || last === undefined) throw new Error('empty segment');
     const beginServerMs = first.serverTimestampMs;
     const key = objectKey({ ...segment, beginServerMs });
-    return { ...segment, segmentId: i, beginServerMs, lastNumber: last.number, objectKey: key };
+    const beginProducerMs = first.producerTimestampMs;
+    return { ...segment, segmentId: i, beginServerMs, beginProducerMs, lastNumber: last.number, objectKey: key };
   });
   const index: SegmentIndex = {
     segmentsBetween: (_, span) =>

@@ -44,6 +44,7 @@ class Archive {
         ...segment,
         segmentId: this.segments.length,
         beginServerMs: first.serverTimestampMs,
+        beginProducerMs: first.producerTimestampMs,
         lastNumber: last.number,
         objectKey: key,
       });
