@@ -50,19 +50,26 @@ export type KvsDoorDeps = {
   readonly onChanged: () => Promise<void>;
 };
 
-export type KvsDoorOptions = {
+/** What is decided of the KVS API for the whole appliance. */
+export type KvsSettings = {
   readonly site: KvsSite;
-  /** Only HOT where nobody says so. */
-  readonly storageTiers?: readonly StorageTier[] | undefined;
+  /** Tiers that there are stores for. */
+  readonly storageTiers: readonly StorageTier[];
   /** The one region that signatures may be for; any when absent. */
   readonly acceptedRegion?: string | undefined;
+};
+
+export type KvsDoorOptions = KvsSettings & {
   readonly publicUrl: string | undefined;
   /** The port that clients reach, known when we listen. */
   readonly portOf: () => number;
 };
 
 /** What ARNs have where nobody set it: a region that every client knows, and an account that is none of AWS's. */
-export const kvsSiteDefault: KvsSite = { region: 'us-east-1', accountId: '000000000000' };
+export const kvsSettingsDefault: KvsSettings = {
+  site: { region: 'us-east-1', accountId: '000000000000' },
+  storageTiers: ['HOT'],
+};
 
 /** A client in a loop is stopped before it holds up others; an honest one never notices. */
 export const kvsQuotaFactorDefault = 20;
@@ -149,12 +156,14 @@ export class KvsDoor {
       headers: headerPairs(request.rawHeaders),
     };
     // What could not be a signature gets no body read.
-    readSignature(wire, { nowMs });
+    const { acceptedRegion } = this.#options;
+    const regions = acceptedRegion === undefined ? undefined : [acceptedRegion];
+    readSignature(wire, { nowMs, regions });
     const bytes = await bodyOf(request);
     const { accessKeyId } = authenticate(
       wire,
       { nowMs, keyOf: accessKeyLookup({ ...this.#deps, secrets: this.#deps.accessKeySecrets }, nowMs) },
-      { body: { kind: 'whole', sha256: sha256Hex(bytes) } },
+      { regions, body: { kind: 'whole', sha256: sha256Hex(bytes) } },
     );
     told.accessKeyId = accessKeyId;
     const key = catalog.tables.accessKeys.find(accessKeyId);
@@ -173,7 +182,7 @@ export class KvsDoor {
       ...{ requestId: told.requestId, accessKeyId, nowMs, signal, input },
       ...{ site: this.#options.site, tables: catalog.tables },
       endpoint: this.#endpointOf(request),
-      storageTiers: this.#options.storageTiers ?? ['HOT'],
+      storageTiers: this.#options.storageTiers,
       change: (body) => {
         const result = catalog.change(actor, body);
         isChanged = true;

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { controlOperations, type KvsSite, Quotas } from '../../gateway/kvs/index.ts';
+import { controlOperations, Quotas } from '../../gateway/kvs/index.ts';
 import type { RtspGate } from '../../gateway/rtsp-server/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -20,7 +20,7 @@ import { Dispatcher, type RawRoute } from './dispatch.ts';
 import { EventFeed } from './event-feed.ts';
 import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
-import { KvsDoor, kvsQuotaFactorDefault, kvsSiteDefault } from './kvs-door.ts';
+import { KvsDoor, type KvsSettings, kvsQuotaFactorDefault, kvsSettingsDefault } from './kvs-door.ts';
 import { adminLimits } from './limits.ts';
 import { LocalDoor } from './local-door.ts';
 import { refuseLostCatalog } from './lost-catalog.ts';
@@ -56,8 +56,7 @@ export type ServeOptions = {
   readonly storageBytesMax?: number | undefined;
   /** Takes passwords of RTSP readers also where they cross a network without TLS. */
   readonly arePlainRtspPasswordsAllowed?: boolean;
-  /** Account and region of ARNs in the KVS API. */
-  readonly kvs?: KvsSite | undefined;
+  readonly kvs?: KvsSettings | undefined;
   /** How many times AWS's quotas; 0: none. */
   readonly kvsQuotaFactor?: number | undefined;
   /** Connections that no HTTP server is to parse. */
@@ -190,7 +189,7 @@ export class Serve {
             await plan.write();
           },
         },
-        { site: this.#options.kvs ?? kvsSiteDefault, publicUrl, portOf: () => this.port },
+        { ...(this.#options.kvs ?? kvsSettingsDefault), publicUrl, portOf: () => this.port },
       ),
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
       onRoute: (route) => this.#routes.push(route),

@@ -35,6 +35,10 @@ const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such a
 
 const network = z.string().refine(isNetwork, 'must be a network such as 10.20.0.0/16, or an address');
 
+const awsRegion = z
+  .string()
+  .regex(/^[a-z0-9-]{1,64}$/, 'must be lower-case letters, digits and dashes, as in us-east-1');
+
 const publicUrl = z
   .string()
   .refine(
@@ -203,6 +207,28 @@ const configFields = z.strictObject({
       description:
         'Port of RTMP and, unless tls.mode is plain, of RTMPS: the first byte tells them apart. 0 takes a free one.',
       changeNeeds: 'restart',
+    }),
+  }),
+  kvs: section({
+    region: key(awsRegion.default('us-east-1'), {
+      description:
+        'Region in the ARNs of the KVS API. Clients keep ARNs: set it before they come, since they find nothing by others.',
+      changeNeeds: 'restart',
+    }),
+    accountId: key(
+      z
+        .string()
+        .regex(/^\d{12}$/, "must be 12 digits in quotes, as in '000000000000'")
+        .default('000000000000'),
+      {
+        description: 'Account in the ARNs of the KVS API, 12 digits, in quotes. Clients keep ARNs, as with the region.',
+        changeNeeds: 'restart',
+      },
+    ),
+    acceptedRegion: key(awsRegion.optional(), {
+      description: 'The one region that clients of the KVS API may sign for. Default: any.',
+      changeNeeds: 'restart',
+      example: 'eu-central-1',
     }),
   }),
   journal: section({

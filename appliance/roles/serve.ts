@@ -163,6 +163,11 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         },
         arePlainRtspPasswordsAllowed: config.rtsp.allowPlainPasswords,
         publicUrl: config.publicUrl,
+        kvs: {
+          site: { region: config.kvs.region, accountId: config.kvs.accountId },
+          acceptedRegion: config.kvs.acceptedRegion,
+          storageTiers: config.objects.stores.length > 1 ? ['HOT', 'WARM'] : ['HOT'],
+        },
         timeZone: config.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone,
         pageDirectory: join(import.meta.dirname, '..', 'page', 'dist'),
       },
