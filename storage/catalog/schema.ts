@@ -585,3 +585,29 @@ export const deliveries = sqliteTable(
     check('deliveries_state', sql`${table.state} in ('waiting', 'delivered', 'given-up')`),
   ],
 );
+
+export const usage = sqliteTable(
+  'usage',
+  {
+    /** `yyyy-mm-dd` in the site's time zone. */
+    day: text('day').notNull(),
+    /** Which stream; its row may have gone. */
+    streamId: text('stream_id').notNull(),
+    /** What came in, what lay in the stores at the end of the day, what went out. */
+    direction: text('direction', { enum: ['in', 'stored', 'out'] }).notNull(),
+    /** How it travelled: 'rtsp', 'put-media', 'hls'; empty of what is stored. */
+    protocol: text('protocol').notNull(),
+    /** Whose doing it was, as `audit.subject_kind`; empty where it was nobody's. */
+    subjectKind: text('subject_kind').notNull(),
+    /** As `audit.subject_id`. */
+    subjectId: text('subject_id').notNull(),
+    bytes: integer('bytes').notNull(),
+    /** Requests, connections or messages. */
+    requests: integer('requests').notNull(),
+  },
+  (table) => [
+    primaryKey({
+      columns: [table.day, table.streamId, table.direction, table.protocol, table.subjectKind, table.subjectId],
+    }),
+  ],
+);
