@@ -12,7 +12,7 @@ export type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 export type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 
 /** Conditions, orders and raw SQL. */
-export const { and, asc, count, desc, eq, gt, isNull, lt, lte, ne, or, sql }: typeof import('drizzle-orm') =
+export const { and, asc, count, desc, eq, gt, gte, isNull, lt, lte, ne, or, sql }: typeof import('drizzle-orm') =
   require('drizzle-orm');
 
 /** Tables and their columns. */
