@@ -13,6 +13,7 @@ import type { Passwords } from './passwords.ts';
 import type { PlanWriter } from './plan-writer.ts';
 import type { PlaybackTokens } from './playback-token.ts';
 import type { StateBoard } from './state-board.ts';
+import type { UsageBook } from './usage-book.ts';
 
 export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly catalog: Catalog;
@@ -34,6 +35,7 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   /** Puts a new site key in front and seals everything anew by it. */
   readonly rotateSiteKey: (actor: Actor) => Promise<{ readonly fingerprint: string; readonly resealed: number }>;
   readonly keeper: KeeperPort;
+  readonly usage: UsageBook;
   readonly facts: SiteFacts;
 };
 

@@ -34,6 +34,7 @@ import { addRoutes } from './routes/all.ts';
 import { rtspGate } from './rtsp-gate.ts';
 import { StateBoard } from './state-board.ts';
 import { digestPurpose } from './token-digests.ts';
+import { UsageBook } from './usage-book.ts';
 
 export type ServeOptions = {
   readonly paths: Paths;
@@ -164,6 +165,14 @@ export class Serve {
       { lifetime: this.#lifetime, paths, publicUrl },
     );
 
+    const usage = this.#lifetime.own(
+      new UsageBook(
+        { clock, log, catalog, index: deps.index, ingests: deps.ingests },
+        { timeZone: this.#options.timeZone },
+      ),
+    );
+    usage.start();
+
     const digests = secrets.box(digestPurpose);
     const { arePlainRtspPasswordsAllowed = false } = this.#options;
     const gateOptions = { arePlainPasswordsAllowed: arePlainRtspPasswordsAllowed };
@@ -222,6 +231,7 @@ export class Serve {
       },
       checks: this.#lifetime.own(new CheckRunner({ clock, examiner: deps.examiner })),
       keeper: keeperPort,
+      usage,
       ...alarmParts,
       facts: {
         version: this.#options.version,

@@ -4,6 +4,7 @@ import { asking } from '../access.ts';
 import { CameraTests } from '../camera-tests.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
+import { addUsageHook } from '../usage-hook.ts';
 import { addAccessKeyRoutes } from './access-keys.ts';
 import { addAlarmRoutes } from './alarms.ts';
 import { addAuditRoutes } from './audit.ts';
@@ -29,10 +30,12 @@ import { addSiteRoutes } from './site.ts';
 import { addStreamRoutes } from './streams.ts';
 import { addSystemRoutes } from './system.ts';
 import { addTokenRoutes } from './tokens.ts';
+import { addUsageRoute } from './usage.ts';
 import { addUserRoutes } from './users.ts';
 import { addWebhookRoutes } from './webhooks.ts';
 
 export async function addRoutes(app: App, context: Context): Promise<void> {
+  addUsageHook(app, context.usage);
   addSessionRoutes(app, context);
   addCameraRoutes(app, context);
   const tests = new CameraTests(context);
@@ -59,6 +62,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addSiteRoutes(app, context);
   addAuditRoutes(app, context);
   addMetricsRoute(app, context);
+  addUsageRoute(app, context);
   addEventRoute(app, context);
   app.get(
     '/api/openapi.json',

@@ -1,0 +1,76 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { UsageBook } from '../../../appliance/admin/usage-book.ts';
+import { createLog } from '../../../storage/base/log.ts';
+import { cameraSettings, openTestCatalog } from '../catalog/kit.ts';
+
+const log = createLog({ level: 'error', destination: { write: () => {} } });
+
+async function openBook() {
+  const { catalog, clock } = await openTestCatalog();
+  const camera = catalog.tables.cameras.create(cameraSettings(), clock.wallMs());
+  const streamId = camera.streams[0]?.id ?? '';
+  const figures = { bytes: 1_000 };
+  const lane = { request: async <T>() => [{ streamId, bytes: figures.bytes, units: 1, packetsLost: 0 }] as T };
+  const index = {
+    totalsOfAll: () => [
+      {
+        ...{ streamId, cameraId: camera.id, segments: 1, bytes: 7_000, durationMs: 1 },
+        ...{ oldestMs: undefined, newestMs: undefined },
+      },
+    ],
+  };
+  const book = new UsageBook(
+    { clock, log, catalog, index, ingests: new Map([['ingest-0', lane]]) },
+    { timeZone: 'UTC' },
+  );
+  onTestFinished(() => book.close());
+  const rows = () =>
+    catalog.tables.usage
+      .between({ firstDay: '2000-01-01', lastDay: '2100-01-01', limit: 100 })
+      .map(({ direction, protocol, subjectId, bytes, requests }) => [direction, protocol, subjectId, bytes, requests]);
+  return { book, clock, streamId, figures, rows, catalog };
+}
+
+test('what cameras send is counted from when it is first asked for, also over a restart of the recording process', async () => {
+  const { book, figures, rows } = await openBook();
+  await book.write();
+  figures.bytes = 5_000;
+  await book.write();
+  figures.bytes = 300;
+  await book.write();
+
+  expect(rows()).toEqual([
+    ['in', 'rtsp', '', 4_300, 0],
+    ['stored', '', '', 7_000, 0],
+  ]);
+});
+
+test('what goes out is counted by who asked, in one row a day', async () => {
+  const { book, clock, streamId, rows } = await openBook();
+  const sent = { streamId, direction: 'out', protocol: 'hls' } as const;
+  book.note({ ...sent, subject: { kind: 'user', id: 'ada' }, bytes: 10 });
+  book.note({ ...sent, subject: { kind: 'user', id: 'ada' }, bytes: 20 });
+  book.note({ ...sent, subject: { kind: 'token', id: 'wall' }, bytes: 5 });
+  await book.write();
+  book.note({ ...sent, subject: { kind: 'user', id: 'ada' }, bytes: 1 });
+  await book.write();
+  await clock.advance(86_400_000);
+  book.note({ ...sent, subject: { kind: 'user', id: 'ada' }, bytes: 2 });
+  await book.write();
+
+  expect(rows().filter(([direction]) => direction === 'out')).toEqual([
+    ['out', 'hls', 'ada', 31, 3],
+    ['out', 'hls', 'wall', 5, 1],
+    ['out', 'hls', 'ada', 2, 1],
+  ]);
+});
+
+test('days before the last four hundred are forgotten', async () => {
+  const { book, clock, catalog } = await openBook();
+  await book.write();
+  await clock.advance(401 * 86_400_000);
+  await book.write();
+
+  const days = catalog.tables.usage.between({ firstDay: '2000-01-01', lastDay: '2100-01-01', limit: 100 });
+  expect(new Set(days.map(({ day }) => day)).size).toBe(1);
+});
