@@ -213,6 +213,18 @@ export class Authentication {
     return this.#subject({ kind: 'access-key', id, name, role: null, policies, mustChangePassword: false });
   }
 
+  /** The client behind temporary credentials: it may do what these policies say, and no more than what it was narrowed to. */
+  clientSubject(who: {
+    readonly kind: 'device' | 'role';
+    readonly id: string;
+    readonly name: string;
+    readonly policies: readonly string[];
+    readonly restriction?: readonly PolicyStatement[] | undefined;
+  }): Subject {
+    const { restriction, ...rest } = who;
+    return { ...this.#subject({ ...rest, role: null, mustChangePassword: false }), restriction };
+  }
+
   /** The subject as it is now: what it may do may have changed since. */
   refreshed(subject: Subject): Subject {
     if (subject.kind === 'user') return this.userSubject(subject.id) ?? anonymous;

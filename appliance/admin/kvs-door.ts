@@ -29,11 +29,9 @@ import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { Catalog, StorageTier } from '../../storage/catalog/index.ts';
-import type { SecretBox } from '../secrets/index.ts';
-import { accessKeyLookup } from './access-keys.ts';
-import type { Authentication } from './authentication.ts';
 import { decideAny, decideByNames, type Subject } from './authoriser.ts';
-import { adminLimits } from './limits.ts';
+import { bodyOf, pathBelow, pathOf, uuidOf } from './kvs-http.ts';
+import type { KvsIdentities } from './kvs-identities.ts';
 import { streamResource } from './resources.ts';
 
 export type KvsDoorDeps = {
@@ -41,8 +39,7 @@ export type KvsDoorDeps = {
   readonly log: Log;
   readonly random: (bytes: number) => Uint8Array;
   readonly catalog: Catalog;
-  readonly authentication: Authentication;
-  readonly accessKeySecrets: SecretBox;
+  readonly identities: KvsIdentities;
   readonly operations: KvsOperations;
   readonly quotas: Quotas;
   readonly meter: KvsMeter;
@@ -148,7 +145,7 @@ export class KvsDoor {
   }
 
   async #run(request: IncomingMessage, told: Told, signal: AbortSignal): Promise<KvsAnswer> {
-    const { authentication, catalog, clock } = this.#deps;
+    const { identities, catalog, clock } = this.#deps;
     const nowMs = clock.wallMs();
     const wire = {
       method: request.method ?? '',
@@ -160,26 +157,23 @@ export class KvsDoor {
     const regions = acceptedRegion === undefined ? undefined : [acceptedRegion];
     readSignature(wire, { nowMs, regions });
     const bytes = await bodyOf(request);
-    const { accessKeyId } = authenticate(
+    const proven = authenticate(
       wire,
-      { nowMs, keyOf: accessKeyLookup({ ...this.#deps, secrets: this.#deps.accessKeySecrets }, nowMs) },
+      { nowMs, keyOf: identities.keyOf(nowMs) },
       { regions, body: { kind: 'whole', sha256: sha256Hex(bytes) } },
     );
-    told.accessKeyId = accessKeyId;
-    const key = catalog.tables.accessKeys.find(accessKeyId);
-    if (key === undefined)
-      throw awsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
-    catalog.tables.accessKeys.touch(key, nowMs);
+    told.accessKeyId = proven.accessKeyId;
+    const { subject, accountable } = identities.identify(proven, nowMs);
+    told.subject = `${subject.kind} ${subject.name}`;
     const operation = this.#operationOf(request);
     if (operation === undefined) throw awsError('UnknownOperationException', 'this operation is not known here');
-    const subject = authentication.accessKeySubject(key);
     const { kind, id, name } = subject;
     const actor = { kind, id, name, address: request.socket.remoteAddress ?? '', requestId: told.requestId };
     const input = inputOf(bytes);
     this.#deps.quotas.admit(this.#pathOf(request), input, thingOf(input));
     let isChanged = false;
     const answer = await operation.run({
-      ...{ requestId: told.requestId, accessKeyId, nowMs, signal, input },
+      ...{ requestId: told.requestId, accessKeyId: accountable, nowMs, signal, input },
       ...{ site: this.#options.site, tables: catalog.tables },
       endpoint: this.#endpointOf(request),
       storageTiers: this.#options.storageTiers,
@@ -205,10 +199,7 @@ export class KvsDoor {
 
   /** Without the prefix of the public URL, which belongs to what clients sign, so it arrives with it. */
   #pathOf(request: IncomingMessage): string {
-    const { publicUrl } = this.#options;
-    const prefix = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '');
-    const path = pathOf(request);
-    return path.startsWith(prefix) ? path.slice(prefix.length) : path;
+    return pathBelow(request, this.#options.publicUrl);
   }
 
   /** A thing goes by two names: its ARN, and what our own policies call it. */
@@ -230,7 +221,7 @@ export class KvsDoor {
 }
 
 /** What is known of a request when it is over. */
-type Told = { readonly requestId: string; accessKeyId: string; stream: string };
+type Told = { readonly requestId: string; accessKeyId: string; subject?: string; stream: string };
 
 /** Their own rooms count the bytes of what they send. */
 const countedOperations: ReadonlySet<string> = new Set([
@@ -279,17 +270,6 @@ async function sendBytes(
   if (!signal.aborted) response.end();
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += chunk.length;
-    if (bytes > adminLimits.bodyBytesMax) throw awsError('InvalidArgumentException', 'the body is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 /** No body counts as `{}`, as with AWS. */
 function inputOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   if (bytes.length === 0) return {};
@@ -298,13 +278,4 @@ function inputOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
   } catch {}
   throw awsError('SerializationException', 'the body is not a JSON object');
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').split('?', 1)[0] ?? '';
-}
-
-function uuidOf(random: Uint8Array): string {
-  const hex = Buffer.from(random).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `a${hex.slice(17, 20)}`, hex.slice(20)].join('-');
 }

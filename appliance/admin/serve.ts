@@ -21,6 +21,7 @@ import { EventFeed } from './event-feed.ts';
 import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
 import { KvsDoor, type KvsSettings, kvsQuotaFactorDefault, kvsSettingsDefault } from './kvs-door.ts';
+import { KvsIdentities, sessionTokenPurpose } from './kvs-identities.ts';
 import { adminLimits } from './limits.ts';
 import { LocalDoor } from './local-door.ts';
 import { refuseLostCatalog } from './lost-catalog.ts';
@@ -33,6 +34,8 @@ import { streamResource } from './resources.ts';
 import { addRoutes } from './routes/all.ts';
 import { rtspGate } from './rtsp-gate.ts';
 import { StateBoard } from './state-board.ts';
+import { StsDoor } from './sts-door.ts';
+import { TemporaryKeys } from './temporary-keys.ts';
 import { digestPurpose } from './token-digests.ts';
 import { UsageBook } from './usage-book.ts';
 
@@ -179,6 +182,26 @@ export class Serve {
     this.#rtspGate = rtspGate({ catalog, authentication, digests }, gateOptions);
 
     const playbackTokens = new PlaybackTokens({ clock }, { key: this.#playbackKey(catalog) });
+    const kvsSettings = this.#options.kvs ?? kvsSettingsDefault;
+    const temporaryKeys = new TemporaryKeys({ clock, random, box: secrets.box(sessionTokenPurpose) });
+    const identities = new KvsIdentities(
+      { log, catalog, authentication, temporaryKeys, accessKeySecrets: secrets.box(accessKeyPurpose) },
+      kvsSettings,
+    );
+    const sts = new StsDoor({ clock, log, random, identities, temporaryKeys }, { ...kvsSettings, publicUrl });
+    const kvs = new KvsDoor(
+      {
+        ...{ clock, log, random, catalog, identities },
+        operations: new Map([...controlOperations, ...deps.kvsMedia]),
+        quotas: new Quotas({ clock }, { factor: this.#options.kvsQuotaFactor ?? kvsQuotaFactorDefault }),
+        meter: deps.kvsMeter,
+        onChanged: async () => {
+          feed.changed('cameras');
+          await plan.write();
+        },
+      },
+      { ...kvsSettings, publicUrl, portOf: () => this.port },
+    );
     let localDoor: LocalDoor | undefined;
     const { app, server } = await createHttpApp({
       clock,
@@ -187,19 +210,7 @@ export class Serve {
       authentication,
       playbackTokens,
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
-      kvs: new KvsDoor(
-        {
-          ...{ clock, log, random, catalog, authentication, accessKeySecrets: secrets.box(accessKeyPurpose) },
-          operations: new Map([...controlOperations, ...deps.kvsMedia]),
-          quotas: new Quotas({ clock }, { factor: this.#options.kvsQuotaFactor ?? kvsQuotaFactorDefault }),
-          meter: deps.kvsMeter,
-          onChanged: async () => {
-            feed.changed('cameras');
-            await plan.write();
-          },
-        },
-        { ...(this.#options.kvs ?? kvsSettingsDefault), publicUrl, portOf: () => this.port },
-      ),
+      kvs: { take: (request, response) => sts.take(request, response) || kvs.take(request, response) },
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
       onRoute: (route) => this.#routes.push(route),
     });

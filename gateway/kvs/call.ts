@@ -30,7 +30,7 @@ export type KvsCall = {
   readonly endpoint: string;
   /** As `x-amzn-RequestId` tells it. */
   readonly requestId: string;
-  /** The key that signed, for quotas and usage. */
+  /** The lasting key that answers for the request, or `device/<thing name>`: for quotas and usage. */
   readonly accessKeyId: string;
   readonly nowMs: number;
   /** Aborted when the client is gone. */

@@ -30,3 +30,14 @@ export {
   verifySignature,
 } from './sigv4/verify.ts';
 export { type KvsStream, kvsStreams, retentionFloorMs } from './streams.ts';
+export {
+  answerSts,
+  assumedRoleArn,
+  type RoleWish,
+  readForm,
+  type StsCall,
+  type StsPrincipal,
+  secondsText,
+  stsErrorAnswer,
+  userArn,
+} from './sts/index.ts';
