@@ -52,6 +52,7 @@ export type SiteOptions = {
   readonly newest?: readonly { readonly beginMs: number; readonly count: number }[];
   readonly kvsMedia?: KvsOperations;
   readonly kvsQuotaFactor?: number;
+  readonly kvs?: NonNullable<ConstructorParameters<typeof Serve>[1]['kvs']>;
 };
 
 /** Random bytes that a clip consists of. */
@@ -206,6 +207,7 @@ export async function startSite(options: SiteOptions = {}) {
       ...(options.rawRoutes === undefined ? {} : { rawRoutes: options.rawRoutes }),
       ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
       kvsQuotaFactor: options.kvsQuotaFactor,
+      ...(options.kvs === undefined ? {} : { kvs: options.kvs }),
     }),
   );
   const firstAdmin = await serve.start();

@@ -13,6 +13,22 @@ export type Statement = {
 
 export const everything: Statement = { effect: 'allow', actions: ['kinesisvideo:*'], resources: ['*'] };
 
+/** A client of a site with a key that it knows. */
+export function sdkAt(
+  site: { readonly port: number; readonly ca: string },
+  credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string },
+  change: { readonly region?: string; readonly endpoint?: string } = {},
+): KinesisVideoClient {
+  const endpoint = `https://localhost:${site.port}`;
+  const requestHandler = { httpsAgent: new Agent({ ca: site.ca }) };
+  const client = new KinesisVideoClient({
+    ...{ endpoint, region: 'eu-central-1', credentials, maxAttempts: 1, requestHandler },
+    ...change,
+  });
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
 export async function startKvsSite(statements: readonly Statement[] = [everything], options: SiteOptions = {}) {
   const site = await startSite(options);
   const admin = await site.admin();
@@ -30,20 +46,7 @@ export async function startKvsSite(statements: readonly Statement[] = [everythin
     secretAccessKey: made.json.secretAccessKey as string,
   };
   const endpoint = `https://localhost:${site.port}`;
-  const sdk = (
-    change: {
-      readonly region?: string;
-      readonly credentials?: typeof credentials & { sessionToken?: string };
-      readonly endpoint?: string;
-    } = {},
-  ) => {
-    const httpsAgent = new Agent({ ca: site.ca });
-    const client = new KinesisVideoClient({
-      ...{ endpoint, region: 'eu-central-1', credentials, maxAttempts: 1, requestHandler: { httpsAgent } },
-      ...change,
-    });
-    onTestFinished(() => client.destroy());
-    return client;
-  };
+  type Change = Parameters<typeof sdkAt>[2] & { readonly credentials?: Parameters<typeof sdkAt>[1] };
+  const sdk = ({ credentials: others, ...change }: Change = {}) => sdkAt(site, others ?? credentials, change);
   return { site, admin, credentials, endpoint, sdk };
 }

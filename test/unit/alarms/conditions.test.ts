@@ -57,6 +57,12 @@ test('of a site that is well nothing is wrong', () => {
   expect(conditionsOf({})).toEqual([]);
 });
 
+test('a KVS producer that does not send is no trouble', () => {
+  const gate = { ...door, streams: [{ id: 'gate', role: 'main', keptHours: 24, isUnbidden: true }] };
+
+  expect(codesOf({ cameras: [gate], states: new Map([stateOf('gate', { state: 'idle' })]) })).toEqual([]);
+});
+
 test('a camera whose sources fail is one condition, with the reason in words', () => {
   const failed = { state: 'retrying', reason: 'refused', message: 'nobody listens at 192.0.2.1:554' } as const;
 
