@@ -96,12 +96,21 @@ export function writeSimpleBlockHead(
 
 /** Tags with one Tag for the whole segment, holding one SimpleTag for each of `tags`. */
 export function tagsElement(tags: readonly MatroskaTag[]): Uint8Array {
+  return tagsWith([element(ebmlIds.targets, [])], tags);
+}
+
+/** As KVS writes Tags: without Targets, as tags of the fragment beside which they stand. */
+export function untargetedTags(tags: readonly MatroskaTag[]): Uint8Array {
+  return tagsWith([], tags);
+}
+
+function tagsWith(targets: readonly Uint8Array[], tags: readonly MatroskaTag[]): Uint8Array {
   const simpleTags = tags.map(({ name, value }) => {
     const content =
       typeof value === 'string' ? stringElement(ebmlIds.tagString, value) : element(ebmlIds.tagBinary, [value]);
     return element(ebmlIds.simpleTag, [stringElement(ebmlIds.tagName, name), content], tagSizeBytes);
   });
-  const tag = element(ebmlIds.tag, [element(ebmlIds.targets, []), ...simpleTags], tagSizeBytes);
+  const tag = element(ebmlIds.tag, [...targets, ...simpleTags], tagSizeBytes);
   return element(ebmlIds.tags, [tag], tagSizeBytes);
 }
 
