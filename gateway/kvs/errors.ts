@@ -26,6 +26,7 @@ const rows = {
   VersionMismatchException: { code: 'failed_precondition', httpStatus: 400 },
   NoDataRetentionException: { code: 'failed_precondition', httpStatus: 400 },
   AccountStreamLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
+  ConnectionLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
   ClientLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
   AccountChannelLimitExceededException: { code: 'resource_exhausted', httpStatus: 400 },
   StreamEdgeConfigurationNotFoundException: { code: 'not_found', httpStatus: 404 },
