@@ -35,6 +35,7 @@ const pathKeys = new Set([
   'objects.directory',
   'objects.s3.secretKeyFile',
   'objects.s3.authorityFile',
+  'webrtc.turn.secretFile',
   'siteKeyFile',
 ]);
 

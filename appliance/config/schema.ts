@@ -31,6 +31,15 @@ const byteCount = z.union([
   }),
 ]);
 
+/** As browsers and native clients take them; native clients take no longer ones. */
+const turnUrl = z
+  .string()
+  .max(256)
+  .regex(
+    /^turns?:(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?$/i,
+    'must be a TURN address such as turn:turn.example.org:3478?transport=udp',
+  );
+
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin');
 
 const network = z.string().refine(isNetwork, 'must be a network such as 10.20.0.0/16, or an address');
@@ -292,6 +301,26 @@ const configFields = z.strictObject({
       example: '[10.20.0.0/16, 192.0.2.7]',
     }),
   }),
+  webrtc: section({
+    turn: section({
+      urls: key(z.array(turnUrl).max(20).default([]), {
+        description:
+          'TURN servers that WebRTC peers are told, such as coturn with use-auth-secret. None: GetIceServerConfig is refused, since clients would wait for a server that is not there.',
+        changeNeeds: 'restart',
+        example: '["turn:turn.example.org:3478?transport=udp", "turns:turn.example.org:5349?transport=tcp"]',
+      }),
+      secretFile: key(path.optional(), {
+        description:
+          'Holds the secret shared with the TURN servers (coturn: static-auth-secret), readable for Weir alone; read for each question.',
+        changeNeeds: 'restart',
+        example: '/etc/weir/turn-secret',
+      }),
+      ttlSeconds: key(z.number().int().min(60).max(86_400).default(300), {
+        description: 'How long credentials for the TURN servers are good. Clients ask again in time.',
+        changeNeeds: 'restart',
+      }),
+    }),
+  }),
   playback: section({
     conversionsMax: key(z.number().int().min(0).max(64).optional(), {
       description:
@@ -345,6 +374,9 @@ export const configSchema = configFields.superRefine((config, context) => {
   if (config.tls.mode === 'files') {
     if (config.tls.certificateFile === undefined) refuse(['tls', 'certificateFile'], 'is needed for tls.mode files');
     if (config.tls.keyFile === undefined) refuse(['tls', 'keyFile'], 'is needed for tls.mode files');
+  }
+  if (config.webrtc.turn.urls.length > 0 && config.webrtc.turn.secretFile === undefined) {
+    refuse(['webrtc', 'turn', 'secretFile'], 'is needed for webrtc.turn.urls');
   }
   const { stores, ...only } = config.objects;
   if (stores.length === 0) needOf(only, (name, message) => refuse(['objects', ...name], message));

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ffprobeBeside, Imports } from '../../gateway/import/index.ts';
-import { KvsMeter } from '../../gateway/kvs/index.ts';
+import { KvsMeter, signalingOperations } from '../../gateway/kvs/index.ts';
 import { Clips, Conversions, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { type AppError, isAppError } from '../../storage/base/errors.ts';
@@ -25,6 +25,7 @@ import type { RoleContext } from './role-context.ts';
 import { startRtspOut } from './rtsp-out.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
 import { startNotice } from './start-notice.ts';
+import { readTurnServers } from './turn-servers.ts';
 
 /** A catalog that a person put back is looked for so often. */
 const catalogLookMs = 2_000;
@@ -142,7 +143,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
         onvif: onvifPort(context, lifetime),
-        kvsMedia: new Map(),
+        kvsMedia: new Map([...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) })]),
         kvsMeter,
         registry,
         onPlan: (plan) => {

@@ -15,8 +15,9 @@ export { corsHeaders, preflightHeaders } from './cors.ts';
 export { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from './deliveries.ts';
 export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
 export { kvsLimits } from './limits.ts';
-export { KvsMeter } from './meter/index.ts';
+export { KvsMeter, snakeCase } from './meter/index.ts';
 export { Quotas, thingOf } from './quotas/index.ts';
+export { type SignalingDeps, signalingOperations, type TurnServers } from './signaling/index.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';
 export { type CredentialScope, readSignature, type Signature, type SigV4Options } from './sigv4/signature.ts';
 export {
