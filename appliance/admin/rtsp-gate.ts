@@ -8,11 +8,13 @@ import type { Authentication, LoginOrigin } from './authentication.ts';
 import { decide, type Subject } from './authoriser.ts';
 import { streamResource } from './resources.ts';
 import { openDigest, rtspRealm } from './token-digests.ts';
+import type { UsageBook } from './usage-book.ts';
 
 export type RtspGateDeps = {
   readonly catalog: Catalog;
   readonly authentication: Authentication;
   readonly digests: SecretBox;
+  readonly usage: Pick<UsageBook, 'note'>;
 };
 
 /** @param options.arePlainPasswordsAllowed  also where they cross a network without TLS */
@@ -37,7 +39,7 @@ export function rtspGate(deps: RtspGateDeps, options: { readonly arePlainPasswor
   };
 }
 
-function readerOf({ catalog, authentication }: RtspGateDeps, subject: Subject): RtspReader {
+function readerOf({ catalog, authentication, usage }: RtspGateDeps, subject: Subject): RtspReader {
   /** A reader is asked about again and again while it plays. */
   const idsOfNames = new Map<string, string>();
   const shownHash = passwordHashOf(catalog, subject);
@@ -57,6 +59,10 @@ function readerOf({ catalog, authentication }: RtspGateDeps, subject: Subject): 
       if (stream === undefined) throw appError('not_found', 'no stream or camera has this name');
       idsOfNames.set(name, stream.id);
       return { streamId: stream.id, name: stream.name };
+    },
+    onSent: (streamId, bytes) => {
+      const { kind, id } = subject;
+      usage.note({ streamId, direction: 'out', protocol: 'rtsp', subject: { kind, id }, bytes });
     },
   };
 }

@@ -179,7 +179,7 @@ export class Serve {
     const digests = secrets.box(digestPurpose);
     const { arePlainRtspPasswordsAllowed = false } = this.#options;
     const gateOptions = { arePlainPasswordsAllowed: arePlainRtspPasswordsAllowed };
-    this.#rtspGate = rtspGate({ catalog, authentication, digests }, gateOptions);
+    this.#rtspGate = rtspGate({ catalog, authentication, digests, usage }, gateOptions);
 
     const playbackTokens = new PlaybackTokens({ clock }, { key: this.#playbackKey(catalog) });
     const kvsSettings = this.#options.kvs ?? kvsSettingsDefault;

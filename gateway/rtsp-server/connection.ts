@@ -64,6 +64,8 @@ export class RtspServerConnection {
   #asked: Asked | undefined;
   /** What the session was let in for: requests about other streams change nothing of it. */
   #watched: Asked | undefined;
+  /** Of what the session has sent, what its reader was told. */
+  #toldBytes = 0;
   #reaskedMs = 0;
   #presentation: { readonly base: string; readonly presentation: Presentation } | undefined;
   #session: ReaderSession | undefined;
@@ -133,6 +135,7 @@ export class RtspServerConnection {
     this.#isClosed = true;
     this.#socket.destroy();
     this.#waiting.length = 0;
+    this.#tellSent();
     const session = this.#session;
     this.#session = undefined;
     this.#presentation?.presentation.close();
@@ -298,8 +301,10 @@ export class RtspServerConnection {
     const used = session ?? this.#newSession(presentation, target.base);
     const trackNumber = target.trackNumber ?? onlyTrackOf(presentation);
     // When it is refused, the presentation stays for the next try: another transport, most likely.
+    this.#tellSent();
     const transport = await used.setup(trackNumber, offers);
     this.#session = used;
+    this.#toldBytes = used.sentBytes;
     this.#watch(stream.asked);
     const headers = [
       ['Transport', transport],
@@ -336,6 +341,7 @@ export class RtspServerConnection {
         return { status: 200, headers };
       case 'TEARDOWN':
         this.#forgetPresentation();
+        this.#tellSent();
         this.#session = undefined;
         await session.close();
         this.#log.info('rtsp reader left', { streamName: session.presentation.name, why: 'teardown' });
@@ -405,12 +411,20 @@ export class RtspServerConnection {
     this.#reaskedMs = nowMs;
     const watched = this.#watched;
     if (watched === undefined || this.#session === undefined) return;
+    this.#tellSent();
     try {
       watched.reader.view(watched.streamName);
     } catch (error) {
       this.#log.info('rtsp reader is sent away', { reader: watched.reader.name, error: toAppError(error) });
       this.#onEnded('it may not watch any longer', true);
     }
+  }
+
+  #tellSent(): void {
+    const { sentBytes = 0, presentation } = this.#session ?? {};
+    if (presentation === undefined || sentBytes === this.#toldBytes) return;
+    this.#watched?.reader.onSent?.(presentation.streamId, sentBytes - this.#toldBytes);
+    this.#toldBytes = sentBytes;
   }
 
   /** Says a last word and closes, at once for those who do not listen. */

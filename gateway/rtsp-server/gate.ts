@@ -32,6 +32,8 @@ export type RtspReader = {
    * @throws AppError not_found          there is none, said to those who may see all
    */
   readonly view: (name: string) => { readonly streamId: string; readonly name: string };
+  /** Told now and then, and at the end, how many bytes of media were sent since the last time. */
+  readonly onSent?: (streamId: string, bytes: number) => void;
 };
 
 export type RtspGate = {

@@ -89,6 +89,11 @@ export class ReaderSession {
     return this.#output?.queuedBytes ?? 0;
   }
 
+  /** Media handed over so far, of all tracks. */
+  get sentBytes(): number {
+    return [...this.#setups.values()].reduce((sum, { sink }) => sum + sink.sentBytes, 0);
+  }
+
   isChannel(channel: number): boolean {
     return [...this.#setups.values()].some(({ offer }) => offer.kind === 'tcp' && offer.channels?.includes(channel));
   }

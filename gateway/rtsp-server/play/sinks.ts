@@ -10,6 +10,8 @@ import { forEachPacket, frameHeadBytes, onChannel } from '../rtp/burst-writer.ts
 export type TrackSink = {
   /** Bytes that wait for the reader; sinks of one connection share them. */
   readonly queuedBytes: number;
+  /** Media handed over so far. */
+  readonly sentBytes: number;
   /** @param burst  interleaved frames, shared with other readers: kept, never changed */
   send(burst: Uint8Array): void;
   report(packet: Uint8Array): void;
@@ -20,6 +22,7 @@ export class TcpSink implements TrackSink {
   readonly #socket: Socket;
   readonly #channels: readonly [number, number];
   readonly #isDefaultChannel: boolean;
+  #sentBytes = 0;
 
   constructor(
     socket: Socket,
@@ -34,8 +37,13 @@ export class TcpSink implements TrackSink {
     return this.#socket.writableLength;
   }
 
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
   send(burst: Uint8Array): void {
     if (this.#socket.destroyed) return;
+    this.#sentBytes += burst.length;
     this.#socket.write(this.#isDefaultChannel ? burst : onChannel(burst, this.#channels[0]));
   }
 
@@ -63,6 +71,7 @@ export class UdpSink implements TrackSink {
   readonly #ports: readonly [number, number];
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  #sentBytes = 0;
   /** Packets of the first burst in the queue that went out already, in bytes. */
   #sentOfFirst = 0;
   #cancel: (() => void) | undefined;
@@ -81,7 +90,12 @@ export class UdpSink implements TrackSink {
     return this.#queuedBytes;
   }
 
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
   send(burst: Uint8Array): void {
+    this.#sentBytes += burst.length;
     this.#queue.push(burst);
     this.#queuedBytes += burst.length;
     if (this.#cancel === undefined) this.#drain();

@@ -23,6 +23,7 @@ export const password = 'open-sesame';
 export function testGate(options: { readonly isBasicOffered?: boolean } = {}) {
   const asked: { reader: string; name: string }[] = [];
   const gone = new Set<string>();
+  const sent: { reader: string; streamId: string; bytes: number }[] = [];
   const gate: RtspGate = {
     realm: 'weir',
     isBasicOffered: ({ isEncrypted }) => isEncrypted || options.isBasicOffered === true,
@@ -36,6 +37,7 @@ export function testGate(options: { readonly isBasicOffered?: boolean } = {}) {
       if (!isKnown || !isRight) throw appError('unauthenticated', 'wrong');
       return {
         name: username,
+        onSent: (streamId, bytes) => sent.push({ reader: username, streamId, bytes }),
         view: (name) => {
           asked.push({ reader: username, name });
           if (gone.has(username)) throw appError('unauthenticated', 'gone');
@@ -47,7 +49,7 @@ export function testGate(options: { readonly isBasicOffered?: boolean } = {}) {
       };
     },
   };
-  return { gate, asked, gone };
+  return { gate, asked, gone, sent };
 }
 
 export async function startRtspServer(options: {
