@@ -6,6 +6,7 @@ import type { SecretBox } from '../secrets/index.ts';
 import type { AlarmParts } from './alarm-parts.ts';
 import type { Authentication } from './authentication.ts';
 import type { CheckRunner } from './check-runner.ts';
+import type { DevicePort } from './device-port.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { KeeperPort } from './keeper-port.ts';
 import type { ServeDeps } from './parts.ts';
@@ -27,6 +28,7 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly digests: SecretBox;
   /** For secrets of access keys. */
   readonly accessKeySecrets: SecretBox;
+  readonly devices: DevicePort;
   readonly board: StateBoard;
   readonly health: HealthBook;
   readonly plan: PlanWriter;

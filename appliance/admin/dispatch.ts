@@ -39,6 +39,11 @@ export type DispatcherDeps = {
   /** Undefined: no TLS, for a server behind a proxy or on loopback. */
   readonly identity: ServerIdentity | undefined;
   readonly rawRoutes?: readonly RawRoute[];
+  /**
+   * PEM of an authority whose certificates clients are asked for. Any other one, or none, ends no handshake: whoever answers looks
+   * at `authorized` of the socket.
+   */
+  readonly clientAuthorityPem?: string | undefined;
 };
 
 export type DispatcherOptions = {
@@ -71,6 +76,7 @@ export class Dispatcher {
       deps.identity &&
       createTlsServer({
         ...deps.identity,
+        ...askingClients(deps.clientAuthorityPem),
         // KVS clients over HTTP/2 sign headers that they do not send.
         ALPNProtocols: ['http/1.1'],
         minVersion: 'TLSv1.2',
@@ -102,7 +108,8 @@ export class Dispatcher {
 
   /** New connections see the new certificate; open ones go on. */
   renew(identity: ServerIdentity): void {
-    this.#tls?.setSecureContext({ ...identity, minVersion: 'TLSv1.2' });
+    const { clientAuthorityPem: ca } = this.#deps;
+    this.#tls?.setSecureContext({ ...identity, ...(ca === undefined ? {} : { ca }), minVersion: 'TLSv1.2' });
   }
 
   /** Stops listening, lets answers on their way end, then ends every connection. */
@@ -217,6 +224,10 @@ export class Dispatcher {
   #destroyAll(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function askingClients(authorityPem: string | undefined) {
+  return authorityPem === undefined ? {} : { ca: authorityPem, requestCert: true, rejectUnauthorized: false };
 }
 
 function listen(

@@ -16,6 +16,8 @@ export const adminLimits = {
   idleTimeoutMs: 2 * minutes,
   /** Between two requests of one connection; above the 60 s of common proxies, so that they close first. */
   keepAliveTimeoutMs: 75 * seconds,
+  /** A device asks once an hour: its connection makes room for others. */
+  credentialsKeepAliveMs: 5 * seconds,
   /** The largest body is a policy: 100 statements of 256 characters. */
   bodyBytesMax: 64 * KiB,
   /** Site files and lists of cameras: a thousand cameras of 3 KB, with all that can be said of each. */

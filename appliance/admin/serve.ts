@@ -17,6 +17,7 @@ import { Caller } from './caller.ts';
 import { CheckRunner } from './check-runner.ts';
 import type { Context } from './context.ts';
 import { Dispatcher, type RawRoute } from './dispatch.ts';
+import { DevicePort } from './device-port.ts';
 import { EventFeed } from './event-feed.ts';
 import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
@@ -63,6 +64,8 @@ export type ServeOptions = {
   readonly kvs?: KvsSettings | undefined;
   /** How many times AWS's quotas; 0: none. */
   readonly kvsQuotaFactor?: number | undefined;
+  /** Where devices change certificates for temporary keys; 0 takes any free port, absent is off. */
+  readonly credentialsPort?: number | undefined;
   /** Connections that no HTTP server is to parse. */
   readonly rawRoutes?: readonly RawRoute[];
 };
@@ -80,6 +83,7 @@ export class Serve {
   readonly #routes: ServedRoute[] = [];
   #dispatcher: Dispatcher | undefined;
   #rtspGate: RtspGate | undefined;
+  #devices: DevicePort | undefined;
 
   constructor(deps: ServeDeps, options: ServeOptions) {
     this.#deps = deps;
@@ -94,6 +98,11 @@ export class Serve {
   /** What RTSP readers are asked about: for the server of that protocol, which listens elsewhere. */
   get rtspGate(): RtspGate {
     return must(this.#rtspGate, 'serve was started');
+  }
+
+  /** Where devices get their temporary keys; undefined while that is off, or there is no device. */
+  get credentialsPort(): number | undefined {
+    return this.#devices?.port;
   }
 
   /** Every route there is: what the test of the one authoriser walks. */
@@ -202,6 +211,13 @@ export class Serve {
       },
       { ...kvsSettings, publicUrl, portOf: () => this.port },
     );
+    const devices = this.#lifetime.own(
+      new DevicePort(
+        { clock, log, random, catalog, temporaryKeys, tls },
+        { directory: paths.tls, host: this.#options.host, port: this.#options.credentialsPort },
+      ),
+    );
+    this.#devices = devices;
     let localDoor: LocalDoor | undefined;
     const { app, server } = await createHttpApp({
       clock,
@@ -230,6 +246,7 @@ export class Serve {
       siteSecrets: secrets.box('site'),
       digests,
       accessKeySecrets: secrets.box(accessKeyPurpose),
+      devices,
       board,
       health,
       plan,
@@ -264,6 +281,7 @@ export class Serve {
     localDoor = this.#lifetime.own(new LocalDoor({ http: server }, { path: join(paths.run, 'serve.sock') }));
     await localDoor.start();
     await this.#listen(server);
+    await devices.start();
     // Closed before the port, which waits for its connections to end.
     this.#lifetime.own(feed);
     this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweepSessions(catalog)));

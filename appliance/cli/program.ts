@@ -6,6 +6,7 @@ import type { CommandContext } from './command-context.ts';
 import { addCaCommands } from './commands/ca.ts';
 import { addCameraCommands } from './commands/cameras.ts';
 import { addCheckCommand } from './commands/check.ts';
+import { addDeviceCommands } from './commands/devices.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addEventCommands } from './commands/events.ts';
 import { addImportCommand } from './commands/import.ts';
@@ -24,6 +25,7 @@ Examples:
   weir cameras add gate rtsp://10.0.0.21/stream1 --username admin --password-stdin < password
   weir cameras list --json | jq '.cameras[] | select(.state.state != "live") | .name'
   weir users reset-password admin                      the way back in, on the machine itself
+  weir device add gate --policy uploader --out keys     a certificate by which a camera gets keys
   weir ca export --out weir-ca.pem                     to be trusted by browsers
   weir import morning.mp4 --camera gate --at 2026-01-31T06:00:00+01:00
   weir apply site.yaml --dry-run                       cameras, accounts and settings from one file
@@ -59,6 +61,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addCameraCommands(program, context);
   addUserCommands(program, context);
   addKeyCommands(program, context);
+  addDeviceCommands(program, context);
   addCaCommands(program, context);
   addCheckCommand(program, context);
   addDoctorCommand(program, context);

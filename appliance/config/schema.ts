@@ -239,6 +239,17 @@ const configFields = z.strictObject({
       changeNeeds: 'restart',
       example: 'eu-central-1',
     }),
+    credentials: section({
+      enabled: key(z.boolean().default(true), {
+        description:
+          'Devices may change their certificate for temporary keys, as at AWS IoT: https://host:8444/role-aliases/<policy>/credentials. The port is open only while there is a device; it needs TLS.',
+        changeNeeds: 'restart',
+      }),
+      port: key(z.number().int().min(0).max(65_535).default(8_444), {
+        description: 'Port of that endpoint, the only one that asks for client certificates. 0 takes a free one.',
+        changeNeeds: 'restart',
+      }),
+    }),
   }),
   journal: section({
     directory: key(path.optional(), {

@@ -5,19 +5,20 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ffprobeBeside, Imports } from '../../gateway/import/index.ts';
-import { KvsMeter, signalingOperations } from '../../gateway/kvs/index.ts';
+import { KvsMeter, type MediaSource, mediaReaders, signalingOperations } from '../../gateway/kvs/index.ts';
 import { Clips, Conversions, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { type AppError, isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { IndexReader } from '../../storage/index/index.ts';
 import { LaneClient } from '../../storage/lane/index.ts';
-import { type FragmentRef, StreamReader } from '../../storage/reader/index.ts';
+import { type FragmentRef, type SegmentRef, StreamReader } from '../../storage/reader/index.ts';
 import { FaultPage, OnvifPort, Serve, type TlsMaterial } from '../admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
 import { addConversionMetrics } from './conversion-metrics.ts';
+import { addLowLatencyMetrics } from './low-latency-metrics.ts';
 import { examinerOf } from './examine.ts';
 import { objectStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
@@ -92,6 +93,10 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   // As the newest plan says; without one yet, or for streams that it names no more, their ids decide.
   const owners = { of: new Map() as ReadonlyMap<string, number> };
   const source = sourceOf(readers, owners);
+  const laneOf = (streamId: string) =>
+    must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner').client;
+  const lowLatency = lifetime.own(new LowLatency({ clock, log, source, laneOf }));
+  addLowLatencyMetrics(registry, lowLatency);
   const cores = availableParallelism();
   const conversions = lifetime.own(
     new Conversions(
@@ -117,6 +122,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   );
   await imports.start();
 
+  const media = mediaReaders({ clock, log, source, meter: kvsMeter });
   const tls = await certificates(context, lifetime);
   const serve = lifetime.own(
     new Serve(
@@ -129,7 +135,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         tls,
         index,
         newest: source,
-        hls: new Hls({ clock, source }),
+        hls: new Hls({ clock, source, lowLatency }),
         clips: new Clips({ source, log }),
         conversions,
         pictures: new Images({ source, decoders }),
@@ -143,11 +149,15 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
         onvif: onvifPort(context, lifetime),
-        kvsMedia: new Map([...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) })]),
+        kvsMedia: new Map([
+          ...media.operations,
+          ...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) }),
+        ]),
         kvsMeter,
         registry,
         onPlan: (plan) => {
           owners.of = partIndexes(plan, readers.length);
+          media.streamsChanged();
         },
         onPlanChanged: link.planChanged,
       },
@@ -164,6 +174,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         },
         arePlainRtspPasswordsAllowed: config.rtsp.allowPlainPasswords,
         publicUrl: config.publicUrl,
+        credentialsPort: config.kvs.credentials.enabled ? config.kvs.credentials.port : undefined,
         kvs: {
           site: { region: config.kvs.region, accountId: config.kvs.accountId },
           acceptedRegion: config.kvs.acceptedRegion,
@@ -175,10 +186,11 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
     ),
   );
   const firstAdmin = await serve.start();
+  // Before the port, which waits for its answers to end: these have none.
+  lifetime.own(media);
   await startRtspOut(context, lifetime, {
     ...{ gate: serve.rtspGate, source, tls, registry },
-    laneOf: (streamId) =>
-      must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner').client,
+    laneOf,
   });
   const authorityPem = tls?.authorityPem();
   link.show(
@@ -214,7 +226,7 @@ function onvifPort({ clock, log, paths, link }: RoleContext, lifetime: Lifetime)
 }
 
 /** Each stream belongs to one recording process, whose hints only its own reader hears. */
-function sourceOf(readers: readonly StreamReader[], owners: { of: ReadonlyMap<string, number> }): FragmentSource {
+function sourceOf(readers: readonly StreamReader[], owners: { of: ReadonlyMap<string, number> }) {
   const ownerOf = (streamId: string) => {
     const index = owners.of.get(streamId) ?? partIndexOf(streamId, readers.length);
     return must(readers[index], 'every part has a reader');
@@ -226,7 +238,19 @@ function sourceOf(readers: readonly StreamReader[], owners: { of: ReadonlyMap<st
       return ownerOf(reference.segment.streamId).clusterBytes(reference);
     },
     onNew: (streamId, callback) => ownerOf(streamId).onNew(streamId, callback),
-  };
+    fragmentsAfter: (streamId, number, limit) => ownerOf(streamId).fragmentsAfter(streamId, number, limit),
+    fragmentsByTime: (streamId, range) => ownerOf(streamId).fragmentsByTime(streamId, range),
+    fragmentsOfNumbers: (streamId, numbers) => ownerOf(streamId).fragmentsOfNumbers(streamId, numbers),
+    fragmentBytes(reference: FragmentRef, bytesMax: number) {
+      return ownerOf(reference.segment.streamId).fragmentBytes(reference, bytesMax);
+    },
+    openRange(segment: SegmentRef, offset: number, length: number) {
+      return ownerOf(segment.streamId).openRange(segment, offset, length);
+    },
+    runHead(segment: SegmentRef) {
+      return ownerOf(segment.streamId).runHead(segment);
+    },
+  } satisfies FragmentSource & MediaSource;
 }
 
 async function certificates(context: RoleContext, lifetime: Lifetime): Promise<TlsMaterial | undefined> {

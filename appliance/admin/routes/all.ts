@@ -11,6 +11,7 @@ import { addAuditRoutes } from './audit.ts';
 import { addCameraBulkRoute } from './camera-bulk.ts';
 import { addCameraTestRoute } from './camera-test.ts';
 import { addCameraRoutes } from './cameras.ts';
+import { addDeviceRoutes } from './devices.ts';
 import { addEventRangeRoutes } from './event-ranges.ts';
 import { addEventRoute } from './events.ts';
 import { addExaminationRoutes } from './examination.ts';
@@ -54,6 +55,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addUserRoutes(app, context);
   addTokenRoutes(app, context);
   addAccessKeyRoutes(app, context);
+  addDeviceRoutes(app, context);
   addPolicyRoutes(app, context);
   addAlarmRoutes(app, context);
   addWebhookRoutes(app, context);

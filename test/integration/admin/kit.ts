@@ -203,6 +203,7 @@ export async function startSite(options: SiteOptions = {}) {
       host: options.host ?? '127.0.0.1',
       port: 0,
       isPlainAllowed: options.isPlainAllowed ?? false,
+      credentialsPort: 0,
       pageDirectory: options.pageDirectory ?? join(data, 'no-page'),
       ...(options.rawRoutes === undefined ? {} : { rawRoutes: options.rawRoutes }),
       ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
