@@ -59,6 +59,7 @@ export type HlsFiles = {
    * @param file     last part of the path: `master.m3u8` and what the playlists name
    * @param carried  appended to every URI of a playlist: how a player without cookies shows its token again
    * @param sub      the camera's sub stream, offered beside its main one
+   * @param signal   aborts when the player is gone, which may be waiting for what comes next
    */
   get(request: {
     readonly streamId: string;
@@ -66,6 +67,7 @@ export type HlsFiles = {
     readonly query: Readonly<Record<string, string | undefined>>;
     readonly carried?: Readonly<Record<string, string | undefined>>;
     readonly sub?: { readonly streamId: string; readonly isRecorded: boolean } | undefined;
+    readonly signal?: AbortSignal | undefined;
   }): Promise<{
     readonly contentType: string;
     readonly body: string | Uint8Array;

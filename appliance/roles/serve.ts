@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ffprobeBeside, Imports } from '../../gateway/import/index.ts';
 import { KvsMeter, type MediaSource, mediaReaders, signalingOperations } from '../../gateway/kvs/index.ts';
-import { Clips, Conversions, type FragmentSource, Hls, Images, PictureDecoders } from '../../gateway/playback/index.ts';
+import {
+  Clips,
+  Conversions,
+  type FragmentSource,
+  Hls,
+  Images,
+  LowLatency,
+  PictureDecoders,
+} from '../../gateway/playback/index.ts';
 import { must } from '../../storage/base/assert.ts';
 import { type AppError, isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
@@ -18,8 +26,8 @@ import { Argon2Hasher, SiteKey } from '../secrets/index.ts';
 import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
 import { addConversionMetrics } from './conversion-metrics.ts';
-import { addLowLatencyMetrics } from './low-latency-metrics.ts';
 import { examinerOf } from './examine.ts';
+import { addLowLatencyMetrics } from './low-latency-metrics.ts';
 import { objectStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
 import type { RoleContext } from './role-context.ts';

@@ -1,12 +1,25 @@
 /** The door of playback: playlists, media segments, clips, pictures and timelines of a stream, without any HTTP. */
 
+export { ByteCache } from './byte-cache.ts';
 export { type ByteRange, type Clip, type ClipOptions, Clips } from './clip/clips.ts';
+export { isDiscontinuity } from './continuity.ts';
 export type { RunningConversion } from './convert/conversion-budget.ts';
 export { Conversions, type ConversionsFigures } from './convert/conversions.ts';
-export type { FragmentSource, PlayableFragment, PlayableSegment, TimeRange } from './fragment-source.ts';
+export {
+  type FragmentSource,
+  fragmentEnd,
+  type PlayableFragment,
+  type PlayableSegment,
+  type TimeRange,
+} from './fragment-source.ts';
 export { Hls, type HlsAnswer, type HlsRequest } from './hls/hls.ts';
+export { initSegment, mediaSegments, silentSegment } from './hls/media-segment.ts';
+export { renditionsOf } from './hls/renditions.ts';
 export { Images, type Picture, type PictureAtOptions, type PictureOptions, pictureWidths } from './images/images.ts';
 export { PictureDecoders } from './images/picture-decoders.ts';
 export { keyAlignedFragments } from './key-aligned.ts';
-export type { LeftOutTrack } from './playable-tracks.ts';
+export { LowLatency, type LowLatencyFigures } from './low-latency/low-latency.ts';
+export { clusterSamples, continuousSound, fragmentSpanUs, silence } from './media-samples.ts';
+export { chooseTracks, type LeftOutTrack, playedCodecString } from './playable-tracks.ts';
+export { silenceFormatOf, silentTrack } from './silence.ts';
 export { type ShownGap, type Timeline, type TimelineGap, type TimelineInput, timelineOf } from './timeline.ts';

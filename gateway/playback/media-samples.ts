@@ -1,6 +1,7 @@
 /** Takes one track's samples out of a stored cluster, and makes sound continuous. Pure; bytes are views into the cluster. */
 
 import { audioFrameDurationUs, type Fmp4Sample, readCluster } from '../../storage/media/index.ts';
+import type { Fragment } from '../../storage/model/fragment.ts';
 import { limits } from '../../storage/model/limits.ts';
 import type { Track } from '../../storage/model/track.ts';
 import type { PlayableFragment } from './fragment-source.ts';
@@ -11,6 +12,11 @@ export type MediaSpanUs = { readonly beginUs: number; readonly endUs: number };
 
 /** Sound is off by less than this in any stream: times are rounded to milliseconds, packets wait for each other. */
 const soundToleranceUs = 40_000;
+/**
+ * The first frames of a fragment that say when its sound begins: a dozen of them, so that rounding evens out, and no more, so that
+ * it is known while the fragment is still open (low-latency parts) and is the same when it is whole.
+ */
+export const soundAnchorUs = 250_000;
 
 /** All samples of a cluster by track number, in decode order, on the run's media time. @throws AppError data_loss */
 export function clusterSamples(
@@ -32,7 +38,7 @@ export function clusterSamples(
 }
 
 /** The media time that a fragment's table row gives to it. */
-export function fragmentSpanUs({ fragment }: PlayableFragment): MediaSpanUs {
+export function fragmentSpanUs(fragment: Pick<Fragment, 'mediaTimeMs' | 'durationMs'>): MediaSpanUs {
   const beginUs = fragment.mediaTimeMs * 1000;
   const durationMs = Math.min(Math.max(0, fragment.durationMs), 2 * limits.fragmentDurationMsMax);
   return { beginUs, endUs: beginUs + durationMs * 1000 };
@@ -41,7 +47,8 @@ export function fragmentSpanUs({ fragment }: PlayableFragment): MediaSpanUs {
 /**
  * Sound without holes: frames follow each other by their codec durations, what is missing in between, before or after is
  * silence, and frames that come twice are left out. Stored times are rounded to milliseconds; the time of the first frame is
- * the mean of what all frames say, so that one fragment's sound joins the next one's without a click.
+ * the mean of what the frames at the beginning say, so that one fragment's sound joins the next one's without a click. Further
+ * samples only add to the result: that of a fragment's first samples is the beginning of that of all of them.
  */
 export function continuousSound(track: Track, samples: readonly Fmp4Sample[], span: MediaSpanUs): Fmp4Sample[] {
   if (samples.length === 0) return silence(track, span);
@@ -63,8 +70,10 @@ export function continuousSound(track: Track, samples: readonly Fmp4Sample[], sp
       }
     }
     placed.push({ bytes, atUs: nextUs });
-    errorUs += presentationTimeUs - originUs - nextUs;
-    counted++;
+    if (nextUs < soundAnchorUs) {
+      errorUs += presentationTimeUs - originUs - nextUs;
+      counted++;
+    }
     nextUs += durationUs;
   }
   const beginUs = originUs + errorUs / Math.max(1, counted);

@@ -30,6 +30,11 @@ export type Fmp4TrackSamples = {
   /** Where the track goes on after this fragment: ends its last picture. Not used for audio. */
   readonly endTimeUs: number;
   /**
+   * Video: when each sample decodes, for a piece of a fragment, whose pictures may be shown in another piece. Left out for a
+   * whole fragment, which tells it by itself. `endTimeUs` is then where decoding goes on.
+   */
+  readonly decodeTimesUs?: readonly number[];
+  /**
    * Video: decode times lie so much earlier, microseconds, the same in all fragments of a file; 0 when left out. With a lead of
    * the reordering delay no offset is negative, which files for ffmpeg need (see README); presentation times stay.
    */
@@ -135,7 +140,14 @@ type SampleTimes = {
   readonly offsets: readonly number[];
 };
 
-function sampleTimes({ track, samples, endTimeUs, timeOffsetUs, decodeLeadUs = 0 }: TrackRun): SampleTimes {
+function sampleTimes({
+  track,
+  samples,
+  endTimeUs,
+  decodeTimesUs,
+  timeOffsetUs,
+  decodeLeadUs = 0,
+}: TrackRun): SampleTimes {
   const timescale = fmp4Timescale(track);
   const toTicks = (timeUs: number) => Math.round(((timeUs + timeOffsetUs) / 1_000_000) * timescale);
   const presentation = samples.map((sample) => toTicks(sample.presentationTimeUs));
@@ -145,7 +157,7 @@ function sampleTimes({ track, samples, endTimeUs, timeOffsetUs, decodeLeadUs = 0
     const durations = samples.map((sample) => samplesOf(sample.bytes));
     return { baseTicks: checkedBase(presentation[0] ?? 0), durations, offsets: [] };
   }
-  const shown = presentation.toSorted((a, b) => a - b);
+  const shown = decodeTimesUs?.map(toTicks) ?? presentation.toSorted((a, b) => a - b);
   const end = Math.max(shown.at(-1) ?? 0, toTicks(endTimeUs));
   const leadTicks = Math.round((decodeLeadUs / 1_000_000) * timescale);
   return {

@@ -189,13 +189,15 @@ export const limits = {
   hlsPartMs: 400,
   /** Closed fragments of a stream whose parts are kept: players want those of the last three target durations. */
   hlsPartFragments: 4,
-  /** Streams that are watched with low latency at once, and what their parts take together: 64 of them at 4 Mb/s with GOPs of 4 s. */
+  /** Streams that are watched with low latency at once, and what their parts take together: five fragments of 2 s at 4 Mb/s each. */
   hlsPartStreamsMax: 64,
-  hlsPartsBytesMax: 640 * MiB,
+  hlsPartsBytesMax: 320 * MiB,
   /** The parts of a stream are given up so long after the last request of a low-latency player; they ask several times a second. */
   hlsPartsLingerMs: 10_000,
   /** Requests of low-latency players that wait at once: two of each of 500; more are answered without waiting. */
   hlsBlockedMax: 1_000,
+  /** How long they wait at most: below the 10 s after which hls.js takes a playlist for lost. */
+  hlsBlockedMsMax: 8_000,
   /** A live playlist of a stream that has just begun waits so long for its first fragment: a GOP of 10 s. */
   hlsFirstFragmentWaitMs: 10_000,
   /** A stream without a fragment for so long is not live (KVS: 30 s); twice the largest fragment and its closing. */

@@ -16,6 +16,7 @@ import { ExportNotes } from '../export-notes.ts';
 import type { App } from '../http-app.ts';
 import { playbackPrefix } from '../identify.ts';
 import { adminLimits } from '../limits.ts';
+import { requestSignal } from '../request-signal.ts';
 import { pathPart, streamResource } from '../resources.ts';
 import { requireSpan, time } from '../times.ts';
 import { requireStream, streamParams } from './streams.ts';
@@ -44,6 +45,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
       file: request.file,
       query: withTimes(query),
       sub: renditions === 'one' ? undefined : subStreamBeside(context, caller, stream),
+      signal: requestSignal(reply),
       ...(token === undefined ? {} : { carried: { SessionToken: token } }),
     };
     const answer = Conversions.isAsked(wanted)
@@ -59,7 +61,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
       config: asking('streams:view', onStream),
       schema: {
         summary:
-          "HLS: master.m3u8 (?begin&end), and what it names. A main stream's has its sub stream too, without ?renditions=one; H.265 is converted with ?video=h264",
+          "HLS: master.m3u8 (?begin&end), and what it names. A main stream's has its sub stream too, without ?renditions=one; H.265 is converted with ?video=h264; live with ?latency=low it has parts",
         params: fileParams,
         querystring: hlsQuery,
       },
@@ -89,6 +91,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
             end: time.optional(),
             renditions: z.enum(['all', 'one']).default('all').describe('one: this stream alone'),
             video: videoForm,
+            latency: z.enum(['low']).optional().describe('low: live in parts, for players that know them'),
             durationMs: z.number().int().min(1_000).max(adminLimits.playbackMsMax).optional(),
           })
           .nullish(),
@@ -97,7 +100,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id: streamId } = requireStream(context, request.params.streamId);
-      const { begin, end, renditions, video, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
+      const { begin, end, renditions, video, latency, durationMs = adminLimits.playbackMsDefault } = request.body ?? {};
       const { kind, id } = callerOf(request).subject;
       if (kind !== 'user' && kind !== 'token' && kind !== 'local') throw callerOf(request).refusal('streams:view');
       const expiresMs = clock.wallMs() + durationMs;
@@ -106,6 +109,7 @@ export function addPlaybackRoutes(app: App, context: Context): void {
         ...(end === undefined ? {} : { end: String(end) }),
         ...(renditions === 'one' ? { renditions } : {}),
         ...(video === 'h264' ? { video } : {}),
+        ...(latency === undefined ? {} : { latency }),
         SessionToken: playbackTokens.make({ streamId, subject: { kind, id }, expiresMs }),
       });
       return reply.code(201).send({ url: `${playbackPrefix}${streamId}/master.m3u8?${query}`, expiresMs });

@@ -3,6 +3,7 @@
  *
  *   master.m3u8 -> {video,audio}.m3u8?<session> -> init-*.mp4, media-*.m4s, silence-*.m4s
  *
+ * Live with `latency=low`, playlists have parts and wait where they are asked to: `../low-latency`.
  * Files of the camera's sub stream, where it is offered beside its main one, are called the same with `sub-` before them.
  * One file name below a stream is one answer, so a server needs one route. Nothing here knows HTTP.
  */
@@ -13,6 +14,8 @@ import { appError, isAppError } from '../../../storage/base/errors.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { type FragmentSource, fragmentEnd, type PlayableFragment } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
+import type { LowLatency } from '../low-latency/low-latency.ts';
+import { LowLatencyPlaylists } from '../low-latency/low-latency-playlists.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
 import { type LeftOutTrack, playedCodecString, trackChooser } from '../playable-tracks.ts';
 import { silentTrack } from '../silence.ts';
@@ -27,6 +30,7 @@ import { isSelected, type Renditions, renditionsOf, type Variant } from './rendi
 import {
   type HlsRange,
   type HlsSession,
+  isLowLatencyAsked,
   type Query,
   queryText,
   rangeOfQuery,
@@ -46,6 +50,8 @@ export type HlsRequest = {
   readonly carried?: Query;
   /** The camera's sub stream, to be offered beside this one; absent where this one is played alone. */
   readonly sub?: SubStream | undefined;
+  /** Aborts when the player is gone: what waits for its low latency does so no more. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export type SubStream = {
@@ -86,15 +92,28 @@ export class Hls {
   readonly #clock: Clock;
   readonly #windows: LiveWindows;
   readonly #files: FragmentFiles;
+  readonly #lowLatency: { readonly streams: LowLatency; readonly playlists: LowLatencyPlaylists } | undefined;
 
+  /** @param dependencies.lowLatency  absent: who asks for low latency gets what everybody gets */
   constructor(
-    { source, clock }: { readonly source: FragmentSource; readonly clock: Clock },
+    {
+      source,
+      clock,
+      lowLatency,
+    }: { readonly source: FragmentSource; readonly clock: Clock; readonly lowLatency?: LowLatency },
     options: { readonly cacheBytesMax?: number } = {},
   ) {
     this.#source = source;
     this.#clock = clock;
     this.#windows = new LiveWindows({ source });
     this.#files = new FragmentFiles({ source }, options);
+    this.#lowLatency =
+      lowLatency === undefined
+        ? undefined
+        : {
+            streams: lowLatency,
+            playlists: new LowLatencyPlaylists({ clock, windows: this.#windows, lowLatency }),
+          };
   }
 
   /**
@@ -116,6 +135,10 @@ export class Hls {
       const kind = file === 'video.m3u8' ? 'video' : 'audio';
       return playlist(await this.#media(request, { kind, streamId, isSub }));
     }
+    if (file.startsWith('part-') && this.#lowLatency !== undefined) {
+      const body = await this.#lowLatency.playlists.part({ streamId, file, query, signal: request.signal });
+      return { contentType: 'video/iso.segment', body, isImmutable: true };
+    }
     return { ...(await this.#files.get({ streamId, file, query })), isImmutable: true };
   }
 
@@ -123,7 +146,9 @@ export class Hls {
   async master(request: Omit<HlsRequest, 'file'>): Promise<{ text: string; leftOut: readonly LeftOutTrack[] }> {
     const { streamId, query, carried = {} } = request;
     const range = rangeOfQuery(query);
+    const isLowLatency = isLowLatencyAsked(query) && range.kind === 'live' && this.#lowLatency !== undefined;
     const references = await this.#beginning(streamId, range);
+    if (isLowLatency) await this.#lowLatency?.streams.prepare(streamId, request.signal);
     const renditions = renditionsOf(references);
     if (renditions.variants.length === 0) {
       throw appError('failed_precondition', 'the stream has no track that can be played', {
@@ -140,7 +165,7 @@ export class Hls {
     const text = masterPlaylistText(
       offers.map((offer) => {
         const uri = (file: string, variant: Variant) => {
-          const session = sessionFor(range, variant, { ...offer, longestMs });
+          const session = { ...sessionFor(range, variant, { ...offer, longestMs }), isLowLatency };
           return `${offer.prefix}${file}${queryText({ ...sessionToQuery(session), ...carried })}`;
         };
         return {
@@ -223,10 +248,16 @@ export class Hls {
     const { query, carried = {} } = request;
     const session = sessionOfQuery(query);
     if (isSub && session.range.kind === 'recorded') return this.#mediaBeside(request, { kind, session, streamId });
+    const prefix = isSub ? subPrefix : '';
+    const { range } = session;
+    if (session.isLowLatency === true && range.kind === 'live' && this.#lowLatency !== undefined) {
+      const live = { ...session, range };
+      const { signal } = request;
+      return this.#lowLatency.playlists.media({ streamId, session: live, kind, prefix, query, carried, signal });
+    }
     const shown = await this.#shown(streamId, session);
     const [first] = shown.fragments;
     if (first === undefined) throw appError('not_found', 'nothing of the session is left', { streamId });
-    const prefix = isSub ? subPrefix : '';
     const context = { kind, prefix, session, carried, firstOfRun: shown.firstOfRun, choose: trackChooser() };
     const entries = shown.fragments.map((numbered) => entryOf(numbered, context));
     const offsetMs = startOffsetMs(session, first);

@@ -11,6 +11,36 @@ export type MediaEntry = {
   readonly mapUri: string | undefined;
   /** There is nothing to load: players skip it. */
   readonly isGap: boolean;
+  /** The same media in pieces, for players that want low latency. */
+  readonly parts?: readonly MediaPart[];
+};
+
+/** One part of a media segment. */
+export type MediaPart = {
+  readonly uri: string;
+  readonly durationMs: number;
+  /** It begins with a key frame. */
+  readonly isIndependent: boolean;
+};
+
+/** What a playlist has for players that want low latency, which also may wait for it to change. */
+export type LowLatencyTags = {
+  /** Undefined while there are segments only. */
+  readonly parts:
+    | undefined
+    | {
+        readonly targetMs: number;
+        /** Of the segment that follows the last entry, as far as they are there. */
+        readonly open: readonly MediaPart[];
+        /** Of the part that comes next. */
+        readonly hintUri: string;
+      };
+  /** How far the other renditions are. */
+  readonly reports: readonly {
+    readonly uri: string;
+    readonly mediaSequence: number;
+    readonly part: number | undefined;
+  }[];
 };
 
 export type MediaPlaylist = {
@@ -25,8 +55,11 @@ export type MediaPlaylist = {
   /** Where in the playlist a player should begin, when that is not its beginning. */
   readonly startOffsetMs?: number;
   readonly entries: readonly MediaEntry[];
+  readonly lowLatency?: LowLatencyTags;
 };
 
+/** RFC 8216bis 4.4.3.8: players stay three part targets behind; what they may at least is two. */
+const partHoldBackTargets = 3;
 /** EXTINF says where the next segment lies; a wall time further off than this is said anew. */
 const wallDriftMsMax = 10;
 
@@ -51,6 +84,7 @@ export function mediaPlaylistText(playlist: MediaPlaylist): string {
   if (playlist.startOffsetMs !== undefined) {
     lines.push(`#EXT-X-START:TIME-OFFSET=${seconds(playlist.startOffsetMs)},PRECISE=YES`);
   }
+  lines.push(...controlLines(playlist));
   let mapUri: string | undefined;
   let expectedMs = Number.NaN;
   playlist.entries.forEach((entry, at) => {
@@ -62,12 +96,43 @@ export function mediaPlaylistText(playlist: MediaPlaylist): string {
       lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(entry.serverTimestampMs).toISOString()}`);
       expectedMs = entry.serverTimestampMs;
     }
+    lines.push(...(entry.parts ?? []).map(partLine));
     lines.push(`#EXTINF:${seconds(entry.durationMs)},`, entry.uri);
     mapUri = entry.mapUri ?? mapUri;
     expectedMs += entry.durationMs;
   });
+  if (playlist.lowLatency !== undefined) lines.push(...endLines(playlist.lowLatency));
   if (playlist.type === 'vod') lines.push('#EXT-X-ENDLIST');
   return `${lines.join('\n')}\n`;
+}
+
+/** What may be asked for. A part that a camera made longer than its kind raises the target, as EXT-X-TARGETDURATION does. */
+function controlLines({ entries, lowLatency }: MediaPlaylist): string[] {
+  if (lowLatency === undefined) return [];
+  const { parts } = lowLatency;
+  if (parts === undefined) return ['#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES'];
+  const all = [...entries.flatMap((entry) => entry.parts ?? []), ...parts.open];
+  const targetMs = all.reduce((ms, { durationMs }) => Math.max(ms, Math.ceil(durationMs)), parts.targetMs);
+  return [
+    `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=${seconds(partHoldBackTargets * targetMs)}`,
+    `#EXT-X-PART-INF:PART-TARGET=${seconds(targetMs)}`,
+  ];
+}
+
+function endLines({ parts, reports }: LowLatencyTags): string[] {
+  return [
+    ...(parts === undefined
+      ? []
+      : [...parts.open.map(partLine), `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${parts.hintUri}"`]),
+    ...reports.map(
+      ({ uri, mediaSequence, part }) =>
+        `#EXT-X-RENDITION-REPORT:URI="${uri}",LAST-MSN=${mediaSequence}${part === undefined ? '' : `,LAST-PART=${part}`}`,
+    ),
+  ];
+}
+
+function partLine({ uri, durationMs, isIndependent }: MediaPart): string {
+  return `#EXT-X-PART:DURATION=${seconds(durationMs)},URI="${uri}"${isIndependent ? ',INDEPENDENT=YES' : ''}`;
 }
 
 function seconds(durationMs: number): string {

@@ -44,7 +44,7 @@ export function mediaSegments(
     segments.set(video.number, segmentOf(reference, { track: video, samples: pictures, shiftMs }));
   }
   if (audio !== undefined) {
-    const sound = continuousSound(audio, byTrack.get(audio.number) ?? [], fragmentSpanUs(reference));
+    const sound = continuousSound(audio, byTrack.get(audio.number) ?? [], fragmentSpanUs(reference.fragment));
     segments.set(audio.number, segmentOf(reference, { track: audio, samples: sound, shiftMs }));
   }
   return segments;
@@ -52,7 +52,7 @@ export function mediaSegments(
 
 /** A segment of silence as long as a fragment, for a run that has no sound. */
 export function silentSegment(reference: PlayableFragment, track: Track, shiftMs = 0): Uint8Array {
-  return segmentOf(reference, { track, samples: silence(track, fragmentSpanUs(reference)), shiftMs });
+  return segmentOf(reference, { track, samples: silence(track, fragmentSpanUs(reference.fragment)), shiftMs });
 }
 
 function segmentOf(
@@ -67,9 +67,7 @@ function segmentOf(
   const endMediaMs = fragment.tracks.find(({ trackNumber }) => trackNumber === track.number)?.endMediaMs;
   return fmp4Fragment({
     sequenceNumber: fragmentNumberParts(fragment.number).counter % 2 ** 32,
-    // Players get the run's media time as wall time: it is never negative, goes up over all runs, and needs no state. ffmpeg
-    // drops what seems to go back in time, whatever discontinuity tags say.
-    timeOffsetUs: (Math.round(reference.segment.runStartServerMs) - shiftMs) * 1000,
+    timeOffsetUs: timeOffsetUs(reference.segment, shiftMs),
     tracks: [
       {
         track: playedTrack(track),
@@ -80,8 +78,16 @@ function segmentOf(
   });
 }
 
+/**
+ * What is added to a run's media time. Players get it as wall time: it is never negative, goes up over all runs, and needs no
+ * state. ffmpeg drops what seems to go back in time, whatever discontinuity tags say.
+ */
+export function timeOffsetUs(segment: PlayableFragment['segment'], shiftMs: number): number {
+  return (Math.round(segment.runStartServerMs) - shiftMs) * 1000;
+}
+
 /** The first picture has its parameter sets with it: where runs change, ffmpeg does not read the new initialization. */
-function withOwnParameterSets(track: Track, samples: readonly Fmp4Sample[]): readonly Fmp4Sample[] {
+export function withOwnParameterSets(track: Track, samples: readonly Fmp4Sample[]): readonly Fmp4Sample[] {
   const [first, ...rest] = samples;
   if (first === undefined || !first.isKey || hasParameterSets(track.codec, first.bytes)) return samples;
   const parameterSets = joinNals(parameterSetsOf(track));
@@ -89,11 +95,12 @@ function withOwnParameterSets(track: Track, samples: readonly Fmp4Sample[]): rea
 }
 
 /** All files of a rendition have one track number, whatever the runs' own are: ffmpeg reads only the first initialization. */
-function playedTrack(track: Track): Track {
+export function playedTrack(track: Track): Track {
   return { ...(isG711(track) ? flacTrack(track) : track), number: playedTrackNumber };
 }
 
-function playedSamples(track: Track, samples: readonly Fmp4Sample[]): readonly Fmp4Sample[] {
+/** Samples as players take them: frames of G.711 as FLAC. */
+export function playedSamples(track: Track, samples: readonly Fmp4Sample[]): readonly Fmp4Sample[] {
   const format = isG711(track) ? parseWaveFormat(track.codecPrivate) : undefined;
   if (format === undefined) return samples;
   // Silence is the same bytes again and again.

@@ -27,6 +27,8 @@ export type HlsSession = {
   readonly silence: string | undefined;
   /** Of a sub stream played live beside the main one. */
   readonly shift: Shift;
+  /** Its playlists have parts, and wait where they are asked to. Live alone. */
+  readonly isLowLatency?: boolean;
 };
 
 /** A URI's query, each name at most once. */
@@ -59,6 +61,7 @@ export function sessionToQuery(session: HlsSession): Record<string, string> {
     video: session.video,
     ...(session.silence === undefined ? {} : { silence: session.silence }),
     ...shiftQuery(session.shift),
+    ...(session.isLowLatency === true ? { latency: 'low' } : {}),
   };
 }
 
@@ -79,7 +82,14 @@ export function sessionOfQuery(query: Query): HlsSession {
     video: parseVideoSelection(query.video),
     silence: query.silence,
     shift: shiftOfQuery(query),
+    isLowLatency: range.kind === 'live' && isLowLatencyAsked(query),
   };
+}
+
+/** True when a query asks for low latency. @throws AppError invalid_argument  it asks for something else */
+export function isLowLatencyAsked({ latency }: Query): boolean {
+  if (latency === undefined || latency === 'low') return latency === 'low';
+  throw appError('invalid_argument', 'the only latency to ask for is low', { latency: latency.slice(0, 40) });
 }
 
 /** The part of a query that says how a sub stream is shifted; nothing for no shift. */
