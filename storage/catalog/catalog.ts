@@ -20,6 +20,7 @@ import { SessionTable } from './sessions.ts';
 import { SettingTable } from './settings.ts';
 import { StreamSettingsTable } from './stream-settings.ts';
 import { TokenTable } from './tokens.ts';
+import { TopicTable } from './topics.ts';
 import { UsageTable } from './usage.ts';
 import { UserTable } from './users.ts';
 import { WebhookTable } from './webhooks.ts';
@@ -42,6 +43,7 @@ export type CatalogTables = {
   readonly webhooks: WebhookTable;
   readonly deliveries: DeliveryTable;
   readonly managed: ManagedTable;
+  readonly topics: TopicTable;
   readonly usage: UsageTable;
   readonly sealed: SealedTexts;
 };
@@ -88,6 +90,7 @@ export class Catalog {
       webhooks: new WebhookTable(db, this.#deps.random),
       deliveries: new DeliveryTable(db, this.#deps.random),
       managed: new ManagedTable(db),
+      topics: new TopicTable(db),
       usage: new UsageTable(db),
       sealed: new SealedTexts(db),
     };

@@ -9,7 +9,13 @@ import { newId } from './id.ts';
 import { deliveries } from './schema.ts';
 
 /** What happened. */
-export type DeliveryEvent = 'alarm.raised' | 'alarm.changed' | 'alarm.cleared' | 'alarm.acknowledged' | 'test';
+export type DeliveryEvent =
+  | 'alarm.raised'
+  | 'alarm.changed'
+  | 'alarm.cleared'
+  | 'alarm.acknowledged'
+  | 'kvs.notification'
+  | 'test';
 
 export type Delivery = {
   readonly sequence: number;

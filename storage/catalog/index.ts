@@ -26,6 +26,7 @@ export { type StoredSecret, secretsMax } from './secrets.ts';
 export type { Session } from './sessions.ts';
 export { plainStreamSettings, type StorageTier, type StreamSettings } from './stream-settings.ts';
 export type { Token } from './tokens.ts';
+export type { TagPurpose, Topic } from './topics.ts';
 export { type UsageDirection, type UsageRow, usageDaysMax } from './usage.ts';
 export type { User } from './users.ts';
 export { type Webhook, type WebhookSettings, webhooksMax } from './webhooks.ts';

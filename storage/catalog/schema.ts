@@ -556,7 +556,7 @@ export const deliveries = sqliteTable(
     webhookId: text('webhook_id')
       .notNull()
       .references(() => webhooks.id, { onDelete: 'cascade' }),
-    /** What happened: 'alarm.raised', 'alarm.changed', 'alarm.cleared', 'alarm.acknowledged' or 'test'. */
+    /** What happened: 'alarm.raised', 'alarm.changed', 'alarm.cleared', 'alarm.acknowledged', 'kvs.notification' or 'test'. */
     event: text('event').notNull(),
     /** Which alarm; null for a test. Its row may have gone before. */
     alarmId: text('alarm_id'),
@@ -610,4 +610,28 @@ export const usage = sqliteTable(
       columns: [table.day, table.streamId, table.direction, table.protocol, table.subjectKind, table.subjectId],
     }),
   ],
+);
+
+export const topics = sqliteTable('topics', {
+  /** Last part of topic ARNs, 1 to 256 characters of a-zA-Z0-9_-. */
+  name: text('name').primaryKey(),
+  /** Where its messages go. */
+  webhookId: text('webhook_id')
+    .notNull()
+    .references(() => webhooks.id, { onDelete: 'cascade' }),
+  /** When it was first mapped. */
+  createdMs: integer('created_ms').notNull(),
+});
+
+export const tagCursors = sqliteTable(
+  'tag_cursors',
+  {
+    /** Whose fragments are looked at. */
+    streamId: text('stream_id').notNull(),
+    /** What is done for those that are tagged for it. */
+    purpose: text('purpose', { enum: ['notification', 'images'] }).notNull(),
+    /** The newest fragment for which everything was done. */
+    number: text('number').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.purpose] })],
 );
