@@ -21,7 +21,10 @@ const cameraShape = z.looseObject({
   state: stateShape.nullable(),
   sub: z.looseObject({ state: stateShape.nullable() }).nullish(),
 });
-const addedShape = cameraShape.extend({ streamKeys: z.looseObject({ main: z.string().optional() }).optional() });
+const addedShape = cameraShape.extend({
+  streams: z.array(z.looseObject({ name: z.string() })).default([]),
+  streamKeys: z.looseObject({ main: z.string().optional() }).optional(),
+});
 const keyShape = z.looseObject({ streamKey: z.string() });
 const listShape = z.looseObject({ cameras: z.array(cameraShape) });
 const testShape = z.looseObject({
@@ -45,6 +48,7 @@ type AddFlags = SourceFlags & {
   readonly sub?: string;
   readonly recordSub?: boolean;
   readonly rtmp?: boolean;
+  readonly kvs?: boolean;
 };
 
 export function addCameraCommands(program: Command, context: CommandContext): void {
@@ -68,6 +72,7 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     .option('--sub <url>', 'a second, smaller picture of the same scene, for live view and slow players')
     .option('--record-sub', 'record the sub source too')
     .option('--rtmp', 'the camera publishes to this appliance by RTMP: no URL, it gets a stream key')
+    .option('--kvs', 'a KVS producer sends it by PutMedia: no URL, it signs with an access key')
     .option('--retention-hours <hours>', 'how long recordings are kept (default: 168)')
     .option('--live', 'keep no recordings, only a few minutes for live players')
     .option('--no-test', 'add it although it may not be reachable now');
@@ -76,7 +81,7 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     const input = await mainInput(url, flags, context);
     const sub = flags.sub === undefined ? undefined : addressInput(flags.sub, flags);
     if (flags.test) {
-      if (flags.rtmp !== true) await requireWorking(api, input, context);
+      if (url !== undefined) await requireWorking(api, input, context);
       if (sub !== undefined) await requireWorking(api, { ...input, source: withUserOf(url, sub) }, context);
     }
     const camera = addedShape.parse(
@@ -91,6 +96,7 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     output.result(camera, () => [
       `added ${camera.name} (${camera.id})`,
       ...(streamKey === undefined ? [] : keyLines(streamKey)),
+      ...(flags.kvs === true ? camera.streams.map(({ name }) => `its KVS stream: ${name}`) : []),
     ]);
   });
 
@@ -142,14 +148,15 @@ function addSourceFlags(command: Command): Command {
 }
 
 async function mainInput(url: string | undefined, flags: AddFlags, context: CommandContext) {
-  if (flags.rtmp !== true && url !== undefined) return await sourceInput(url, flags, context);
-  if (flags.rtmp === true && url === undefined) return { source: { kind: 'rtmp' } };
+  const ways = [flags.rtmp === true, flags.kvs === true, url !== undefined].filter((isGiven) => isGiven);
+  if (ways.length === 1) {
+    if (url !== undefined) return await sourceInput(url, flags, context);
+    return { source: { kind: flags.kvs === true ? 'kvs' : 'rtmp' } };
+  }
   throw appError(
     'invalid_argument',
-    flags.rtmp === true ? 'a camera that publishes has no URL' : 'the URL is missing',
-    {
-      hint: 'weir cameras add <name> rtsp://host/path, or weir cameras add <name> --rtmp',
-    },
+    ways.length === 0 ? 'the URL is missing' : 'a camera that is pulled has a URL, one that sends by itself has none',
+    { hint: 'weir cameras add <name> rtsp://host/path, or weir cameras add <name> --rtmp, or --kvs' },
   );
 }
 

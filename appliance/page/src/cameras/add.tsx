@@ -1,13 +1,22 @@
 /** Adding a camera: address, test with picture and tracks, then save. Saving without a good test is allowed and said. */
 
 import { createSignal, For, Show } from 'solid-js';
-import { type ApiFault, type CameraInput, type ChangedCamera, call, faultOf, type TestResult } from '../api.ts';
+import {
+  type ApiFault,
+  type CameraInput,
+  type CameraSource,
+  type ChangedCamera,
+  call,
+  faultOf,
+  type TestResult,
+} from '../api.ts';
 import { Fault } from '../fault.tsx';
 import { cameraAddress } from '../route.ts';
+import { ProducerWords } from './kvs-producer.tsx';
 import { StreamKeyOnce } from './stream-key.tsx';
 
 export function AddCamera(props: { readonly onAdded: () => void }) {
-  const [kind, setKind] = createSignal<'rtsp' | 'rtmp'>('rtsp');
+  const [kind, setKind] = createSignal<CameraSource['kind']>('rtsp');
   const [added, setAdded] = createSignal<ChangedCamera>();
   const [name, setName] = createSignal('');
   const [url, setUrl] = createSignal('');
@@ -53,13 +62,11 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
     return attempt('save', async () => {
       const input: CameraInput = {
         name: name().trim(),
-        ...(kind() === 'rtmp'
-          ? { source: { kind: 'rtmp' as const } }
-          : {
-              source: source(),
-              ...credentials(),
-              ...(subUrl().trim() === '' ? {} : { sub: { source: source(subUrl()) } }),
-            }),
+        ...(pushed(kind()) ?? {
+          source: source(),
+          ...credentials(),
+          ...(subUrl().trim() === '' ? {} : { sub: { source: source(subUrl()) } }),
+        }),
         recording: { retentionHours: retentionDays() * 24 },
       };
       const camera = await call<ChangedCamera>('POST', '/api/cameras', input);
@@ -78,6 +85,9 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
           </button>
           <button type="button" aria-pressed={kind() === 'rtmp'} onClick={() => setKind('rtmp')}>
             It publishes (RTMP)
+          </button>
+          <button type="button" aria-pressed={kind() === 'kvs'} onClick={() => setKind('kvs')}>
+            KVS producer
           </button>
         </div>
         <label>
@@ -179,7 +189,7 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
           </button>
         </div>
       </form>
-      <Show when={kind() === 'rtsp'} fallback={<Published camera={added()} />}>
+      <Show when={kind() === 'rtsp'} fallback={kind() === 'rtmp' ? <Published camera={added()} /> : <Produced />}>
         <section class="card">
           <h2>Test</h2>
           <Show
@@ -191,6 +201,23 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
         </section>
       </Show>
     </div>
+  );
+}
+
+/** What comes to us needs no address. */
+function pushed(kind: CameraSource['kind']): Pick<CameraInput, 'source'> | undefined {
+  return kind === 'rtsp' ? undefined : { source: { kind } };
+}
+
+function Produced() {
+  return (
+    <section class="card">
+      <h2>KVS producer</h2>
+      <p class="quiet">
+        Its stream is made when the camera is saved; the camera's settings then tell endpoint and name.
+      </p>
+      <ProducerWords />
+    </section>
   );
 }
 

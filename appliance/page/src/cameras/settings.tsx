@@ -5,6 +5,7 @@ import { type ApiFault, type Camera, type ChangedCamera, call, faultOf, type Rec
 import { Fault } from '../fault.tsx';
 import { createMay } from '../frame/session.ts';
 import { DeviceClockCard } from './device-clock.tsx';
+import { fedStreams, KvsProducer } from './kvs-producer.tsx';
 import type { OnvifFacts } from './onvif.ts';
 import { OtherPlayers } from './other-players.tsx';
 import { RecordingFields } from './recording.tsx';
@@ -25,6 +26,9 @@ export function CameraSettings(props: {
         <SettingsForm camera={props.camera} onChanged={props.onChanged} />
       </Show>
       <div class="stack">
+        <Show when={fedStreams(props.camera).length > 0}>
+          <KvsProducer camera={props.camera} />
+        </Show>
         <OtherPlayers camera={props.camera} />
         <Show when={props.camera.onvif !== null}>
           <DeviceClockCard camera={props.camera} onvif={props.onvif} />
@@ -85,7 +89,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
   const rtsp = () => props.camera.source.kind === 'rtsp';
   const subChange = () => {
     const { sub } = props.camera;
-    if (sub?.source.kind === 'rtmp') return {};
+    if (sub !== null && sub.source.kind !== 'rtsp') return {};
     const address = subUrl().trim();
     if (address === '') return sub === null ? {} : { sub: null };
     const recordingChange = { mode: isSubKept() ? ('continuous' as const) : ('live' as const) };
@@ -151,7 +155,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
         </label>
       </Show>
       <Show
-        when={props.camera.sub?.source.kind !== 'rtmp'}
+        when={props.camera.sub === null || props.camera.sub.source.kind === 'rtsp'}
         fallback={<Publisher camera={props.camera} of="sub" onNew={() => void newKey('sub')} />}
       >
         <label>
@@ -255,13 +259,26 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
   );
 }
 
+/** What comes to us by itself. */
 function Publisher(props: { readonly camera: Camera; readonly of: 'main' | 'sub'; readonly onNew: () => void }) {
+  const isProducer = () => (props.of === 'main' ? props.camera.source : props.camera.sub?.source)?.kind === 'kvs';
   return (
-    <div class="title">
-      <span>{props.of === 'main' ? 'Publishes to Weir by RTMP.' : 'The smaller picture is published by RTMP.'}</span>
-      <button type="button" class="second small" onClick={() => props.onNew()}>
-        New stream key
-      </button>
-    </div>
+    <Show
+      when={isProducer()}
+      fallback={
+        <div class="title">
+          <span>
+            {props.of === 'main' ? 'Publishes to Weir by RTMP.' : 'The smaller picture is published by RTMP.'}
+          </span>
+          <button type="button" class="second small" onClick={() => props.onNew()}>
+            New stream key
+          </button>
+        </div>
+      }
+    >
+      <span>
+        {props.of === 'main' ? 'A KVS producer sends it by PutMedia.' : 'A KVS producer sends the smaller picture.'}
+      </span>
+    </Show>
   );
 }

@@ -29,12 +29,18 @@ export function stateWord(camera: Camera, state: SourceState | undefined): strin
   if (!camera.isEnabled) return 'disabled';
   if (state === undefined) return 'unknown';
   if (state.state === 'live') return state.isRecording ? 'recording' : 'live';
-  return state.state;
+  return isAwaited(camera, state) ? 'waiting' : state.state;
+}
+
+/** A KVS producer sends when it likes: that none is connected is as it should be. */
+function isAwaited(camera: Camera, state: SourceState): boolean {
+  const { role } = camera.streams.find(({ id }) => id === state.streamId) ?? { role: 'main' };
+  return state.state === 'idle' && (role === 'main' ? camera.source : camera.sub?.source)?.kind === 'kvs';
 }
 
 /** Not well, or nobody can say; a disabled camera is as it should be. */
 export function isInTrouble(camera: Camera, state: SourceState | undefined): boolean {
-  if (!camera.isEnabled) return false;
+  if (!camera.isEnabled || (state !== undefined && isAwaited(camera, state))) return false;
   return state === undefined || state.state === 'retrying' || state.state === 'stopped' || state.message != null;
 }
 
@@ -64,7 +70,11 @@ export function StateReason(props: { readonly state: SourceState | undefined; re
   return (
     <Show when={props.state?.message}>
       {(message) => (
-        <p class="reason" title={[message(), props.state?.hint ?? ''].map(sentence).join(' ')}>
+        <p
+          class="reason"
+          classList={{ calm: props.state?.state === 'idle' }}
+          title={[message(), props.state?.hint ?? ''].map(sentence).join(' ')}
+        >
           {sentence(message())} <Show when={props.state?.hint}>{(hint) => sentence(hint())}</Show>{' '}
           <Show when={props.state?.sinceMs}>
             {(sinceMs) => <span class="quiet">For {longText(Math.max(1_000, props.nowMs - sinceMs()))}.</span>}
