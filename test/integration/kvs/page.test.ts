@@ -9,7 +9,7 @@ import { startBrowser } from '../../kit/browser.ts';
 import { adminPassword, sourceState } from '../admin/kit.ts';
 import { everything, startKvsSite } from './kit.ts';
 
-const pageDirectory = process.env.PAGE ?? join(import.meta.dirname, '..', '..', '..', 'appliance', 'page', 'dist');
+const pageDirectory = join(import.meta.dirname, '..', '..', '..', 'appliance', 'page', 'dist');
 
 /** Pictures of the page for whoever wants to look: SCREENSHOTS names a directory. */
 async function look(page: Page, name: string): Promise<void> {
