@@ -4,22 +4,25 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { appError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
 import { Backoff } from '../../storage/base/retry.ts';
 import { highestJournalCounter, NumberAllocator } from '../../storage/journal/index.ts';
 import type { IncomingPut, OutgoingLane, PutAnswers } from '../../storage/lane/index.ts';
 import type { AccessUnit } from '../../storage/model/access-unit.ts';
-import type { PlannedSource, SourceState } from '../../storage/model/camera.ts';
+import { isRing, type PlannedSource, type SourceState } from '../../storage/model/camera.ts';
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
 import { limits } from '../../storage/model/limits.ts';
 import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import { type GapReason, type RunEndReason, runEndReasons } from '../../storage/model/run.ts';
 import type { ImportHead } from '../import/index.ts';
+import type { PutMediaCounters, PutMediaHead } from '../put-media/index.ts';
 import { type DropReason, Recorder, type RecorderDeps } from '../record/index.ts';
 import { ScheduleWatch, type WantedChange } from './schedule-watch.ts';
 import { SourceRunner, type SourceSession, type SourceStatus } from './source-runner.ts';
 import { StreamHub } from './stream-hub.ts';
 import { StreamImports } from './stream-imports.ts';
+import { type ProducersShare, StreamProducers } from './stream-producers.ts';
 import { trackText } from './track-text.ts';
 
 export type IngestStreamDeps = Omit<RecorderDeps, 'numbers' | 'onChange'> & {
@@ -28,6 +31,7 @@ export type IngestStreamDeps = Omit<RecorderDeps, 'numbers' | 'onChange'> & {
   readonly onState: (state: SourceState) => void;
   /** Imports into all streams of the process. */
   readonly importsRunning: { count: number };
+  readonly producersShare: ProducersShare;
 };
 
 /** An offset that changes by less is the jitter of a packet and not told anew. */
@@ -48,8 +52,8 @@ export class IngestStream {
   #wayMs: number | undefined;
   #mainOffsetMs: number | undefined;
   #waitingReason: GapReason | undefined;
-  /** Connected KVS producers, and what people are told while there is none. */
-  #producers = 0;
+  /** Of a stream that KVS producers send. */
+  readonly #producers: StreamProducers | undefined;
   #awaited: SourceStatus;
 
   constructor(
@@ -88,7 +92,8 @@ export class IngestStream {
       },
       createRunSuffix: () => deps.createRunId().slice(0, 12),
     });
-    this.#hub = new StreamHub({ recorder: this.#recorder, log });
+    if (planned.source.kind === 'kvs') this.#producers = this.#createProducers(log);
+    this.#hub = new StreamHub({ recorder: this.#producers?.recorder ?? this.#recorder, log });
     this.#runner = new SourceRunner({
       ...{ clock, log, random },
       open: () => deps.openSource(this.#planned),
@@ -113,13 +118,22 @@ export class IngestStream {
   }
 
   get openSegments(): readonly OpenSegment[] {
-    return [...this.#recorder.openSegments, ...this.#imports.openSegments];
+    const ofProducers = this.#producers?.openSegments ?? [];
+    return [...this.#recorder.openSegments, ...this.#imports.openSegments, ...ofProducers];
   }
 
   /** Figures since the start, for metrics. */
   get stats() {
     const dropped: ReadonlyMap<DropReason, number> = this.#recorder.dropped;
-    return { ...this.#runner.stats, runs: this.#recorder.runsBegan, dropped, lanes: this.#hub.lanes };
+    const stats = { ...this.#runner.stats, runs: this.#recorder.runsBegan, dropped, lanes: this.#hub.lanes };
+    const sent = this.#producers?.counters;
+    if (sent === undefined) return stats;
+    return { ...stats, sessions: sent.requests, units: sent.incomingFrames, bytes: sent.incomingBytes };
+  }
+
+  /** Of a stream that KVS producers send. */
+  get putMedia(): PutMediaCounters | undefined {
+    return this.#producers?.counters;
   }
 
   get state(): SourceState {
@@ -139,7 +153,7 @@ export class IngestStream {
     return {
       streamId: this.#planned.streamId,
       ...status,
-      isRecording: this.#isWanted && this.#recorder.isRunning,
+      isRecording: this.#producers?.isRecording ?? (this.#isWanted && this.#recorder.isRunning),
       tracks: this.#hub.tracks.map((track) => ({ number: track.number, codec: track.codec, text: trackText(track) })),
       clockOffsetMs: this.#runner.clockOffsetMs,
       clockDriftPpm: this.#runner.clockDriftPpm,
@@ -158,25 +172,6 @@ export class IngestStream {
     this.#lifetime.loop((signal) => this.#reserveNumbers(signal, numbersTried.resolve));
     if (this.#isPushed) this.#tellState();
     else this.#runner.start({ ...options, after: numbersTried.promise });
-  }
-
-  /**
-   * A KVS producer is connected from now on; several may be, when one renews its credentials. What it sends is wanted from before
-   * its run begins until after that ended: while none is connected nobody knows whether one should be, so nothing is a gap.
-   *
-   * @returns  to be called when it is gone
-   */
-  producerConnected(): () => void {
-    const { clock } = this.#deps;
-    this.#producers++;
-    if (this.#producers === 1) this.#producersChanged(clock.wallMs());
-    let isGone = false;
-    return () => {
-      if (isGone) return;
-      isGone = true;
-      this.#producers--;
-      if (this.#producers === 0) this.#producersChanged(clock.wallMs());
-    };
   }
 
   /** Takes over another policy of the same source, without touching its connection. */
@@ -219,6 +214,18 @@ export class IngestStream {
     return this.#imports.begin(head, answers);
   }
 
+  /**
+   * Takes what a KVS producer sends.
+   *
+   * @throws AppError failed_precondition  the stream belongs to a camera
+   * @throws AppError resource_exhausted   there are as many connections as there may be
+   * @throws AppError unavailable          not just now
+   */
+  beginPutMedia(head: PutMediaHead, answers: PutAnswers): IncomingPut {
+    if (this.#producers === undefined) throw appError('failed_precondition', 'a camera feeds this stream');
+    return this.#producers.begin(head, answers, { isRing: isRing(this.#planned.recording) });
+  }
+
   tick(): void {
     try {
       this.#recorder.tick();
@@ -227,12 +234,14 @@ export class IngestStream {
       this.#runner.restart(error);
     }
     this.#runner.tick();
+    this.#producers?.tick();
     this.#followSchedule();
   }
 
   /** Ends the session and the run for the reason given; resolves when the files are finished. */
   async close(reason: RunEndReason): Promise<void> {
     await this.#runner.close(reason);
+    await this.#producers?.close(reason);
     await this.#imports.close(runEndReasons[reason]);
     await this.#recorder.close(reason);
     await this.#lifetime.close();
@@ -255,20 +264,34 @@ export class IngestStream {
     return this.#planned.source.kind === 'kvs';
   }
 
+  /**
+   * What the gap ledger is told. Of producers never: nobody knows when one should send, they send again what was not stored, and
+   * their fragments have the time of their arrival, between which nothing is missing.
+   */
   get #isWanted(): boolean {
-    return this.#schedule.isWanted && (!this.#isPushed || this.#producers > 0);
+    return this.#schedule.isWanted && !this.#isPushed;
   }
 
-  #producersChanged(atMs: number): void {
-    this.#awaited = producerStatus(this.#producers > 0 ? 'live' : 'idle', atMs);
-    if (this.#schedule.isWanted) this.#tellWanted({ isWanted: this.#isWanted, atMs });
-    this.#tellState();
+  #createProducers(log: Log): StreamProducers {
+    const { clock, places, onHint, createRunId, producersShare: share } = this.#deps;
+    return new StreamProducers({
+      ...{ clock, log, places, onHint, createRunId, share },
+      numbers: { next: (serverTimestampMs) => this.#nextNumber(serverTimestampMs) },
+      hasNumbersAhead: () => this.#hasNumbers && this.#numbers.hasAhead(),
+      hasRetention: () => !isRing(this.#planned.recording),
+      hub: () => this.#hub,
+      onChange: () => {
+        const isAny = (this.#producers?.connected ?? 0) > 0;
+        const state = isAny ? 'live' : 'idle';
+        if (this.#awaited.state !== state) this.#awaited = producerStatus(state, clock.wallMs());
+        this.#tellState();
+      },
+    });
   }
 
   #followSchedule(): void {
     const changes = this.#schedule.look();
-    const isAwaited = this.#isPushed && this.#producers === 0;
-    for (const change of isAwaited ? [] : changes) this.#tellWanted(change);
+    for (const change of this.#isPushed ? [] : changes) this.#tellWanted(change);
     if (changes.length > 0) this.#tellState();
   }
 

@@ -19,12 +19,22 @@ import { limits } from '../../storage/model/limits.ts';
 import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
 import { parseImportHead } from '../import/index.ts';
+import {
+  isPutMediaHead,
+  type PutMediaFigures,
+  type PutMediaQuotas,
+  parsePutMediaHead,
+  putMediaLimits,
+  putMediaQuotasDefault,
+  Turns,
+} from '../put-media/index.ts';
 import { JournalPlaces, LedgerFile, ledgerEpoch } from '../record/index.ts';
 import { RtmpListener, type RtmpListenerOptions, RtmpSession } from '../rtmp/index.ts';
 import { RtspSession, readTurnMs, SharedReads, unwatchedTurnMs } from '../rtsp/index.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { IngestStream } from './ingest-stream.ts';
 import type { SourceSession } from './source-runner.ts';
+import type { ProducersShare } from './stream-producers.ts';
 
 export type IngestDeps = {
   readonly clock: Clock;
@@ -45,6 +55,8 @@ export type IngestOptions = {
   readonly addresses?: AddressPolicy;
   /** Where publishers arrive, opened while a camera waits for one; without it this process takes none. */
   readonly rtmp?: RtmpListenerOptions | undefined;
+  /** Those of AWS where absent. */
+  readonly putMedia?: PutMediaQuotas | undefined;
 };
 
 const tickMs = 500;
@@ -74,6 +86,7 @@ export class Ingest {
   #listener: RtmpListener | undefined;
   readonly #openSource: (planned: PlannedSource) => SourceSession;
   readonly #importsRunning = { count: 0 };
+  readonly #producersShare: ProducersShare;
   #ledger: LedgerFile | undefined;
   #applying: Promise<void> = Promise.resolve();
 
@@ -82,6 +95,13 @@ export class Ingest {
     const { addresses = new AddressPolicy({ networks: [] }), paths, name, syncPeriodMs } = options;
     this.#deps = deps;
     this.#options = options;
+    this.#producersShare = {
+      quotas: options.putMedia ?? putMediaQuotasDefault,
+      budget: new ByteBudget(putMediaLimits.bytesMax),
+      heldBudget: new ByteBudget(putMediaLimits.heldBytesMax),
+      turns: new Turns({ clock }),
+      running: { count: 0 },
+    };
     this.#places = new JournalPlaces(
       { clock, log, random },
       {
@@ -100,10 +120,15 @@ export class Ingest {
             snapshot: () => this.#snapshot(),
             metrics: () => this.#metrics.text(),
             figures: () => this.#figures(),
+            putMedia: () => this.putMedia,
           },
           snapshot: () => this.#snapshot(),
           subscribe: (streamId, lane) => this.#streamOf(streamId).join(lane),
           put: (value, answers) => {
+            if (isPutMediaHead(value)) {
+              const media = parsePutMediaHead(value);
+              return this.#streamOf(media.streamId).beginPutMedia(media, answers);
+            }
             const head = parseImportHead(value);
             return this.#streamOf(head.streamId).beginImport(head, answers);
           },
@@ -134,6 +159,13 @@ export class Ingest {
       return listener === undefined ? takesNone : new RtmpSession({ ...ofSource, listener }, { source });
     };
     this.#openSource = deps.openSource ?? open;
+  }
+
+  /** What KVS producers sent since the start, by stream. */
+  get putMedia(): ({ readonly streamId: string } & PutMediaFigures)[] {
+    return [...this.#streams.values()].flatMap(({ planned: { streamId }, putMedia }) =>
+      putMedia === undefined ? [] : [{ streamId, ...putMedia.snapshot() }],
+    );
   }
 
   /** The port where publishers arrive; undefined where none is waited for. */
@@ -247,6 +279,7 @@ export class Ingest {
         onHint: (hint) => this.#server.hint(hint),
         onState: (state) => this.#server.state(state),
         importsRunning: this.#importsRunning,
+        producersShare: this.#producersShare,
       },
       { planned, paths: this.#options.paths, ingestName: this.#options.name },
     );

@@ -5,3 +5,4 @@ export { Fragmenter } from './fragmenter.ts';
 export { type JournalPlace, JournalPlaces, type PlaceFault } from './journal-places.ts';
 export { type Ledger, LedgerFile, ledgerEpoch } from './ledger-file.ts';
 export { Recorder, type RecorderDeps, type RecorderOptions } from './recorder.ts';
+export { WallWatch } from './run-clock.ts';

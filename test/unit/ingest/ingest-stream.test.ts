@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { IngestStream } from '../../../gateway/ingest/ingest-stream.ts';
+import { putMediaLimits, putMediaQuotasDefault, Turns } from '../../../gateway/put-media/index.ts';
 import type { JournalPlace } from '../../../gateway/record/index.ts';
 import type { SourceSink } from '../../../gateway/rtsp/index.ts';
 import { AssertionError } from '../../../storage/base/assert.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { ByteBudget, Durability } from '../../../storage/journal/index.ts';
+import type { IncomingPut } from '../../../storage/lane/index.ts';
 import type { PlannedSource } from '../../../storage/model/camera.ts';
 import type { LedgerLine } from '../../../storage/model/ledger.ts';
 import { limits } from '../../../storage/model/limits.ts';
@@ -64,6 +66,13 @@ async function startStream(source: PlannedSource['source'] = pulled) {
       onHint: () => {},
       onState: () => {},
       importsRunning: { count: 0 },
+      producersShare: {
+        quotas: putMediaQuotasDefault,
+        budget: new ByteBudget(putMediaLimits.bytesMax),
+        heldBudget: new ByteBudget(putMediaLimits.heldBytesMax),
+        turns: new Turns({ clock }),
+        running: { count: 0 },
+      },
     },
     {
       planned: {
@@ -115,34 +124,57 @@ test('a mistake of ours between units begins a new session with the source, whic
   expect(stream.stats.mistakes).toBe(1);
 });
 
-test('a stream of a KVS producer waits without a gap, and is wanted for as long as one is connected', async () => {
-  const { stream, clock, sinks, lines } = await startStream({ kind: 'kvs' });
-  const waiting = stream.state;
+function putMedia(stream: IngestStream): IncomingPut {
+  const answers = { event: () => true, done: () => {}, failed: () => {} };
+  const head = { kind: 'put-media', streamId: 's1', requestId: 'r', timecodes: 'absolute', wantsAcks: true } as const;
+  return stream.beginPutMedia({ ...head, producerStartMs: 0 }, answers);
+}
 
-  const firstGone = stream.producerConnected();
+/** Its numbers are reserved before anything can be taken. */
+async function startProduced() {
+  const started = await startStream({ kind: 'kvs' });
+  let first: IncomingPut | undefined;
+  const waiting = started.stream.state;
+  await until('a producer is taken', async () => {
+    await started.clock.advance(100);
+    try {
+      first ??= putMedia(started.stream);
+    } catch {}
+    return first;
+  });
+  return { ...started, waiting, first: first as unknown as IncomingPut };
+}
+
+test('a stream of a KVS producer waits without a gap, is live while one is connected, and tells the ledger nothing of it', async () => {
+  const { stream, clock, sinks, lines, waiting, first } = await startProduced();
   const connected = stream.state;
-  const secondGone = stream.producerConnected();
-  firstGone();
-  firstGone();
+
+  const second = putMedia(stream);
+  expect(() => putMedia(stream)).toThrow('too many producers');
+  first.end({ isCut: false });
+  await clock.advance(100);
   const overlapping = stream.state;
-  await clock.advance(1_000);
-  secondGone();
+  second.lost();
+  await clock.advance(100);
 
   expect(sinks).toHaveLength(0);
   expect(waiting).toMatchObject({ state: 'idle', reason: undefined, message: 'waiting for a producer' });
   expect([connected.state, overlapping.state, stream.state.state]).toEqual(['live', 'live', 'idle']);
-  expect(lines.map(({ kind }) => kind)).toEqual(['unwanted', 'wanted', 'unwanted']);
+  expect(lines.map(({ kind }) => kind)).toEqual(['unwanted']);
 });
 
-test('hours of the week are told of a KVS producer only while one is connected', async () => {
-  const { stream, lines } = await startStream({ kind: 'kvs' });
+test('hours of the week change nothing for a KVS producer', async () => {
+  const { stream, lines } = await startProduced();
   const live = { ...stream.planned, recording: recordingPolicy({ mode: 'live' }) };
 
   stream.setPlanned(live);
-  const gone = stream.producerConnected();
   stream.setPlanned({ ...live, recording: recordingPolicy() });
-  stream.setPlanned(live);
-  gone();
 
-  expect(lines.map(({ kind }) => kind)).toEqual(['unwanted', 'wanted', 'unwanted']);
+  expect(lines.map(({ kind }) => kind)).toEqual(['unwanted']);
+});
+
+test('a stream that a camera feeds takes no producer', async () => {
+  const { stream } = await startStream();
+
+  expect(() => putMedia(stream)).toThrow('a camera feeds this stream');
 });

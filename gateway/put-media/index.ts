@@ -1,0 +1,15 @@
+/** Media that KVS producers send, at the owner of their stream. See README.md. */
+
+export { PutMediaCounters, type PutMediaFigures } from './counters.ts';
+export { type PutMediaQuotas, putMediaLimits, putMediaQuotasDefault } from './limits.ts';
+export type { MediaErrorName } from './media-errors.ts';
+export {
+  type Ack,
+  isPutMediaHead,
+  type PutMediaHead,
+  parsePutMediaEvent,
+  parsePutMediaHead,
+} from './messages.ts';
+export type { ProducerFrame, ProducerHead } from './producer-media.ts';
+export { type OpenedFragment, PutMediaReceiver, type ReceiverDeps } from './receiver.ts';
+export { Turns } from './turns.ts';

@@ -1,0 +1,477 @@
+/**
+ * One connection of a producer, at the owner of its stream: Matroska bytes in, fragments into the journal and to live viewers,
+ * acknowledgements out. Whatever is wrong with the bytes, the disk or us ends this connection and nothing else; what was whole by then
+ * is kept and acknowledged first, and nothing is acknowledged that is not durable.
+ *
+ *   put =lane socket=> ProducerMedia -> number, server time -> SegmentWriter -> durable -> told
+ */
+
+import type { Clock } from '../../storage/base/clock.ts';
+import { type AppError, isAppError, toAppError } from '../../storage/base/errors.ts';
+import type { Log } from '../../storage/base/log.ts';
+import type { ByteBudget } from '../../storage/journal/index.ts';
+import type { IncomingPut, PutAnswers } from '../../storage/lane/index.ts';
+import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
+import type { Hint, OpenSegment } from '../../storage/model/hint.ts';
+import type { RunEndReason } from '../../storage/model/run.ts';
+import { AckQueue } from './ack-queue.ts';
+import type { PutMediaCounters } from './counters.ts';
+import { type PutMediaQuotas, putMediaLimits } from './limits.ts';
+import { mediaError, mediaErrorOf } from './media-errors.ts';
+import type { Ack, PutMediaEvent, PutMediaHead } from './messages.ts';
+import { type FragmentOpening, type ProducerFrame, type ProducerHead, ProducerMedia } from './producer-media.ts';
+import { notPersisted, ProducerRun, type ProducerRunDeps } from './producer-run.ts';
+import type { Turns } from './turns.ts';
+
+/** Live viewers of the stream. */
+export type LiveMedia = {
+  begin(fragment: OpenedFragment, head: Pick<ProducerHead, 'tracks' | 'timecodeScaleNs'>): void;
+  /** Of the fragment that began last; its bytes are on their way to the journal. Borrowed until return. */
+  frame(frame: ProducerFrame): void;
+};
+
+export type OpenedFragment = FragmentOpening & {
+  readonly number: FragmentNumber;
+  readonly serverTimestampMs: number;
+};
+
+export type ReceiverDeps = Omit<ProducerRunDeps, 'budget' | 'onFailed'> & {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly answers: PutAnswers;
+  /** Of all producers of the process: on the way to the disk, and of elements that are not whole. */
+  readonly budget: ByteBudget;
+  readonly heldBudget: ByteBudget;
+  readonly turns: Turns;
+  readonly counters: PutMediaCounters;
+  readonly live: LiveMedia;
+  /** True where fragments are kept beyond what live readers need: only then PERSISTED is told. */
+  readonly hasRetention: () => boolean;
+  readonly hasNumbersAhead: () => boolean;
+  /** Another connection of this stream began later. */
+  readonly isNewerThere: () => boolean;
+  /** It takes no more media. */
+  readonly onOver: () => void;
+  /** Its files are finished, too. */
+  readonly onClosed: () => void;
+};
+
+type Fragment = OpenedFragment & {
+  readonly firstByteMs: number;
+  wholeMs: number | undefined;
+  isCommitted: boolean;
+  isStored: boolean;
+};
+
+/** Whether everything is told and stored is looked at so often while it ends. */
+const lookMs = 10;
+/** The last acknowledgements of a producer that does not read are given up after this. */
+const tellMsMax = 5_000;
+
+export class PutMediaReceiver implements IncomingPut {
+  readonly #deps: ReceiverDeps;
+  readonly #head: PutMediaHead;
+  readonly #quotas: PutMediaQuotas;
+  readonly #budget: ByteBudget;
+  readonly #acks: AckQueue;
+  readonly #run: ProducerRun;
+  readonly #media: ProducerMedia;
+  readonly #beganMs: number;
+  /** Begun and not yet stored, in order; the last one may be open. */
+  #fragments: Fragment[] = [];
+  #open: Fragment | undefined;
+  #described: ProducerHead | undefined;
+  #heldBytes = 0;
+  #lastBytesMs: number;
+  #idleToldMs = 0;
+  /** Since when it is not read, as something of ours has no room. */
+  #pausedSinceMs: number | undefined;
+  #cancelSettle: (() => void) | undefined;
+  #journalFailure: AppError | undefined;
+  #isHeard = true;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    deps: ReceiverDeps,
+    options: {
+      readonly head: PutMediaHead;
+      readonly quotas: PutMediaQuotas;
+      readonly isRing: boolean;
+    },
+  ) {
+    this.#deps = deps;
+    const { head, quotas, isRing } = options;
+    this.#head = head;
+    this.#quotas = quotas;
+    this.#beganMs = deps.clock.monotonicMs();
+    this.#lastBytesMs = this.#beganMs;
+    this.#budget = deps.budget.share(putMediaLimits.shareBytesMax);
+    this.#acks = new AckQueue(deps);
+    this.#run = new ProducerRun(
+      {
+        ...deps,
+        budget: this.#budget,
+        onHint: (hint) => this.#onHint(hint),
+        onFailed: (error) => {
+          this.#journalFailure ??= error;
+          this.#finish(notPersisted(error));
+        },
+      },
+      { streamId: head.streamId, isRing },
+    );
+    this.#media = new ProducerMedia(
+      {
+        sink: {
+          head: (described) => {
+            this.#run.describe(described);
+            this.#described = described;
+          },
+          begin: (opening) => this.#begin(opening),
+          bytes: (bytes) => this.#run.write(bytes),
+          frame: (frame) => this.#frame(frame),
+          whole: () => this.#whole(),
+          commit: (end) => this.#commit(end),
+        },
+      },
+      { timecodes: head.timecodes, producerStartMs: head.producerStartMs, quotas },
+    );
+  }
+
+  get openSegments(): readonly OpenSegment[] {
+    return this.#run.openSegments;
+  }
+
+  get isRecording(): boolean {
+    return this.#run.runId !== undefined;
+  }
+
+  /** Where a lane that joins now finds the fragment being written, if it has pieces that are not too large. */
+  get openFragment() {
+    const open = this.#run.openFragment;
+    const runId = this.#run.runId;
+    return open === undefined || runId === undefined ? undefined : { ...open, runId };
+  }
+
+  /** To be called at once: the producer is told that the stream takes its media. */
+  accept(): void {
+    this.#deps.answers.event({ kind: 'accepted' } satisfies PutMediaEvent);
+  }
+
+  bytes(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#closing !== undefined) return undefined;
+    const { clock, counters, turns } = this.#deps;
+    this.#lastBytesMs = clock.monotonicMs();
+    this.#idleToldMs = this.#lastBytesMs;
+    counters.incomingBytes += bytes.length;
+    const pauseMs = turns.work(() => this.#contained(() => this.#media.push(bytes)));
+    this.#accountHeld();
+    this.#settleLater();
+    if (this.#closing !== undefined || (pauseMs === 0 && this.#hasRoom)) return undefined;
+    return this.#untilRoom(pauseMs);
+  }
+
+  end({ isCut }: { readonly isCut: boolean }): void {
+    if (this.#closing !== undefined) return;
+    if (isCut) {
+      this.#finish(mediaError('read-error', 'the body broke off'));
+      return;
+    }
+    this.#contained(() => this.#media.end());
+    this.#finish(undefined);
+  }
+
+  /** The sender is gone; what is not whole comes again on another connection. */
+  lost(): void {
+    this.#isHeard = false;
+    this.#finish(mediaError('read-error', 'the connection broke'));
+  }
+
+  /** The stream, or the process, ends; what is whole is kept and told, then the producer is to try again. */
+  async close(reason: RunEndReason): Promise<void> {
+    this.#finish(
+      reason === 'camera-removed'
+        ? mediaError('stream-not-active', 'the stream was deleted')
+        : mediaError('internal', 'the recording process ends'),
+      reason,
+    );
+    await this.#closing;
+    await this.#run.ended();
+  }
+
+  /** To be called about twice a second. */
+  tick(): void {
+    if (this.#closing !== undefined) return;
+    this.#acks.flush();
+    const { clock, isNewerThere } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const stall = this.#stallAt(nowMs);
+    if (stall !== undefined) {
+      this.#finish(stall);
+      return;
+    }
+    const ageMs = nowMs - this.#beganMs;
+    if (ageMs > this.#quotas.connectionMsMax + (this.#open === undefined ? 0 : putMediaLimits.connectionGraceMs)) {
+      this.#finish(tooOld());
+      return;
+    }
+    // What we do not read is no silence.
+    if (this.#pausedSinceMs !== undefined) this.#lastBytesMs = nowMs;
+    const silentMs = nowMs - this.#lastBytesMs;
+    const isHoldingBack = this.#open !== undefined && isNewerThere();
+    const silentMsMax = isHoldingBack ? putMediaLimits.silenceMsBesideNewer : putMediaLimits.silenceMsMax;
+    if (silentMs >= silentMsMax) {
+      this.#finish(this.#open === undefined ? undefined : mediaError('read-error', 'nothing more came'));
+    } else if (silentMs >= putMediaLimits.idleMs && nowMs - this.#idleToldMs >= putMediaLimits.idleMs) {
+      this.#idleToldMs = nowMs;
+      this.#tell({ kind: 'idle' });
+    }
+  }
+
+  /** Runs what outside bytes decide; nothing that happens in there reaches the cameras. */
+  #contained(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!isAppError(error)) this.#deps.log.error('put-media failed', { error });
+      this.#finish(isAppError(error) ? error : toAppError(error));
+    }
+  }
+
+  #begin(opening: FragmentOpening): void {
+    const { clock, counters, live } = this.#deps;
+    const firstByteMs = clock.monotonicMs();
+    if (firstByteMs - this.#beganMs > this.#quotas.connectionMsMax) {
+      // Its number would be wasted: the producer sends it again on another connection.
+      throw tooOld(opening.timecodeMs);
+    }
+    const begun = this.#numbered(opening);
+    const fragment = { ...opening, ...begun, firstByteMs, wholeMs: undefined, isCommitted: false, isStored: false };
+    this.#fragments.push(fragment);
+    this.#open = fragment;
+    const { timecodeMs, number } = fragment;
+    this.#tell({ kind: 'buffering', timecodeMs, number });
+    counters.bufferingAckLatency.add(clock.monotonicMs() - firstByteMs);
+    if (this.#described !== undefined) live.begin(fragment, this.#described);
+  }
+
+  /** @throws AppError  about this fragment */
+  #numbered(opening: FragmentOpening): ReturnType<ProducerRun['begin']> {
+    try {
+      return this.#run.begin(opening);
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      throw mediaError(mediaErrorOf(error), error.message, { cause: error, timecodeMs: opening.timecodeMs });
+    }
+  }
+
+  #frame(frame: ProducerFrame): void {
+    this.#deps.counters.incomingFrames++;
+    this.#deps.live.frame(frame);
+  }
+
+  #whole(): void {
+    const fragment = this.#open;
+    if (fragment === undefined) return;
+    this.#open = undefined;
+    const { clock, counters } = this.#deps;
+    const { timecodeMs, number, firstByteMs } = fragment;
+    fragment.wholeMs = clock.monotonicMs();
+    counters.incomingFragments++;
+    counters.fragmentIngestionLatency.add(fragment.wholeMs - firstByteMs);
+    this.#tell({ kind: 'received', timecodeMs, number });
+    counters.receivedAckLatency.add(clock.monotonicMs() - fragment.wholeMs);
+  }
+
+  #commit(end: Parameters<ProducerRun['commit']>[0]): void {
+    this.#run.commit(end);
+    const fragment = this.#fragments.findLast(({ wholeMs }) => wholeMs !== undefined);
+    if (fragment !== undefined) fragment.isCommitted = true;
+  }
+
+  #onHint(hint: Hint): void {
+    const isRing = !this.#deps.hasRetention();
+    if (hint.kind === 'durable') this.#stored(hint.number);
+    if (hint.kind === 'committed' && isRing) this.#stored(hint.fragment.number);
+    this.#deps.onHint(hint);
+  }
+
+  /** Everything up to this number is where it is to be. */
+  #stored(upTo: FragmentNumber): void {
+    const { clock, counters, hasRetention } = this.#deps;
+    for (let first = this.#fragments[0]; first !== undefined && first.number <= upTo; first = this.#fragments[0]) {
+      this.#fragments.shift();
+      first.isStored = true;
+      counters.storedFragments++;
+      const latencyMs = clock.monotonicMs() - (first.wholeMs ?? first.firstByteMs);
+      counters.fragmentPersistLatency.add(latencyMs);
+      if (!hasRetention()) continue;
+      this.#tell({ kind: 'persisted', timecodeMs: first.timecodeMs, number: first.number });
+      counters.persistedAckLatency.add(latencyMs);
+    }
+  }
+
+  #tell(ack: Ack): void {
+    if (this.#isHeard && (this.#head.wantsAcks || ack.kind === 'error')) this.#acks.add(ack);
+  }
+
+  /** A whole fragment is not held longer than its tags may take. */
+  #settleLater(): void {
+    if (!this.#media.isHolding || this.#cancelSettle !== undefined) return;
+    this.#cancelSettle = this.#deps.clock.after(putMediaLimits.tagsWaitMs, () => {
+      this.#cancelSettle = undefined;
+      if (this.#closing !== undefined) return;
+      const silentMs = this.#deps.clock.monotonicMs() - this.#lastBytesMs;
+      const isPaused = this.#pausedSinceMs !== undefined;
+      if (silentMs < putMediaLimits.tagsWaitMs && !isPaused) this.#settleLater();
+      else this.#contained(() => this.#media.settle());
+    });
+  }
+
+  get #hasRoom(): boolean {
+    return (
+      this.#budget.used <= putMediaLimits.flightBytesMax &&
+      this.#deps.budget.used <= putMediaLimits.bytesMax / 2 &&
+      this.#acks.hasRoom &&
+      this.#deps.hasNumbersAhead()
+    );
+  }
+
+  async #untilRoom(pauseMs: number): Promise<void> {
+    const { clock } = this.#deps;
+    this.#pausedSinceMs = clock.monotonicMs();
+    if (pauseMs > 0) await clock.sleep(pauseMs);
+    while (this.#closing === undefined && !this.#hasRoom) {
+      this.#acks.flush();
+      await clock.sleep(lookMs);
+    }
+    this.#pausedSinceMs = undefined;
+    this.#lastBytesMs = clock.monotonicMs();
+  }
+
+  /** The beginning of an element that is larger than usual ones has a budget of its own. */
+  #accountHeld(): void {
+    const { heldBudget } = this.#deps;
+    const isOver = this.#closing !== undefined;
+    const bytes = isOver ? 0 : Math.max(0, this.#media.heldBytes - putMediaLimits.heldBytesFree);
+    if (bytes <= this.#heldBytes) {
+      heldBudget.give(this.#heldBytes - bytes);
+      this.#heldBytes = bytes;
+    } else if (heldBudget.take(bytes - this.#heldBytes)) {
+      this.#heldBytes = bytes;
+    } else {
+      this.#finish(mediaError('internal', 'too many large frames at the same time', { bytes }));
+    }
+  }
+
+  /** What has to move and does not, or undefined. */
+  #stallAt(nowMs: number): AppError | undefined {
+    const waitedMs = putMediaLimits.persistMsMax;
+    const [oldest] = this.#fragments;
+    const committedMs = oldest?.isCommitted === true ? oldest.wholeMs : undefined;
+    if (nowMs - Math.min(committedMs ?? nowMs, this.#pausedSinceMs ?? nowMs) <= waitedMs) return undefined;
+    if (!this.#acks.hasRoom)
+      return mediaError('read-error', 'the producer does not read what it is told', { waitedMs });
+    return this.#stalled('the disk did not take a fragment in time');
+  }
+
+  #stalled(message: string): AppError {
+    const error = mediaError('not-persisted', message, { waitedMs: putMediaLimits.persistMsMax });
+    this.#journalFailure ??= error;
+    if (this.#budget.used > 0) this.#run.giveUp(error, 'disk-stalled');
+    return error;
+  }
+
+  /** The first call counts. */
+  #finish(fault: AppError | undefined, reason?: RunEndReason): void {
+    if (this.#closing !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closing = promise;
+    this.#cancelSettle?.();
+    this.#accountHeld();
+    void this.#close(fault, reason ?? (fault === undefined ? 'source-closed' : runEndReasonOf(fault))).then(resolve);
+  }
+
+  async #close(fault: AppError | undefined, reason: RunEndReason): Promise<void> {
+    const { answers, clock, counters, log, onOver, onClosed } = this.#deps;
+    const { timecodeMs, number } = this.#open ?? {};
+    const failure = await this.#keepWhole();
+    const error = failure ?? fault;
+    log.info('put-media ended', { reason, ...(error === undefined ? {} : { fault: error.message, ...error.context }) });
+    onOver();
+    if (error !== undefined) {
+      counters.connectionErrors++;
+      if (this.#isHeard) counters.errorAcks++;
+      this.#tell(this.#errorAck(error, { timecodeMs, number }));
+    }
+    const giveUpMs = clock.monotonicMs() + tellMsMax;
+    while (!this.#acks.isEmpty && this.#isHeard && clock.monotonicMs() < giveUpMs) {
+      this.#acks.flush();
+      if (!this.#acks.isEmpty) await clock.sleep(lookMs);
+    }
+    counters.failedFragments += this.#fragments.length;
+    answers.done({});
+    this.#run.end(reason);
+    void this.#run.ended().then(onClosed);
+  }
+
+  /** Commits what is whole, drops what is not, and waits until all of it is told. @returns  why that failed */
+  async #keepWhole(): Promise<AppError | undefined> {
+    const { clock, counters } = this.#deps;
+    try {
+      if (this.#journalFailure === undefined) this.#media.settle();
+      this.#run.abort();
+    } catch (error) {
+      if (!isAppError(error)) this.#deps.log.error('put-media failed', { error });
+      this.#journalFailure ??= toAppError(error);
+    }
+    const open = this.#fragments.filter(({ isCommitted }) => !isCommitted);
+    this.#fragments = this.#fragments.filter(({ isCommitted }) => isCommitted);
+    counters.failedFragments += open.length;
+    const untilMs = clock.monotonicMs() + putMediaLimits.persistMsMax;
+    while (this.#fragments.length > 0 && this.#journalFailure === undefined) {
+      if (clock.monotonicMs() > untilMs) {
+        this.#stalled('the disk did not confirm the last fragments in time');
+      } else await clock.sleep(lookMs);
+    }
+    return this.#fragments.length === 0 ? undefined : this.#journalFailure;
+  }
+
+  /**
+   * About what the producer has to send again, or to leave out: the oldest fragment that was not stored, the one that was open, or the
+   * one that the error names. About none where all were stored: a producer that is told one of those would send it twice.
+   */
+  #errorAck(
+    error: AppError,
+    open: { readonly timecodeMs: number | undefined; readonly number: FragmentNumber | undefined },
+  ): Ack {
+    const named = error.context.timecodeMs;
+    const [oldest] = this.#fragments;
+    const about = oldest ?? (typeof named === 'number' ? { timecodeMs: named, number: undefined } : open);
+    return {
+      kind: 'error',
+      error: mediaErrorOf(error),
+      ...(about.timecodeMs === undefined ? {} : { timecodeMs: about.timecodeMs }),
+      ...(about.number === undefined ? {} : { number: about.number }),
+    };
+  }
+}
+
+function tooOld(timecodeMs?: number): AppError {
+  const about = timecodeMs === undefined ? {} : { timecodeMs };
+  return mediaError('connection-too-old', 'the connection is older than it may be', about);
+}
+
+function runEndReasonOf(error: AppError): RunEndReason {
+  switch (mediaErrorOf(error)) {
+    case 'read-error':
+      return 'connection-lost';
+    case 'connection-too-old':
+      return 'source-closed';
+    case 'stream-not-active':
+      return 'camera-removed';
+    case 'not-persisted':
+      return 'write-failed';
+    default:
+      return 'source-error';
+  }
+}
