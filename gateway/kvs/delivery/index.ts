@@ -1,0 +1,5 @@
+/** What fragments set off by their tags. */
+
+export { notificationHeaders, notificationText } from './notification.ts';
+export { imagePrefixTag, imageTag, notificationTag } from './reserved-tags.ts';
+export { TagFollower, type TagFollowerDeps, type TaggedFragment } from './tag-follower.ts';
