@@ -13,6 +13,7 @@ import type { ServeDeps } from './parts.ts';
 import type { Passwords } from './passwords.ts';
 import type { PlanWriter } from './plan-writer.ts';
 import type { PlaybackTokens } from './playback-token.ts';
+import type { SecretStore } from './secret-store.ts';
 import type { StateBoard } from './state-board.ts';
 import type { UsageBook } from './usage-book.ts';
 
@@ -24,6 +25,8 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly cameraSecrets: SecretBox;
   /** For secrets in site files: `weir seal`. */
   readonly siteSecrets: SecretBox;
+  /** Secrets that KVS clients name by ARN. */
+  readonly secretStore: SecretStore;
   /** For digest verifiers of tokens. */
   readonly digests: SecretBox;
   /** For secrets of access keys. */

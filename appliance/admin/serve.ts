@@ -16,8 +16,9 @@ import { Authentication } from './authentication.ts';
 import { Caller } from './caller.ts';
 import { CheckRunner } from './check-runner.ts';
 import type { Context } from './context.ts';
-import { Dispatcher, type RawRoute } from './dispatch.ts';
 import { DevicePort } from './device-port.ts';
+import { Dispatcher, type RawRoute } from './dispatch.ts';
+import { startEdgeCameras } from './edge-cameras.ts';
 import { EventFeed } from './event-feed.ts';
 import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
@@ -30,11 +31,20 @@ import type { ServeDeps } from './parts.ts';
 import { Passwords } from './passwords.ts';
 import { PlanWriter } from './plan-writer.ts';
 import { PlaybackTokens } from './playback-token.ts';
-import { accessKeyPurpose, playbackKeySetting, playbackPurpose, resealAll, webhookPurpose } from './reseal.ts';
+import {
+  accessKeyPurpose,
+  playbackKeySetting,
+  playbackPurpose,
+  resealAll,
+  secretPurpose,
+  webhookPurpose,
+} from './reseal.ts';
 import { streamResource } from './resources.ts';
 import { addRoutes } from './routes/all.ts';
 import { rtspGate } from './rtsp-gate.ts';
+import { SecretStore } from './secret-store.ts';
 import { StateBoard } from './state-board.ts';
+import { newStreamKey } from './stream-keys.ts';
 import { StsDoor } from './sts-door.ts';
 import { TemporaryKeys } from './temporary-keys.ts';
 import { digestPurpose } from './token-digests.ts';
@@ -197,13 +207,22 @@ export class Serve {
       { log, catalog, authentication, temporaryKeys, accessKeySecrets: secrets.box(accessKeyPurpose) },
       kvsSettings,
     );
+    const secretStore = new SecretStore({ catalog, box: secrets.box(secretPurpose) }, kvsSettings);
+    const edgeCameras = startEdgeCameras(
+      {
+        ...{ clock, catalog, board, secretStore, cameraSecrets: secrets.box(cameraPurpose) },
+        newStreamKey: () => newStreamKey(random),
+      },
+      { lifetime: this.#lifetime, timeZone: this.#options.timeZone },
+    );
     const sts = new StsDoor({ clock, log, random, identities, temporaryKeys }, { ...kvsSettings, publicUrl });
     const kvs = new KvsDoor(
       {
         ...{ clock, log, random, catalog, identities },
-        operations: new Map([...controlOperations, ...deps.kvsMedia]),
+        operations: new Map([...controlOperations, ...edgeCameras, ...deps.kvsMedia]),
         quotas: new Quotas({ clock }, { factor: this.#options.kvsQuotaFactor ?? kvsQuotaFactorDefault }),
         meter: deps.kvsMeter,
+        usage,
         onChanged: async () => {
           feed.changed('cameras');
           await plan.write();
@@ -244,6 +263,7 @@ export class Serve {
       playbackTokens,
       cameraSecrets: secrets.box(cameraPurpose),
       siteSecrets: secrets.box('site'),
+      secretStore,
       digests,
       accessKeySecrets: secrets.box(accessKeyPurpose),
       devices,

@@ -12,6 +12,7 @@ import { addEventCommands } from './commands/events.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addKeyCommands } from './commands/keys.ts';
 import { addRebuildIndexCommand } from './commands/rebuild-index.ts';
+import { addSecretCommands } from './commands/secrets.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addSiteCommands } from './commands/site.ts';
 import { addSupportCommand } from './commands/support.ts';
@@ -62,6 +63,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addUserCommands(program, context);
   addKeyCommands(program, context);
   addDeviceCommands(program, context);
+  addSecretCommands(program, context);
   addCaCommands(program, context);
   addCheckCommand(program, context);
   addDoctorCommand(program, context);

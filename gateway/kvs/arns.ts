@@ -17,6 +17,14 @@ export function channelArn(site: KvsSite, channel: { readonly name: string; read
   return arnOf(site, 'channel', channel);
 }
 
+/** `arn:aws:secretsmanager:eu-central-1:000000000000:secret:gate-a2b3c4`, as Secrets Manager would tell it. */
+export function secretArn(
+  { region, accountId }: KvsSite,
+  { name, id }: { readonly name: string; readonly id: string },
+): string {
+  return `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}-${id.slice(0, 6)}`;
+}
+
 function arnOf(
   { region, accountId }: KvsSite,
   type: 'stream' | 'channel',

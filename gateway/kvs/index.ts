@@ -1,6 +1,6 @@
 /** The KVS API on the wire: who signed a request, and errors as AWS names them. See README.md. */
 
-export { arnPattern, channelArn, type KvsSite, streamArn } from './arns.ts';
+export { arnPattern, channelArn, type KvsSite, secretArn, streamArn } from './arns.ts';
 export {
   isBytes,
   type KvsAnswer,
@@ -13,8 +13,10 @@ export {
 export { controlOperations } from './control/index.ts';
 export { corsHeaders, preflightHeaders } from './cors.ts';
 export { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from './deliveries.ts';
+export { type EdgeChange, type EdgeDeps, EdgeSync, edgeOperations, type SourceStates } from './edge/index.ts';
 export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
 export { kvsLimits } from './limits.ts';
+export { type MediaReaders, type MediaSource, mediaReaders } from './media/index.ts';
 export { KvsMeter, snakeCase } from './meter/index.ts';
 export { Quotas, thingOf } from './quotas/index.ts';
 export { type SignalingDeps, signalingOperations, type TurnServers } from './signaling/index.ts';

@@ -1,6 +1,6 @@
 /** What somebody told an edge agent to do for a stream. We are that agent: how far it was done stands beside it. */
 
-import { and, asc, eq, gt } from '../base/drizzle.ts';
+import { and, asc, eq } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
 import { type EdgeSettings, edgeConfigurations } from './schema.ts';
 
@@ -31,12 +31,12 @@ export class EdgeConfigurationTable {
     return this.#db.select().from(edgeConfigurations).where(eq(edgeConfigurations.streamId, streamId)).get();
   }
 
-  /** Those of one hub, by their streams' ids, after one of them. */
-  ofHub(hubDeviceArn: string, afterStreamId = ''): EdgeConfiguration[] {
+  /** Those of one hub, by their streams' ids. */
+  ofHub(hubDeviceArn: string): EdgeConfiguration[] {
     return this.#db
       .select()
       .from(edgeConfigurations)
-      .where(and(eq(edgeConfigurations.hubDeviceArn, hubDeviceArn), gt(edgeConfigurations.streamId, afterStreamId)))
+      .where(eq(edgeConfigurations.hubDeviceArn, hubDeviceArn))
       .orderBy(asc(edgeConfigurations.streamId))
       .all();
   }

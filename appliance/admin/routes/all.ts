@@ -26,6 +26,7 @@ import { addPageRoutes } from './page.ts';
 import { addPlaybackRoutes } from './playback.ts';
 import { addPolicyRoutes } from './policies.ts';
 import { addRemovalRoute } from './removal.ts';
+import { addSecretRoutes } from './secrets.ts';
 import { addSessionRoutes } from './session.ts';
 import { addSiteRoutes } from './site.ts';
 import { addStreamRoutes } from './streams.ts';
@@ -56,6 +57,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addTokenRoutes(app, context);
   addAccessKeyRoutes(app, context);
   addDeviceRoutes(app, context);
+  addSecretRoutes(app, context);
   addPolicyRoutes(app, context);
   addAlarmRoutes(app, context);
   addWebhookRoutes(app, context);
