@@ -67,7 +67,8 @@ export class PlanWriter {
   }
 
   async #writeOnce(): Promise<void> {
-    const plan = planOf(this.#deps.catalog.tables.cameras.list());
+    const { cameras, streamSettings } = this.#deps.catalog.tables;
+    const plan = planOf(cameras.list(), streamSettings.all());
     this.#deps.onPlan?.(plan);
     const wrote = await this.#file.write(plan);
     this.#failure = undefined;

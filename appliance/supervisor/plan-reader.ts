@@ -34,6 +34,7 @@ const planShape = z.object({
         z.object({ kind: z.literal('kvs') }),
       ]),
       recording: recordingPolicyShape,
+      storageTier: z.exactOptional(z.literal('WARM')),
       revision: z.number().int(),
     }),
   ),

@@ -9,11 +9,21 @@ import { errnoOf } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files.ts';
 import type { Plan, PlannedDevice, PlannedSource } from '../model/camera.ts';
 import type { Camera, CatalogStream } from './cameras.ts';
+import type { StorageTier, StreamSettings } from './stream-settings.ts';
 
-/** What the cameras amount to: the streams and ONVIF devices of enabled cameras, in the order of their ids. */
-export function planOf(cameras: readonly Camera[]): Plan {
+/**
+ * What the cameras amount to: the streams and ONVIF devices of enabled cameras, in the order of their ids.
+ *
+ * @param settings  of streams of which somebody said something
+ */
+export function planOf(
+  cameras: readonly Camera[],
+  settings: ReadonlyMap<string, Pick<StreamSettings, 'storageTier'>> = new Map(),
+): Plan {
   const enabled = cameras.filter((camera) => camera.isEnabled);
-  const sources = enabled.flatMap((camera) => camera.streams.flatMap((stream) => plannedSource(camera, stream) ?? []));
+  const sources = enabled.flatMap((camera) =>
+    camera.streams.flatMap((stream) => plannedSource(camera, stream, settings.get(stream.id)?.storageTier) ?? []),
+  );
   const devices = enabled.flatMap((camera) => plannedDevice(camera) ?? []);
   return {
     version: 2,
@@ -22,7 +32,11 @@ export function planOf(cameras: readonly Camera[]): Plan {
   };
 }
 
-function plannedSource(camera: Camera, { id, role }: CatalogStream): PlannedSource | undefined {
+function plannedSource(
+  camera: Camera,
+  { id, role }: CatalogStream,
+  storageTier: StorageTier | undefined,
+): PlannedSource | undefined {
   const own = camera.sources[role];
   if (own === undefined) return undefined;
   const { source, recording } = own;
@@ -37,6 +51,7 @@ function plannedSource(camera: Camera, { id, role }: CatalogStream): PlannedSour
       eventRetentionHours: recording.eventRetentionHours ?? recording.retentionHours,
       bytesMax: camera.bytesMax,
     },
+    ...(storageTier === 'WARM' ? { storageTier } : {}),
     revision: camera.revision,
   };
 }

@@ -26,11 +26,18 @@ const columns = `SELECT s.object_key objectKey, s.byte_length byteLength, s.dige
 export const oldestOfStoreSql = `${columns.replace('segment_places p', 'segment_places p INDEXED BY segment_places_of_store')}
   WHERE p.store = @store AND p.end_server_ms < @endBeforeMs AND p.moved_from IS NULL ORDER BY p.end_server_ms LIMIT @limit`;
 
+/** As `oldestOfStoreSql`, of some streams and from a moment on. */
+export const oldestOfStreamsSql = `${columns.replace('segment_places p', 'segment_places p INDEXED BY segment_places_of_store')}
+  JOIN streams t USING (stream_key)
+  WHERE p.store = @store AND p.end_server_ms >= @fromMs AND p.moved_from IS NULL
+    AND t.stream_id IN (SELECT value FROM json_each(@streamIds)) ORDER BY p.end_server_ms LIMIT @limit`;
+
 export function placeQueries(database: Database) {
   const storeOf = database
     .prepare('SELECT p.store FROM segments s JOIN segment_places p USING (segment_id) WHERE s.object_key = ?')
     .pluck();
   const oldest = database.prepare(oldestOfStoreSql);
+  const oldestOfStreams = database.prepare(oldestOfStreamsSql);
   const moved = database.prepare(`${columns} WHERE p.moved_from IS NOT NULL LIMIT ?`);
   const page = database.prepare(
     `SELECT s.segment_id segmentId, s.object_key objectKey, s.location = 'stored' isStored, p.segment_id IS NOT NULL isPlaced
@@ -46,6 +53,15 @@ export function placeQueries(database: Database) {
     /** Segments of a store that end before a moment, oldest first. */
     oldestOf: (store: string, endBeforeMs: number, limit: number): PlacedSegment[] =>
       oldest.all({ store, endBeforeMs: Math.floor(endBeforeMs), limit }).map(toPlaced),
+    /** Segments of some streams in a store that end at a moment or after it, oldest first. */
+    oldestOfStreams: (
+      store: string,
+      { streamIds, fromMs }: { readonly streamIds: readonly string[]; readonly fromMs: number },
+      limit: number,
+    ): PlacedSegment[] =>
+      oldestOfStreams
+        .all({ store, fromMs: Math.floor(fromMs), streamIds: JSON.stringify(streamIds), limit })
+        .map(toPlaced),
     /** Segments that moved and whose old copies are still to be deleted. */
     movedSome: (limit: number): PlacedSegment[] => moved.all(limit).map(toPlaced),
     /** Rows after one, in the order in which they were made. */

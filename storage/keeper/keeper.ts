@@ -231,6 +231,11 @@ export class Keeper {
     this.#makingRoom.wake.wake();
   }
 
+  /** Streams whose segments the first of several stores passes on at once. */
+  get warmStreams(): readonly string[] {
+    return this.#policies.warmStreams;
+  }
+
   /** A person says that the clock is right: age retention goes on. @throws AppError unavailable  the index is not open */
   confirmClock(): void {
     this.assertOpen();

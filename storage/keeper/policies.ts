@@ -48,6 +48,12 @@ export class Policies {
     this.#lostMs = this.#index.state.get('rebuild')?.sinceMs ?? Number.NEGATIVE_INFINITY;
   }
 
+  /** Streams that the newest plan wants out of the first of several stores. */
+  get warmStreams(): readonly string[] {
+    const { sources = [] } = this.#plan ?? {};
+    return sources.flatMap(({ streamId, storageTier }) => (storageTier === 'WARM' ? [streamId] : []));
+  }
+
   /** By which mode's age footage of a span goes, as far as the policy of then is known. */
   modeOf(streamId: string, span: Span): KeptMode {
     const recording = this.#recordingOf(streamId, span.beginMs);

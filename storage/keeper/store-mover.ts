@@ -1,6 +1,6 @@
 /**
  * Moves stored segments on from store to store: oldest first when they have the age for it, earlier where a store has no room
- * left. Copy -> every hash read back from the copy -> row -> old copy deleted. A kill between any two steps leaves two
+ * left, and at once out of the first one where their stream's tier is WARM. Copy -> every hash read back from the copy -> row -> old copy deleted. A kill between any two steps leaves two
  * copies or one, never none: the row says which counts and whether an old one is still to go. A loop of its own, which nothing
  * else waits for.
  */
@@ -33,7 +33,11 @@ type Dependencies = {
   readonly clock: Clock;
   readonly log: Log;
   /** Its index is open now and then only: whoever asks looks first. */
-  readonly keeper: { readonly isIndexOpen: boolean; readonly index: IndexWriter };
+  readonly keeper: {
+    readonly isIndexOpen: boolean;
+    readonly index: IndexWriter;
+    readonly warmStreams: readonly string[];
+  };
   readonly stores: OrderedStores;
 };
 
@@ -47,6 +51,8 @@ const waitingMax = 50_000;
 /** Rows whose objects are in none of the stores, and are looked for again: a store that lost more has other worries. */
 const unplacedMax = 10_000;
 const hourMs = 3_600_000;
+/** Segments of WARM streams that are stored later than this after their end are found by the look at all, each hour. */
+const warmLateMs = 15 * 60_000;
 
 export class StoreMover {
   readonly #clock: Clock;
@@ -67,6 +73,8 @@ export class StoreMover {
   #waiting = new Map<number, string>();
   /** Stored, and in none of the stores when they were looked for: a bucket may be restored, a disk repaired. */
   #unplaced = new Map<number, string>();
+  /** When all segments of which WARM streams were looked at. */
+  #warmLook = { streams: '', atMs: 0 };
 
   /** @param options.directory  its own, for the copy of what is read from a store elsewhere; old ones are removed */
   constructor(
@@ -163,7 +171,9 @@ export class StoreMover {
     await attempt(() => this.#deleteOldCopies(ready, signal));
     for (const [i, from] of this.#stores.entries()) {
       const to = this.#stores[i + 1];
-      if (to !== undefined && ready.has(to)) await attempt(() => this.#moveOn(from, to, signal));
+      if (to === undefined || !ready.has(to)) continue;
+      if (i === 0) await attempt(() => this.#moveWarm(from, to, signal));
+      await attempt(() => this.#moveOn(from, to, signal));
     }
     if (failure !== undefined) throw toAppError(failure);
   }
@@ -236,14 +246,38 @@ export class StoreMover {
     this.#index.transaction((change) => change.places.settle(objectKey));
   }
 
+  async #moveWarm(from: Store, to: Store, signal: AbortSignal): Promise<void> {
+    const streamIds = this.#keeper.warmStreams;
+    if (streamIds.length === 0) return;
+    const look = { streams: streamIds.join(' '), atMs: this.#clock.monotonicMs() };
+    const isAll = look.streams !== this.#warmLook.streams || look.atMs - this.#warmLook.atMs >= hourMs;
+    const fromMs = isAll ? Number.MIN_SAFE_INTEGER : this.#clock.wallMs() - warmLateMs;
+    await this.#moveAll(from, to, {
+      due: async (limit) => this.#index.queries.places.oldestOfStreams(from.name, { streamIds, fromMs }, limit),
+      signal,
+    });
+    if (isAll && !signal.aborted) this.#warmLook = look;
+  }
+
   async #moveOn(from: Store, to: Store, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const nowMs = this.#clock.wallMs();
+    const due = async (limit: number) => {
       const ageMs = from.moveOnAfterHours === undefined ? undefined : from.moveOnAfterHours * hourMs;
-      const byAge = ageMs === undefined ? Number.MIN_SAFE_INTEGER : nowMs - ageMs;
+      const byAge = ageMs === undefined ? Number.MIN_SAFE_INTEGER : this.#clock.wallMs() - ageMs;
       const endBeforeMs = (await isShort(from)) ? Number.MAX_SAFE_INTEGER : byAge;
-      const due = this.#index.queries.places
-        .oldestOf(from.name, endBeforeMs, batchSegments + this.refused.size)
+      return this.#index.queries.places.oldestOf(from.name, endBeforeMs, limit);
+    };
+    await this.#moveAll(from, to, { due, signal });
+  }
+
+  /** @param work.due  the next segments to move, oldest first, so many at most */
+  async #moveAll(
+    from: Store,
+    to: Store,
+    work: { readonly due: (limit: number) => Promise<readonly PlacedSegment[]>; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { signal } = work;
+    while (!signal.aborted) {
+      const due = (await work.due(batchSegments + this.refused.size))
         .filter(({ objectKey }) => this.refused.isDue(objectKey))
         .slice(0, batchSegments);
       if (due.length === 0) return;

@@ -99,7 +99,9 @@ export type PlannedSource = {
   readonly name: string;
   readonly source: Source;
   readonly recording: RecordingPolicy;
-  /** Rises whenever anything above changes; a source is restarted only when it is not the same (`isSameSource`). */
+  /** `WARM`: of several stores the first passes it on at once. Absent: it stays there for its time. Nothing to who records. */
+  readonly storageTier?: 'WARM';
+  /** Rises whenever anything else above changes; a source is restarted only when it is not the same (`isSameSource`). */
   readonly revision: number;
 };
 

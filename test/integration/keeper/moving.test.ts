@@ -20,6 +20,7 @@ import {
 } from '../../../storage/objects/index.ts';
 import { canMount, mountMemory } from '../../kit/disks.ts';
 import { findMinio, startMinio, withMinio } from '../../kit/minio.ts';
+import { planOfSources, recordingPolicy } from '../../kit/plans.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -112,6 +113,40 @@ async function untilObjects(site: Site, wanted: Record<string, number>): Promise
     return Object.entries(wanted).every(([name, count]) => found[name] === count);
   });
 }
+
+test('what a stream of the tier WARM has goes on at once, old and new, and what others have stays', async () => {
+  const root = await temporaryDirectory();
+  const site = siteOn(root, [directoryStore(root, 'ssd'), directoryStore(root, 'hdd')]);
+  const others = { seed: 'other', beginMs: now - 10 * minute, fragments: 20, firstCounter: 1 };
+  await recordRun(site.paths, { seed: 'old', beginMs: now - 180 * minute, fragments: 30, firstCounter: 1 });
+  await recordRun(site.paths, { streamId: 'yard', ...others });
+  const { keeper, close } = await site.run([plan('ssd'), plan('hdd')]);
+  await untilObjects(site, { ssd: 5, hdd: 0 });
+  const source = { kind: 'kvs' } as const;
+  const planned = {
+    cameraId: 'c',
+    role: 'main',
+    name: 'Door',
+    source,
+    recording: recordingPolicy(),
+    revision: 1,
+  } as const;
+
+  keeper.setPlan(
+    planOfSources({ ...planned, streamId: 'door', storageTier: 'WARM' }, { ...planned, streamId: 'yard' }),
+  );
+  await untilObjects(site, { ssd: 2, hdd: 3 });
+  await recordRun(site.paths, { seed: 'new', beginMs: now - 5 * minute, fragments: 20, firstCounter: 100 });
+  await untilObjects(site, { ssd: 2, hdd: 5 });
+
+  const storesOf = (streamId: string) =>
+    keeper.index.queries.segments
+      .after(streamId, undefined, 10)
+      .map(({ objectKey }) => keeper.index.queries.places.storeOf(objectKey));
+  expect([new Set(storesOf('door')), new Set(storesOf('yard'))]).toEqual([new Set(['hdd']), new Set(['ssd'])]);
+  await close();
+  await expectWhole(site, 7);
+});
 
 test('what has the age moves on, what is younger stays, and readers find both', async () => {
   const root = await temporaryDirectory();

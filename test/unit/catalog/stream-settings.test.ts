@@ -21,6 +21,16 @@ test('a camera that a KVS producer feeds is planned without address or secret', 
   expect(planOf(cameras.list()).sources).toMatchObject([{ streamId, name: 'Front door', source: { kind: 'kvs' } }]);
 });
 
+test('the tier WARM stands in the plan, for the keeper', async () => {
+  const { cameras, streamSettings, streamId } = await openWithStream();
+  streamSettings.put(streamId, { storageTier: 'WARM' }, 1);
+  const warm = planOf(cameras.list(), streamSettings.all()).sources[0];
+  streamSettings.put(streamId, { storageTier: 'HOT' }, 2);
+
+  expect(warm?.storageTier).toBe('WARM');
+  expect(planOf(cameras.list(), streamSettings.all()).sources[0]).not.toHaveProperty('storageTier');
+});
+
 test('of a stream that nobody said anything of there is a plain answer', async () => {
   const { streamSettings, streamId } = await openWithStream();
 

@@ -51,6 +51,7 @@ test('a plan is read as it was written, its secrets open', async () => {
     ...planOfSources(
       { ...planned('gate', 'main', { ...rtsp, ...sealed }), recording: recordingPolicy({ schedule, bytesMax: 0 }) },
       planned('gate', 'sub', { kind: 'rtmp', keySha256: 'a'.repeat(64) }),
+      { ...planned('drone', 'main', { kind: 'kvs' }), storageTier: 'WARM' },
     ),
     devices: [{ ...device, ...sealed }],
   };
@@ -62,6 +63,7 @@ test('a plan is read as it was written, its secrets open', async () => {
     recording: { schedule, bytesMax: 0 },
   });
   expect(sources[1]).toEqual({ ...planned('gate', 'sub', { kind: 'rtmp', keySha256: 'a'.repeat(64) }) });
+  expect(sources[2]).toEqual({ ...planned('drone', 'main', { kind: 'kvs' }), storageTier: 'WARM' });
   expect(devices).toEqual([{ ...device, username: 'ada', password: 'secret' }]);
 });
 
