@@ -18,7 +18,10 @@ export type AudioSpecificConfig = {
   readonly outputSamplingFrequencyHz: number;
 };
 
-const frequenciesHz = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
+/** Rates by their index. */
+export const aacFrequenciesHz: readonly number[] = [
+  96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
+];
 const channelsOfConfiguration: Readonly<Record<number, number>> = {
   1: 1,
   2: 2,
@@ -77,7 +80,7 @@ function readObjectType(reader: BitReader): number {
 
 function readFrequency(reader: BitReader): number {
   const index = reader.bits(4);
-  const frequencyHz = index === 15 ? reader.bits(24) : frequenciesHz[index];
+  const frequencyHz = index === 15 ? reader.bits(24) : aacFrequenciesHz[index];
   if (frequencyHz === undefined || frequencyHz === 0 || frequencyHz > samplingFrequencyHzMax) {
     throw appError('invalid_argument', 'audio sampling frequency is reserved', { index, frequencyHz });
   }

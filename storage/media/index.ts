@@ -41,9 +41,11 @@ export {
   segmentDataBegin,
   simpleBlockHeadBytesMax,
   tagsElement,
+  untargetedTags,
   writeSimpleBlockHead,
 } from './matroska-writer.ts';
 export { isMp4Track } from './mp4-sample-entry.ts';
+export { isTsTrack, type TsSegmentOptions, type TsTrackSamples, tsSegment } from './mpeg-ts.ts';
 export {
   annexBToLengthPrefixed,
   forEachNal,
