@@ -15,6 +15,7 @@ export {
 export { Hls, type HlsAnswer, type HlsRequest } from './hls/hls.ts';
 export { initSegment, mediaSegments, silentSegment } from './hls/media-segment.ts';
 export { renditionsOf } from './hls/renditions.ts';
+export { FragmentPictures, type PictureForm, type PicturesWanted } from './images/fragment-pictures.ts';
 export { Images, type Picture, type PictureAtOptions, type PictureOptions, pictureWidths } from './images/images.ts';
 export { PictureDecoders } from './images/picture-decoders.ts';
 export { keyAlignedFragments } from './key-aligned.ts';

@@ -8,7 +8,7 @@ import { appError, isAppError } from '../../../storage/base/errors.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import { type Fmp4Sample, fmp4Fragment } from '../../../storage/media/index.ts';
 import type { Track } from '../../../storage/model/track.ts';
-import type { FragmentSource, TimeRange } from '../fragment-source.ts';
+import type { FragmentSource, PlayableFragment, TimeRange } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { clusterSamples, contiguousSound } from '../media-samples.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
@@ -56,6 +56,16 @@ export class Clips {
     if (!(endMs > beginMs)) throw appError('invalid_argument', 'the range ends before it begins', { beginMs, endMs });
     const found = await keyAlignedFragments(this.#source, streamId, { beginMs, endMs });
     if (found.length === 0) throw await nothingRecorded(this.#source, streamId, { beginMs, endMs });
+    return this.layOut(found, gaps);
+  }
+
+  /**
+   * The clip of given fragments.
+   *
+   * @param found  at least one, in order, beginning with a key frame
+   * @throws AppError failed_precondition  no track of them can be played from MP4
+   */
+  layOut(found: readonly PlayableFragment[], gaps: ClipGaps = 'collapsed'): Clip {
     const choices = found.map((reference) => ({ reference, ...chooseTracks(reference.segment.tracks) }));
     const playable = choices.filter(({ video, audio }) => video !== undefined || audio !== undefined);
     const leftOut = new Map(
