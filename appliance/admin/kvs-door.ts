@@ -3,7 +3,6 @@
  * the one authoriser, and answered in AWS's shapes. Nothing of a request is believed before its signature is verified.
  */
 
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   authenticate,
@@ -13,16 +12,17 @@ import {
   headerPairs,
   isBytes,
   type KvsAnswer,
-  type KvsBytes,
   type KvsMeter,
   type KvsOperation,
   type KvsOperations,
   type KvsSite,
+  type KvsStream,
   type KvsTarget,
   preflightHeaders,
   type Quotas,
   readSignature,
   sha256Hex,
+  snakeCase,
   thingOf,
 } from '../../gateway/kvs/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
@@ -30,9 +30,13 @@ import { toAppError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { Catalog, StorageTier } from '../../storage/catalog/index.ts';
 import { decideAny, decideByNames, type Subject } from './authoriser.ts';
+import { sendBytes } from './kvs-bytes.ts';
 import { bodyOf, pathBelow, pathOf, uuidOf } from './kvs-http.ts';
 import type { KvsIdentities } from './kvs-identities.ts';
+import { adminLimits } from './limits.ts';
 import { streamResource } from './resources.ts';
+import { identityToText } from './temporary-keys.ts';
+import type { UsageBook } from './usage-book.ts';
 
 export type KvsDoorDeps = {
   readonly clock: Clock;
@@ -43,6 +47,7 @@ export type KvsDoorDeps = {
   readonly operations: KvsOperations;
   readonly quotas: Quotas;
   readonly meter: KvsMeter;
+  readonly usage: Pick<UsageBook, 'note'>;
   /** Called when an operation changed the catalog: recording and the page are to hear of it before the client does. */
   readonly onChanged: () => Promise<void>;
 };
@@ -98,7 +103,9 @@ export class KvsDoor {
     const startMs = this.#deps.clock.monotonicMs();
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const told: Told = { requestId, accessKeyId: '', stream: '' };
+    const told: Told = { requestId, accessKeyId: '' };
+    const { socket } = request;
+    const [readBefore, writtenBefore] = [socket.bytesRead, socket.bytesWritten];
     const head = {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
@@ -107,8 +114,10 @@ export class KvsDoor {
     };
     try {
       const answer = await this.#run(request, told, gone.signal);
-      if (isBytes(answer)) await sendBytes(request, response, { head, answer, signal: gone.signal });
-      else sendJson(request, response, { status: 200, body: answer, head });
+      if (isBytes(answer)) {
+        const stallMs = adminLimits.kvsStallMs;
+        await sendBytes(request, response, { head, answer, signal: gone.signal, stallMs });
+      } else sendJson(request, response, { status: 200, body: answer, head });
     } catch (thrown) {
       const error = toAppError(thrown);
       if (error.code === 'internal') this.#deps.log.error('kvs request failed', { requestId, error: thrown });
@@ -120,28 +129,38 @@ export class KvsDoor {
         sendJson(request, response, { status: httpStatus, body, head: { ...head, 'x-amzn-ErrorType': name } });
       }
     }
+    const { accessKeyId, subject, stream } = told;
     this.#deps.log.info('kvs request', {
-      ...told,
+      ...{ requestId, accessKeyId, stream: stream?.name },
+      subject: subject === undefined ? undefined : `${subject.kind} ${subject.name}`,
       path: pathOf(request),
       status: response.statusCode,
       durationMs: Math.round(this.#deps.clock.monotonicMs() - startMs),
-      address: request.socket.remoteAddress,
+      address: socket.remoteAddress,
     });
-    this.#count(request, response, { stream: told.stream, startMs });
+    const name = this.#operationOf(request)?.action.split(':')[1] ?? '';
+    if (stream === undefined || !countedOperations.has(name)) return;
+    this.#count(name, response, { stream: stream.name, startMs });
+    const isUpload = name === 'PutMedia';
+    this.#deps.usage.note({
+      streamId: stream.id,
+      direction: isUpload ? 'in' : 'out',
+      protocol: kebabCase(name),
+      ...(subject === undefined ? {} : { subject: { kind: subject.kind, id: subject.id } }),
+      bytes: isUpload ? socket.bytesRead - readBefore : socket.bytesWritten - writtenBefore,
+    });
   }
 
-  /** Those operations that AWS counts. Of a stream that could not be named nothing is counted, so that nobody makes series at will. */
+  /** Of a stream that could not be named nothing is counted, so that nobody makes series at will. */
   #count(
-    request: IncomingMessage,
-    response: ServerResponse,
+    operation: string,
+    { statusCode }: ServerResponse,
     { stream, startMs }: { readonly stream: string; readonly startMs: number },
   ): void {
-    const name = this.#operationOf(request)?.action.split(':')[1] ?? '';
-    if (stream === '' || !countedOperations.has(name)) return;
     const { clock, meter } = this.#deps;
-    meter.add(`${name}.Requests`, stream, 1);
-    meter.add(`${name}.Success`, stream, response.statusCode === 200 ? 1 : 0);
-    if (response.statusCode === 200) meter.add(`${name}.Latency`, stream, clock.monotonicMs() - startMs);
+    meter.add(`${operation}.Requests`, stream, 1);
+    meter.add(`${operation}.Success`, stream, statusCode === 200 ? 1 : 0);
+    if (statusCode === 200) meter.add(`${operation}.Latency`, stream, clock.monotonicMs() - startMs);
   }
 
   async #run(request: IncomingMessage, told: Told, signal: AbortSignal): Promise<KvsAnswer> {
@@ -163,8 +182,8 @@ export class KvsDoor {
       { regions, body: { kind: 'whole', sha256: sha256Hex(bytes) } },
     );
     told.accessKeyId = proven.accessKeyId;
-    const { subject, accountable } = identities.identify(proven, nowMs);
-    told.subject = `${subject.kind} ${subject.name}`;
+    const { subject, accountable, identity } = identities.identify(proven, nowMs);
+    told.subject = subject;
     const operation = this.#operationOf(request);
     if (operation === undefined) throw awsError('UnknownOperationException', 'this operation is not known here');
     const { kind, id, name } = subject;
@@ -174,6 +193,7 @@ export class KvsDoor {
     let isChanged = false;
     const answer = await operation.run({
       ...{ requestId: told.requestId, accessKeyId: accountable, nowMs, signal, input },
+      owner: identityToText(identity),
       ...{ site: this.#options.site, tables: catalog.tables },
       endpoint: this.#endpointOf(request),
       storageTiers: this.#options.storageTiers,
@@ -185,7 +205,7 @@ export class KvsDoor {
       may: (action, target) => this.#may(subject, action, target),
       mayAny: (action) => decideAny(subject, action),
       onStream: (stream) => {
-        told.stream = stream.name;
+        told.stream = stream;
       },
     });
     if (isChanged) await this.#deps.onChanged();
@@ -221,9 +241,9 @@ export class KvsDoor {
 }
 
 /** What is known of a request when it is over. */
-type Told = { readonly requestId: string; accessKeyId: string; subject?: string; stream: string };
+type Told = { readonly requestId: string; accessKeyId: string; subject?: Subject; stream?: KvsStream };
 
-/** Their own rooms count the bytes of what they send. */
+/** What AWS counts; their own rooms count fragments and what else they know better. */
 const countedOperations: ReadonlySet<string> = new Set([
   'PutMedia',
   'GetMedia',
@@ -234,6 +254,11 @@ const countedOperations: ReadonlySet<string> = new Set([
   'GetClip',
   'GetImages',
 ]);
+
+/** `GetHLSStreamingSessionURL` as `get-hls-streaming-session-url`. */
+function kebabCase(operation: string): string {
+  return snakeCase(operation).replaceAll('_', '-');
+}
 
 type Head = Readonly<Record<string, string>>;
 
@@ -250,24 +275,6 @@ function sendJson(
   // Head and body in one write: native clients take nothing else.
   response.end(text);
   request.resume();
-}
-
-/** The head goes out at once, before there is a byte of the body; bytes as fast as the client takes them. */
-async function sendBytes(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { head, answer, signal }: { readonly head: Head; readonly answer: KvsBytes; readonly signal: AbortSignal },
-): Promise<void> {
-  const { contentType, byteLength } = answer;
-  const length = byteLength === undefined ? {} : { 'content-length': byteLength };
-  response.writeHead(200, { 'content-type': contentType, ...length, ...head });
-  response.flushHeaders();
-  request.resume();
-  for await (const bytes of answer.body) {
-    if (signal.aborted) return;
-    if (!response.write(bytes)) await once(response, 'drain', { signal }).catch(() => {});
-  }
-  if (!signal.aborted) response.end();
 }
 
 /** No body counts as `{}`, as with AWS. */

@@ -5,7 +5,7 @@
 
 import type { Registry } from 'prom-client';
 import type { Imports } from '../../gateway/import/index.ts';
-import type { KvsMeter, KvsOperations } from '../../gateway/kvs/index.ts';
+import type { KvsMeter, KvsOperations, SessionSource } from '../../gateway/kvs/index.ts';
 import type { Conversions } from '../../gateway/playback/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -20,6 +20,7 @@ import type { Diagnosis } from '../doctor/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { OnvifPort } from './onvif-port.ts';
 import type { PasswordHasher } from './passwords.ts';
+import type { TaggedSource } from './tag-deliveries.ts';
 
 /** Seals texts of one purpose under the site key, and opens them: `SiteKey` is one. */
 export type SecretBoxes = {
@@ -189,6 +190,10 @@ export type ServeDeps = {
   readonly onvif: OnvifPort;
   /** Operations of the KVS API on media, beside those on the catalog. */
   readonly kvsMedia: KvsOperations;
+  /** Fragments that streaming sessions of the KVS API play. */
+  readonly kvsSource: SessionSource;
+  /** Fragments with their tags; without it nothing is set off by them. */
+  readonly taggedSource?: TaggedSource | undefined;
   /** What all of them count in. */
   readonly kvsMeter: KvsMeter;
   /** Metrics of this process. */

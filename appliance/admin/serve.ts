@@ -24,6 +24,7 @@ import { createHttpApp } from './http-app.ts';
 import { KeeperPort } from './keeper-port.ts';
 import { KvsDoor, type KvsSettings, kvsQuotaFactorDefault, kvsSettingsDefault } from './kvs-door.ts';
 import { KvsIdentities, sessionTokenPurpose } from './kvs-identities.ts';
+import { kvsPlayback } from './kvs-playback-door.ts';
 import { adminLimits } from './limits.ts';
 import { LocalDoor } from './local-door.ts';
 import { refuseLostCatalog } from './lost-catalog.ts';
@@ -48,6 +49,7 @@ import { newStreamKey } from './stream-keys.ts';
 import { StsDoor } from './sts-door.ts';
 import { TemporaryKeys } from './temporary-keys.ts';
 import { digestPurpose } from './token-digests.ts';
+import { TagDeliveries } from './tag-deliveries.ts';
 import { UsageBook } from './usage-book.ts';
 
 export type ServeOptions = {
@@ -200,7 +202,8 @@ export class Serve {
     const gateOptions = { arePlainPasswordsAllowed: arePlainRtspPasswordsAllowed };
     this.#rtspGate = rtspGate({ catalog, authentication, digests, usage }, gateOptions);
 
-    const playbackTokens = new PlaybackTokens({ clock }, { key: this.#playbackKey(catalog) });
+    const playbackKey = this.#playbackKey(catalog);
+    const playbackTokens = new PlaybackTokens({ clock }, { key: playbackKey });
     const kvsSettings = this.#options.kvs ?? kvsSettingsDefault;
     const temporaryKeys = new TemporaryKeys({ clock, random, box: secrets.box(sessionTokenPurpose) });
     const identities = new KvsIdentities(
@@ -216,16 +219,30 @@ export class Serve {
       { lifetime: this.#lifetime, timeZone: this.#options.timeZone },
     );
     const sts = new StsDoor({ clock, log, random, identities, temporaryKeys }, { ...kvsSettings, publicUrl });
+    const playback = kvsPlayback(
+      { ...{ clock, log, random, catalog, identities }, source: deps.kvsSource, meter: deps.kvsMeter },
+      { ...kvsSettings, publicUrl, secret: playbackKey },
+    );
+    const tagDeliveries =
+      deps.taggedSource === undefined
+        ? undefined
+        : this.#lifetime.own(
+            new TagDeliveries(
+              { clock, log, random, catalog, courier: alarmParts.courier, source: deps.taggedSource },
+              kvsSettings,
+            ),
+          );
+    void tagDeliveries?.refresh();
     const kvs = new KvsDoor(
       {
         ...{ clock, log, random, catalog, identities },
-        operations: new Map([...controlOperations, ...edgeCameras, ...deps.kvsMedia]),
+        operations: new Map([...controlOperations, ...edgeCameras, ...playback.operations, ...deps.kvsMedia]),
         quotas: new Quotas({ clock }, { factor: this.#options.kvsQuotaFactor ?? kvsQuotaFactorDefault }),
         meter: deps.kvsMeter,
         usage,
         onChanged: async () => {
           feed.changed('cameras');
-          await plan.write();
+          await Promise.all([plan.write(), tagDeliveries?.refresh()]);
         },
       },
       { ...kvsSettings, publicUrl, portOf: () => this.port },
@@ -245,7 +262,9 @@ export class Serve {
       authentication,
       playbackTokens,
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
-      kvs: { take: (request, response) => sts.take(request, response) || kvs.take(request, response) },
+      kvs: {
+        take: (request, response) => [sts, playback.door, kvs].some((door) => door.take(request, response)),
+      },
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
       onRoute: (route) => this.#routes.push(route),
     });
@@ -280,6 +299,7 @@ export class Serve {
       checks: this.#lifetime.own(new CheckRunner({ clock, examiner: deps.examiner })),
       keeper: keeperPort,
       usage,
+      tagDeliveries,
       ...alarmParts,
       facts: {
         version: this.#options.version,

@@ -132,3 +132,17 @@ export function isTemporary(accessKeyId: string): boolean {
 export function rolesDeep(of: Identity): number {
   return of.kind === 'role' ? 1 + rolesDeep(of.by) : 0;
 }
+
+/** For what outlives a request: a streaming session is asked about by it later. */
+export function identityToText(of: Identity): string {
+  return JSON.stringify(of);
+}
+
+/** Undefined when it is none of this release. */
+export function identityFromText(text: string): Identity | undefined {
+  try {
+    return identity.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -5,10 +5,18 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ffprobeBeside, Imports } from '../../gateway/import/index.ts';
-import { KvsMeter, type MediaSource, mediaReaders, signalingOperations } from '../../gateway/kvs/index.ts';
+import {
+  clipOperations,
+  imageOperations,
+  KvsMeter,
+  type MediaSource,
+  mediaReaders,
+  signalingOperations,
+} from '../../gateway/kvs/index.ts';
 import {
   Clips,
   Conversions,
+  FragmentPictures,
   type FragmentSource,
   Hls,
   Images,
@@ -130,6 +138,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   );
   await imports.start();
 
+  const clips = new Clips({ source, log });
   const media = mediaReaders({ clock, log, source, meter: kvsMeter });
   const tls = await certificates(context, lifetime);
   const serve = lifetime.own(
@@ -144,7 +153,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         index,
         newest: source,
         hls: new Hls({ clock, source, lowLatency }),
-        clips: new Clips({ source, log }),
+        clips,
         conversions,
         pictures: new Images({ source, decoders }),
         imports,
@@ -159,8 +168,15 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         onvif: onvifPort(context, lifetime),
         kvsMedia: new Map([
           ...media.operations,
+          ...clipOperations({ source, clips, meter: kvsMeter }),
+          ...imageOperations({
+            source,
+            meter: kvsMeter,
+            pictures: new FragmentPictures({ clock, source, ffmpeg: config.ffmpegPath }),
+          }),
           ...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) }),
         ]),
+        kvsSource: source,
         kvsMeter,
         registry,
         onPlan: (plan) => {

@@ -32,6 +32,8 @@ export type KvsCall = {
   readonly requestId: string;
   /** The lasting key that answers for the request, or `device/<thing name>`: for quotas and usage. */
   readonly accessKeyId: string;
+  /** Who signed, in the appliance's own words: what outlives the request, as a streaming session does, is asked about by it. */
+  readonly owner: string;
   readonly nowMs: number;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;

@@ -18,6 +18,16 @@ export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors
 export { kvsLimits } from './limits.ts';
 export { type MediaReaders, type MediaSource, mediaReaders } from './media/index.ts';
 export { KvsMeter, snakeCase } from './meter/index.ts';
+export {
+  clipOperations,
+  imageOperations,
+  type Meter,
+  PlaybackResources,
+  type SessionSource,
+  SessionTokens,
+  SessionWalks,
+  streamingSessionOperations,
+} from './playback/index.ts';
 export { Quotas, thingOf } from './quotas/index.ts';
 export { type SignalingDeps, signalingOperations, type TurnServers } from './signaling/index.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';

@@ -18,7 +18,7 @@ import {
 } from '../../../appliance/admin/index.ts';
 import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
-import { KvsMeter, type KvsOperations } from '../../../gateway/kvs/index.ts';
+import { KvsMeter, type KvsOperations, type SessionSource } from '../../../gateway/kvs/index.ts';
 import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
 import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
@@ -51,6 +51,9 @@ export type SiteOptions = {
   /** Fragments of 2 s that no index has yet. */
   readonly newest?: readonly { readonly beginMs: number; readonly count: number }[];
   readonly kvsMedia?: KvsOperations;
+  /** What streaming sessions play; nothing where it is left out. */
+  readonly kvsSource?: SessionSource;
+  readonly onPlan?: () => void;
   readonly kvsQuotaFactor?: number;
   readonly kvs?: NonNullable<ConstructorParameters<typeof Serve>[1]['kvs']>;
 };
@@ -190,6 +193,8 @@ export async function startSite(options: SiteOptions = {}) {
     onvif: new OnvifPort({ lane: lanes.onvif, onWanted: lanes.startOnvif }),
     registry,
     kvsMedia: options.kvsMedia ?? new Map(),
+    kvsSource: options.kvsSource ?? nothingRecorded,
+    onPlan: () => options.onPlan?.(),
     kvsMeter: new KvsMeter({ registry }),
     onPlanChanged: () => {
       planChanges.count++;
@@ -254,6 +259,16 @@ export async function startSite(options: SiteOptions = {}) {
     },
   };
 }
+
+const nothingRecorded: SessionSource = {
+  fragmentsBetween: async () => [],
+  fragmentsByTime: async () => [],
+  latest: async () => undefined,
+  clusterBytes: async () => {
+    throw appError('not_found', 'nothing was recorded');
+  },
+  onNew: () => () => {},
+};
 
 export const adminPassword = 'correct horse battery';
 

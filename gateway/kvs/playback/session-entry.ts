@@ -1,0 +1,137 @@
+/**
+ * How a session counts: each fragment that it plays gets its numbers and its place from the one before. Counted from the session's
+ * first fragment, they are the same in every answer, of any process, before and after a restart. Pure.
+ */
+
+import { fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
+import type { Track } from '../../../storage/model/track.ts';
+import { fragmentEnd, isDiscontinuity, type PlayableFragment } from '../../playback/index.ts';
+import { formOf, isSameSetUp, type PlayedTracks, playedTracks } from './media-form.ts';
+import type { PlaybackSession, TimeAxis } from './session.ts';
+
+export type SessionEntry = {
+  readonly reference: PlayableFragment;
+  /** Its beginning on the session's axis, milliseconds since 1970 UTC. */
+  readonly axisMs: number;
+  readonly tracks: PlayedTracks;
+  readonly mediaSequence: number;
+  /** A playlist with the session's mode marks a discontinuity before it. */
+  readonly isMarked: boolean;
+  /** Marks before its own. */
+  readonly marksBefore: number;
+  /** Which set-up of decoders, counted from 0. */
+  readonly setUp: number;
+  /** Sound of the session: its own, or that in whose form there is silence; undefined before there was any. */
+  readonly sound: { readonly track: Track; readonly setUp: number } | undefined;
+  /** Where it begins on a timeline that starts at 0 with the session. */
+  readonly positionMs: number;
+  /** Of a replay: when it is shown. */
+  readonly revealMs: number;
+};
+
+/** AWS marks what lies further apart, or overlaps by more. */
+const gapMsMax = 50;
+/** A place on the session's timeline follows the one before unless it would be off by more than this. */
+const driftMsMax = 1_000;
+
+/** A fragment's beginning on an axis. */
+export function axisTime({ fragment }: PlayableFragment, axis: TimeAxis): number {
+  return axis === 'server' ? fragment.serverTimestampMs : fragment.producerTimestampMs;
+}
+
+/**
+ * The entry of a fragment that comes after `previous`; undefined when the session leaves it out: it lacks the medium that is
+ * played, it begins before the one before, or there is nothing to decode its beginning with.
+ */
+export function entryAfter(
+  session: PlaybackSession,
+  previous: SessionEntry | undefined,
+  reference: PlayableFragment,
+): SessionEntry | undefined {
+  const tracks = playedTracks(reference.segment.tracks, formOf(session));
+  const pacing = previous === undefined || previous.tracks.video !== undefined ? tracks.video : tracks.audio;
+  const leading = pacing ?? (previous === undefined ? tracks.audio : undefined);
+  if (leading === undefined || samplesOf(reference, leading) === 0) return undefined;
+  const axisMs = axisTime(reference, session.axis);
+  if (previous !== undefined && axisMs < earliestAfter(session, previous)) return undefined;
+  const isContinuation = leading.kind === 'video' && !reference.fragment.isKey;
+  if (isContinuation && (previous === undefined || isDiscontinuity(previous.reference, reference))) return undefined;
+  const played =
+    previous?.tracks.video === undefined && previous !== undefined ? { ...tracks, video: undefined } : tracks;
+  if (previous === undefined) return firstEntry(session, { reference, axisMs, tracks: played });
+  // Sound that is missing is silence in the form of the sound before: that changes nothing for decoders.
+  const isOther =
+    !isSameSetUp(previous.tracks.video, played.video) || !isSameSetUp(previous.sound?.track, played.audio);
+  const setUp = previous.setUp + (isOther ? 1 : 0);
+  const revealMs = Math.max(previous.revealMs + previous.reference.fragment.durationMs, fragmentEnd(reference));
+  return {
+    ...{ reference, axisMs, tracks: played, setUp, revealMs },
+    mediaSequence: previous.mediaSequence + 1,
+    isMarked: !isContinuation && isMarked(session, { previous, axisMs, isOther }),
+    marksBefore: previous.marksBefore + (previous.isMarked ? 1 : 0),
+    sound: played.audio === undefined ? previous.sound : { track: played.audio, setUp },
+    positionMs: positionAfter(session, previous, { axisMs, revealMs }),
+  };
+}
+
+/** Later than the one before; of DASH not before it ends, so that of ingests that overlap the first alone is played. */
+function earliestAfter({ protocol, axis }: PlaybackSession, { axisMs, reference }: SessionEntry): number {
+  const isWhole = protocol === 'dash' && axis === 'producer';
+  return isWhole ? Math.max(axisMs + 1, axisMs + reference.fragment.durationMs - gapMsMax) : axisMs + 1;
+}
+
+/** Of the session, or of what is left of it: then fragment counters and times bound the numbers, which jump forward and never back. */
+function firstEntry(
+  session: PlaybackSession,
+  first: Pick<SessionEntry, 'reference' | 'axisMs' | 'tracks'>,
+): SessionEntry {
+  const { reference, tracks } = first;
+  const { anchor, startedMs } = session;
+  const isBeginning = anchor === undefined || reference.fragment.number <= anchor;
+  const begin = anchor === undefined ? undefined : fragmentNumberParts(anchor);
+  const lostMs = isBeginning ? 0 : Math.max(0, reference.fragment.serverTimestampMs - (begin?.serverTimestampMs ?? 0));
+  const { counter } = fragmentNumberParts(reference.fragment.number);
+  const mediaSequence = isBeginning ? 0 : Math.max(0, counter - (begin?.counter ?? 0));
+  const setUp = Math.ceil(lostMs / 1000);
+  return {
+    ...first,
+    mediaSequence,
+    isMarked: session.discontinuity === 'always',
+    marksBefore: session.discontinuity === 'always' ? mediaSequence : setUp,
+    setUp,
+    sound: tracks.audio === undefined ? undefined : { track: tracks.audio, setUp },
+    positionMs: lostMs,
+    revealMs: startedMs,
+  };
+}
+
+function isMarked(
+  { discontinuity }: PlaybackSession,
+  {
+    previous,
+    axisMs,
+    isOther,
+  }: { readonly previous: SessionEntry; readonly axisMs: number; readonly isOther: boolean },
+): boolean {
+  if (discontinuity === 'always') return true;
+  if (discontinuity === 'never') return false;
+  const endMs = previous.axisMs + previous.reference.fragment.durationMs;
+  return isOther || Math.abs(axisMs - endMs) > gapMsMax;
+}
+
+/** Recorded media follow each other without gaps; live ones keep those that really passed. */
+function positionAfter(
+  { mode }: PlaybackSession,
+  previous: SessionEntry,
+  { axisMs, revealMs }: { readonly axisMs: number; readonly revealMs: number },
+): number {
+  const durationMs = previous.reference.fragment.durationMs;
+  const nextMs = previous.positionMs + durationMs;
+  if (mode === 'on-demand') return nextMs;
+  const passedMs = mode === 'live' ? axisMs - previous.axisMs : revealMs - previous.revealMs;
+  return passedMs - durationMs > driftMsMax ? previous.positionMs + passedMs : nextMs;
+}
+
+function samplesOf({ fragment }: PlayableFragment, track: Track): number {
+  return fragment.tracks.find(({ trackNumber }) => trackNumber === track.number)?.samples ?? 0;
+}
