@@ -14,6 +14,8 @@ export const adminLimits = {
   requestTimeoutMs: 30 * seconds,
   /** A connection on which nothing moves, not even an answer: a paused player keeps no clip open for ever. */
   idleTimeoutMs: 2 * minutes,
+  /** A client that takes nothing of the media that it asked for: what it holds of ours is others' then. */
+  kvsStallMs: 1 * minutes,
   /** Between two requests of one connection; above the 60 s of common proxies, so that they close first. */
   keepAliveTimeoutMs: 75 * seconds,
   /** A device asks once an hour: its connection makes room for others. */
