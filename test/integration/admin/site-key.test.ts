@@ -22,6 +22,7 @@ async function fill(site: TestSite) {
     await admin.post('/api/webhooks', { name: 'guard', url: 'http://192.0.2.2/hook' }),
     await admin.post('/api/tokens', { name: 'robot', role: 'viewer' }),
     await admin.post('/api/access-keys', { name: 'encoder', policies: ['admin'] }),
+    await admin.post('/api/secrets', { name: 'gate', value: 'rtsp://192.0.2.4/' }),
     await admin.put('/api/heartbeat', { url: 'http://192.0.2.3/beat' }),
   ];
   for (const { status } of answers) expect(status).toBeLessThan(300);
