@@ -5,7 +5,7 @@
 
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { appError } from '../../storage/base/errors.ts';
-import { bitStringBytes, derElement, derElements, objectIdentifierText } from './der-reader.ts';
+import { bitStringBytes, type DerElement, derElement, derElements, objectIdentifierText } from './der-reader.ts';
 
 /** One of an RSA key of 8192 bits, with more of a name than anybody has. */
 export const requestCharactersMax = 16_384;
@@ -36,8 +36,8 @@ export function signingRequestKey(pem: string): KeyObject {
   if (base64 === undefined) throw refused('is no certificate signing request in PEM');
   const request = derElement(Buffer.from(base64, 'base64'), sequenceTag);
   const [information, algorithm, signature] = derElements(request.content, { countMax: 3 });
-  const [, , key] = derElements(information?.content ?? request.content, { countMax: 4 });
-  const hash = hashes[objectIdentifierText(derElements(algorithm?.content ?? new Uint8Array(0), { countMax: 2 })[0])];
+  const [, , key] = derElements(contentOf(information), { countMax: 4 });
+  const hash = hashes[objectIdentifierText(derElements(contentOf(algorithm), { countMax: 2 })[0])];
   if (information === undefined || key === undefined || hash === undefined) {
     throw refused('is signed in a way that is not known here: ECDSA, RSA with SHA-2, or Ed25519');
   }
@@ -46,6 +46,10 @@ export function signingRequestKey(pem: string): KeyObject {
     throw refused('is not signed by its own key');
   }
   return publicKey;
+}
+
+function contentOf(element: DerElement | undefined): Uint8Array {
+  return derElement(element?.bytes ?? new Uint8Array(0), sequenceTag).content;
 }
 
 function readKey(spki: Uint8Array): KeyObject {
