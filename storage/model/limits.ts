@@ -187,8 +187,9 @@ export const limits = {
   hlsSessionsMax: 1_000,
   /** Low-latency HLS: a part lasts about so long, by whole pictures; a player is three of them and the way of a request behind. */
   hlsPartMs: 400,
-  /** Closed fragments of a stream whose parts are kept: players want those of the last three target durations. */
+  /** Closed fragments of a stream whose parts are kept: players want those of the last three target durations, slow ones for some seconds. */
   hlsPartFragments: 4,
+  hlsPartsKeptMs: 10_000,
   /** Streams that are watched with low latency at once, and what their parts take together: five fragments of 2 s at 4 Mb/s each. */
   hlsPartStreamsMax: 64,
   hlsPartsBytesMax: 320 * MiB,

@@ -12,6 +12,7 @@ import { isAppError } from '../../../storage/base/errors.ts';
 import { Lifetime } from '../../../storage/base/lifecycle.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import type { LaneClient, LaneEvent } from '../../../storage/lane/index.ts';
+import { type Fragment, fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { isImported } from '../../../storage/model/run.ts';
@@ -44,7 +45,7 @@ export type PartsView = {
   readonly open: IndexedParts;
 };
 
-type Closed = IndexedParts & { readonly number: FragmentNumber };
+type Closed = IndexedParts & { readonly number: FragmentNumber; readonly endMs: number };
 
 /** After so many fragments without a lane players had better be those of plain segments. */
 const lanelessMax = 3;
@@ -199,7 +200,7 @@ export class StreamParts {
     const parts = told ?? (await this.#cut(reference));
     if (run === this.#run && !isBefore && (told === undefined || this.#isRunOver)) this.#leave();
     this.#laneless = this.#run === undefined ? this.#laneless + 1 : 0;
-    this.#close(fragment.number, parts);
+    this.#close(fragment, parts);
     this.#newest = reference;
     // The lane knows where the run's time lies in the session's: it tells when it is joined.
     if (this.#run === undefined) this.#rejoin?.abort();
@@ -219,18 +220,26 @@ export class StreamParts {
     }
   }
 
-  #close(number: FragmentNumber, parts: PartLists): void {
+  #close(fragment: Fragment, parts: PartLists): void {
+    const { number } = fragment;
     const indexed = this.#indexed(parts);
-    this.#closed.push({ number, ...indexed });
+    this.#closed.push({ number, endMs: fragmentEndMs(fragment), ...indexed });
     this.#first = {
       video: indexed.video.first + indexed.video.parts.length,
       audio: indexed.audio.first + indexed.audio.parts.length,
     };
-    while (this.#closed.length > limits.hlsPartFragments || (!this.#deps.hasRoom() && this.#closed.length > 1)) {
+    this.#closedBytes = bytesOf(this.#closed);
+    while (this.#isTooMuch(fragment)) {
       this.#closed.shift();
       this.#closedBytes = bytesOf(this.#closed);
     }
-    this.#closedBytes = bytesOf(this.#closed);
+  }
+
+  #isTooMuch(newest: Fragment): boolean {
+    const [oldest] = this.#closed;
+    if (oldest === undefined || this.#closed.length === 1) return false;
+    const isOld = oldest.endMs < newest.serverTimestampMs - limits.hlsPartsKeptMs;
+    return (isOld && this.#closed.length > limits.hlsPartFragments) || !this.#deps.hasRoom();
   }
 
   /** The run's open parts are given up: names that were told for them are not used for others. */

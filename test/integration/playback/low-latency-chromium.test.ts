@@ -1,0 +1,42 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { HlsRequest } from '../../../gateway/playback/index.ts';
+import { until } from '../../kit/until.ts';
+import { streamId } from '../ingest/ingest-kit.ts';
+import { launchChromium } from './chromium.ts';
+import { openHlsPlayer } from './hls-player.ts';
+import { startLowLatencySite } from './low-latency-kit.ts';
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(() => browser.close());
+
+test.each([
+  ['with AAC', { audio: 'aac', gopFrames: 50 }],
+  ['with B-frames, without sound', { bFrames: 2, gopFrames: 25 }],
+] as const)('hls.js plays parts of a camera %s, through its restart', async (_, options) => {
+  const site = await startLowLatencySite(options);
+  const requested: string[] = [];
+  const hls = { get: (request: HlsRequest) => site.hls.get({ ...request, streamId }) };
+  const { state } = await openHlsPlayer(browser, hls, '?latency=low', requested);
+  const parts = () => requested.filter((path) => path.includes('/part-')).length;
+  const playedOn = (pictures: number) => async () => {
+    const now = await state();
+    expect(now.fatal).toEqual([]);
+    return now.pictures >= pictures ? now : undefined;
+  };
+  const playing = await until('plays', playedOn(150));
+  expect(parts()).toBeGreaterThan(6);
+
+  await site.camera.restart();
+
+  const partsBefore = parts();
+  const later = await until('goes on after the restart', playedOn(playing.pictures + 250), 100_000);
+  expect(parts() - partsBefore).toBeGreaterThan(10);
+  expect(later.currentTime).toBeGreaterThan(playing.currentTime);
+  expect(site.lowLatency.figures.streams).toBe(1);
+});
