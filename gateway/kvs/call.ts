@@ -7,7 +7,7 @@ import type { Catalog, StorageTier } from '../../storage/catalog/index.ts';
 import { type KvsSite, streamArn } from './arns.ts';
 import { awsError } from './errors.ts';
 import { arnMember, nameMember } from './members.ts';
-import { type KvsStream, kvsStreams } from './streams.ts';
+import { findKvsStream, findKvsStreamByArn, type KvsStream } from './streams.ts';
 
 export type KvsInput = Readonly<Record<string, unknown>>;
 
@@ -61,17 +61,41 @@ export type KvsBytes = {
   readonly body: AsyncIterable<Uint8Array>;
 };
 
+/** A body of media while it comes, and what its sender is told meanwhile. */
+export type KvsUpload = {
+  /** Throws when the sender breaks off. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Sends one line, in one piece; resolves when the sender takes more. */
+  readonly send: (line: string) => Promise<void>;
+  /** The appliance ends. */
+  readonly closing: AbortSignal;
+};
+
+/** An answer that goes out while the body comes in. */
+export type KvsExchange = {
+  readonly kind: 'exchange';
+  readonly contentType: string;
+  /** Resolves when everything was said. */
+  readonly run: (upload: KvsUpload) => Promise<void>;
+};
+
 /** Anything else that is answered is the JSON body of a 200. */
-export type KvsAnswer = object | KvsBytes;
+export type KvsAnswer = object | KvsBytes | KvsExchange;
 
 export type KvsOperation = {
   /** `kinesisvideo:DescribeStream` */
   readonly action: string;
   readonly run: (call: KvsCall) => KvsAnswer | Promise<KvsAnswer>;
+  /** Of an operation whose body is media, for an exchange: what is asked stands in headers, named in lower case. */
+  readonly inputOfHeaders?: (header: (name: string) => string | undefined) => KvsInput;
 };
 
 /** By path, letter for letter: another spelling of a path, for which a signature might be good too, is no operation. */
 export type KvsOperations = ReadonlyMap<string, KvsOperation>;
+
+export function isExchange(answer: KvsAnswer): answer is KvsExchange {
+  return 'kind' in answer && answer.kind === 'exchange';
+}
 
 export function isBytes(answer: KvsAnswer): answer is KvsBytes {
   return 'kind' in answer && answer.kind === 'bytes';
@@ -91,9 +115,7 @@ export function requireStream(call: KvsCall, action: string): KvsStream {
   if (name !== undefined && arn !== undefined && arn.split('/')[1] !== name) {
     throw awsError('InvalidArgumentException', 'StreamName and StreamARN name two streams.');
   }
-  const found = kvsStreams(tables).find((stream) =>
-    arn === undefined ? stream.name === name : streamArn(site, stream) === arn,
-  );
+  const found = arn === undefined ? findKvsStream(tables, name ?? '') : findKvsStreamByArn(tables, site, arn);
   const asked =
     found === undefined ? (arn ?? streamArn(site, { name: name ?? '', createdMs: 0 })) : streamArn(site, found);
   // Asked first: whoever may not see a stream does not learn whether there is one.

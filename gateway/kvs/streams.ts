@@ -46,6 +46,20 @@ export function kvsStreams({ cameras, streamSettings }: Tables): KvsStream[] {
     );
 }
 
+/** The stream of a name, letter for letter; a few rows are read, however many streams there are. */
+export function findKvsStream({ cameras, streamSettings }: Tables, name: string): KvsStream | undefined {
+  const stream = cameras.findStreamByName(name);
+  const camera = stream === undefined ? undefined : cameras.find(stream.cameraId);
+  if (stream === undefined || camera === undefined) return undefined;
+  return kvsStream(camera, stream, streamSettings.find(stream.id));
+}
+
+/** The stream of an ARN: of its name, and made when it says. */
+export function findKvsStreamByArn(tables: Tables, site: KvsSite, arn: string): KvsStream | undefined {
+  const found = findKvsStream(tables, arn.split('/')[1] ?? '');
+  return found !== undefined && streamArn(site, found) === arn ? found : undefined;
+}
+
 /**
  * The oldest server time that KVS clients may read of a stream now: its retention holds at the moment of asking, and what a
  * shorter one once hid stays hidden. Of a stream that keeps nothing, what live readers need.

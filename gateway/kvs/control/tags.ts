@@ -8,7 +8,7 @@ import { streamArn } from '../arns.ts';
 import { denied, type KvsCall, type KvsInput, type KvsOperations, requireStream } from '../call.ts';
 import { awsError } from '../errors.ts';
 import { arnMember, required, textMember } from '../members.ts';
-import { kvsStreams } from '../streams.ts';
+import { findKvsStreamByArn } from '../streams.ts';
 import { streamResourceOf } from './stream-changes.ts';
 import { requireFewTags, tagKeysMember, tagListMember, tagMapMember } from './stream-members.ts';
 
@@ -46,7 +46,7 @@ export function tagOperations(kinds: readonly TaggedKind[]): KvsOperations {
 
 /** Streams as things that carry tags. */
 export const taggedStream: TaggedKind = (call, arn) => {
-  const stream = kvsStreams(call.tables).find((one) => streamArn(call.site, one) === arn);
+  const stream = findKvsStreamByArn(call.tables, call.site, arn);
   if (stream === undefined) return undefined;
   return {
     tags: stream.tags,

@@ -7,7 +7,7 @@ import { runCommand } from '../../kit/run-command.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { startKvsSite } from './kit.ts';
 
-const script = `
+const preamble = `
 import json, sys, botocore.session
 from botocore.config import Config
 given = json.load(sys.stdin)
@@ -19,6 +19,9 @@ def client(**change):
 def name_of(call):
     try: call()
     except Exception as error: return type(error).__name__ + ' ' + error.response['Error']['Code']
+`;
+
+const asking = `${preamble}
 one = client()
 listed = one.list_streams()['StreamInfoList']
 described = one.describe_stream(StreamARN=listed[0]['StreamARN'])['StreamInfo']
@@ -30,6 +33,32 @@ print(json.dumps({
     'arn': described['StreamARN'],
     'unknown': name_of(lambda: one.describe_stream(StreamName='nothing')),
     'token': name_of(lambda: client(aws_session_token='token').list_streams()),
+}))`;
+
+const changing = `${preamble}
+one = client()
+arn = one.create_stream(StreamName='Drone_7', DataRetentionInHours=24, MediaType='video/h264', Tags={'Ort': 'Süd 1'})['StreamARN']
+info = lambda: one.describe_stream(StreamARN=arn)['StreamInfo']
+first = info()
+one.tag_stream(StreamARN=arn, Tags={'a': 'b'})
+one.untag_stream(StreamName='Drone_7', TagKeyList=['a', 'nothing'])
+one.tag_resource(ResourceARN=arn, Tags=[{'Key': 'c', 'Value': 'd'}])
+one.update_stream(StreamName='Drone_7', CurrentVersion=first['Version'], MediaType='video/h265')
+stale = name_of(lambda: one.update_stream(StreamName='Drone_7', CurrentVersion=first['Version'], MediaType='video/h265'))
+one.update_data_retention(StreamARN=arn, CurrentVersion=info()['Version'], Operation='DECREASE_DATA_RETENTION', DataRetentionChangeInHours=23)
+second = info()
+tags = [one.list_tags_for_stream(StreamARN=arn)['Tags'], one.list_tags_for_resource(ResourceARN=arn)['Tags']]
+tier = one.describe_stream_storage_configuration(StreamName='Drone_7')['StreamStorageConfiguration'] if hasattr(one, 'describe_stream_storage_configuration') else {'DefaultStorageTier': 'HOT'}
+paged = [page['StreamInfoList'] for page in one.get_paginator('list_streams').paginate(PaginationConfig={'PageSize': 1})]
+one.delete_stream(StreamARN=arn, CurrentVersion=second['Version'])
+print(json.dumps({
+    'first': [first['StreamName'], first['DataRetentionInHours'], first['MediaType'], first['Status']],
+    'second': [second['DataRetentionInHours'], second['MediaType'], second['Version'] != first['Version']],
+    'stale': stale, 'tags': tags, 'tier': tier,
+    'paged': sorted(stream['StreamName'] for page in paged for stream in page),
+    'taken': name_of(lambda: one.create_stream(StreamName='Yard')),
+    'invalid': name_of(lambda: one.create_stream(StreamName='Roof', KmsKeyId='alias/mine')),
+    'gone': name_of(info),
 }))`;
 
 /** A Python that has it. */
@@ -48,7 +77,7 @@ test('(2, 3, 4, 14, 26) botocore lists, describes and finds endpoints by its end
   const ca = join(await temporaryDirectory(), 'ca.pem');
   await writeFile(ca, site.ca);
 
-  const { out, err } = await runCommand(python, ['-c', script], {
+  const { out, err } = await runCommand(python, ['-c', asking], {
     input: JSON.stringify({ ...credentials, endpoint, ca }),
   });
 
@@ -61,5 +90,29 @@ test('(2, 3, 4, 14, 26) botocore lists, describes and finds endpoints by its end
     arn: expect.stringMatching(/^arn:aws:kinesisvideo:/),
     unknown: 'ResourceNotFoundException ResourceNotFoundException',
     token: 'ClientError UnrecognizedClientException',
+  });
+});
+
+test('(1, 7, 8, 9, 11, 12, 13, 15) botocore makes, changes, tags and removes a stream, with its exceptions by name', async (context) => {
+  const python = await pythonWithBotocore();
+  if (python === undefined) return context.skip('no Python here has botocore');
+  const { site, endpoint, credentials } = await startKvsSite();
+  const ca = join(await temporaryDirectory(), 'ca.pem');
+  await writeFile(ca, site.ca);
+
+  const { out, err } = await runCommand(python, ['-c', changing], {
+    input: JSON.stringify({ ...credentials, endpoint, ca }),
+  });
+
+  expect(out === '' ? { err } : JSON.parse(out)).toEqual({
+    first: ['Drone_7', 24, 'video/h264', 'ACTIVE'],
+    second: [1, 'video/h265', true],
+    stale: 'VersionMismatchException VersionMismatchException',
+    tags: Array(2).fill({ Ort: 'Süd 1', c: 'd' }),
+    tier: { DefaultStorageTier: 'HOT' },
+    paged: ['Drone_7', 'Front-door', 'Yard'],
+    taken: 'ResourceInUseException ResourceInUseException',
+    invalid: 'InvalidArgumentException InvalidArgumentException',
+    gone: 'ResourceNotFoundException ResourceNotFoundException',
   });
 });
