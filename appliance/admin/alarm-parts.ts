@@ -17,6 +17,7 @@ import type { RecordingsIndex, Roles, TlsMaterial } from './parts.ts';
 import type { PlanWriter } from './plan-writer.ts';
 import { readiness } from './readiness.ts';
 import type { StateBoard } from './state-board.ts';
+import { notificationHeadersOf } from './tag-deliveries.ts';
 
 export type AlarmParts = {
   readonly alarms: AlarmWatch;
@@ -50,7 +51,9 @@ export function startAlarmParts(
   const { lifetime, paths, publicUrl } = options;
   const addresses = () => readAlarmSettings(catalog).webhookAddresses;
   const fraction = () => Buffer.from(random(4)).readUInt32BE() / 2 ** 32;
-  const courier = lifetime.own(new Courier({ clock, log, catalog, box, addresses, random: fraction }));
+  const courier = lifetime.own(
+    new Courier({ clock, log, catalog, box, addresses, headersOf: notificationHeadersOf, random: fraction }),
+  );
   const facts = lifetime.own(
     new FactSource(
       { ...deps, certificate: certificateOf(tls), planFailure: () => deps.plan.failure },

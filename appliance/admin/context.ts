@@ -15,6 +15,7 @@ import type { PlanWriter } from './plan-writer.ts';
 import type { PlaybackTokens } from './playback-token.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { StateBoard } from './state-board.ts';
+import type { TagDeliveries } from './tag-deliveries.ts';
 import type { UsageBook } from './usage-book.ts';
 
 export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
@@ -41,6 +42,8 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly rotateSiteKey: (actor: Actor) => Promise<{ readonly fingerprint: string; readonly resealed: number }>;
   readonly keeper: KeeperPort;
   readonly usage: UsageBook;
+  /** Undefined where no media can be read. */
+  readonly tagDeliveries: TagDeliveries | undefined;
   readonly facts: SiteFacts;
 };
 

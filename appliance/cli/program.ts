@@ -16,6 +16,7 @@ import { addSecretCommands } from './commands/secrets.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addSiteCommands } from './commands/site.ts';
 import { addSupportCommand } from './commands/support.ts';
+import { addTopicCommands } from './commands/topics.ts';
 import { addUserCommands } from './commands/users.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import type { Terminal } from './output.ts';
@@ -64,6 +65,7 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   addKeyCommands(program, context);
   addDeviceCommands(program, context);
   addSecretCommands(program, context);
+  addTopicCommands(program, context);
   addCaCommands(program, context);
   addCheckCommand(program, context);
   addDoctorCommand(program, context);

@@ -166,6 +166,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
         onvif: onvifPort(context, lifetime),
+        taggedSource: source,
         kvsMedia: new Map([
           ...media.operations,
           ...clipOperations({ source, clips, meter: kvsMeter }),
@@ -274,7 +275,10 @@ function sourceOf(readers: readonly StreamReader[], owners: { of: ReadonlyMap<st
     runHead(segment: SegmentRef) {
       return ownerOf(segment.streamId).runHead(segment);
     },
-  } satisfies FragmentSource & MediaSource;
+    persist(reference: FragmentRef) {
+      return ownerOf(reference.segment.streamId).persist(reference);
+    },
+  } satisfies FragmentSource & MediaSource & Pick<StreamReader, 'persist'>;
 }
 
 async function certificates(context: RoleContext, lifetime: Lifetime): Promise<TlsMaterial | undefined> {

@@ -15,6 +15,8 @@ import { webhookLimits } from './limits.ts';
 import { send } from './send.ts';
 import { signedHeaders } from './signature.ts';
 
+type Headers = Readonly<Record<string, string>>;
+
 export type CourierDeps = {
   readonly clock: Clock;
   readonly log: Log;
@@ -22,6 +24,8 @@ export type CourierDeps = {
   /** Opens addresses and secrets. */
   readonly box: SecretBox;
   readonly addresses: () => AddressPolicy;
+  /** What a delivery says in its head beside the signature. */
+  readonly headersOf?: (delivery: Delivery) => Headers | undefined;
   /** 0..1, jitter of delays. */
   readonly random: () => number;
 };
@@ -99,7 +103,8 @@ export class Courier {
       const waitMs = delivery.nextAttemptMs - clock.wallMs();
       // A longer wait than the longest is of a clock that was set back.
       if (waitMs > 0 && waitMs <= longestDelayMs) return this.#lookIn(waitMs);
-      const attempt = await this.#attempt(webhook, { id: delivery.id, body: delivery.body }, signal);
+      const message = { id: delivery.id, body: delivery.body, headers: this.#deps.headersOf?.(delivery) };
+      const attempt = await this.#attempt(webhook, message, signal);
       if (signal.aborted && attempt.error !== null) return;
       this.#unwritten.set(webhookId, { delivery, attempt });
       this.#note(webhook, delivery, attempt);
@@ -112,12 +117,13 @@ export class Courier {
 
   async #attempt(
     { sealedUrl, sealedSecret, tls }: Webhook,
-    message: { readonly id: string; readonly body: string },
+    message: { readonly id: string; readonly body: string; readonly headers?: Headers | undefined },
     signal: AbortSignal,
   ): Promise<Attempt> {
     const { addresses, box, clock } = this.#deps;
     try {
-      const headers = signedHeaders(message, { secret: box.unseal(sealedSecret), nowMs: clock.wallMs() });
+      const signed = signedHeaders(message, { secret: box.unseal(sealedSecret), nowMs: clock.wallMs() });
+      const headers = { ...signed, ...message.headers };
       const outgoing = { url: box.unseal(sealedUrl), headers, body: message.body, tls, addresses: addresses() };
       return await send({ clock }, { ...outgoing, method: 'POST' }, { signal });
     } catch (error) {

@@ -57,8 +57,9 @@ function exchange(
     ...{ method, signal, agent: false, lookup: guardedLookup(addresses) },
     headers: {
       'user-agent': 'weir',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...headers,
-      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
     },
   };
   return new Promise((resolve, reject) => {

@@ -12,6 +12,13 @@ export {
 } from './call.ts';
 export { controlOperations } from './control/index.ts';
 export { corsHeaders, preflightHeaders } from './cors.ts';
+export {
+  notificationHeaders,
+  notificationTag,
+  notificationText,
+  TagFollower,
+  type TaggedFragment,
+} from './delivery/index.ts';
 export { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from './deliveries.ts';
 export { type EdgeChange, type EdgeDeps, EdgeSync, edgeOperations, type SourceStates } from './edge/index.ts';
 export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';

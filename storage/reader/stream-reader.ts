@@ -281,6 +281,27 @@ export class StreamReader {
   }
 
   /**
+   * Resolves when the fragment survives power loss. What is finished does; an open file is brought to the disk here, since its writer
+   * may do so a moment later.
+   *
+   * @throws AppError unavailable  the disk did not confirm
+   */
+  async persist({ segment }: FragmentRef): Promise<void> {
+    if (segment.openPath === undefined) return;
+    try {
+      const file = await open(segment.openPath, 'r');
+      await file.datasync().finally(() => file.close());
+    } catch (error) {
+      // Finished meanwhile, and so on the disk.
+      if (errnoOf(error) === 'ENOENT') return;
+      throw appError('unavailable', 'an open segment could not be brought to the disk', {
+        streamId: segment.streamId,
+        cause: error,
+      });
+    }
+  }
+
+  /**
    * What stands before a fragment when it is read alone: the producer's header byte for byte, or what our recorder wrote without
    * our tags. The same for all fragments of a run.
    *

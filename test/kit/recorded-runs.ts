@@ -6,6 +6,7 @@ import { systemClock } from '../../storage/base/clock.ts';
 import { silentLog } from '../../storage/base/log.ts';
 import { ByteBudget, SegmentWriter } from '../../storage/journal/index.ts';
 import { g711Track } from '../../storage/media/index.ts';
+import type { FragmentTags } from '../../storage/model/fragment.ts';
 import { fragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { Paths } from '../../storage/model/paths.ts';
 import { someRunId } from './segments.ts';
@@ -20,6 +21,8 @@ export type RecordedRun = {
   readonly fragments: number;
   readonly firstCounter: number;
   readonly payloadBytes?: number;
+  /** User tags of each fragment. */
+  readonly tagsOf?: (fragment: number) => FragmentTags;
 };
 
 export const fragmentMs = 6_000;
@@ -75,7 +78,8 @@ export async function recordRun(
     writer.writeBlock(1, 0, true, payload);
     const span = { beginMediaMs: mediaTimeMs, endMediaMs: mediaTimeMs + fragmentMs };
     const track = { trackNumber: 1, samples: 1, payloadBytes: payload.byteLength, ...span };
-    writer.commit({ durationMs: fragmentMs, isKey: true, hasLoss: false, tracks: [track] });
+    const tags = run.tagsOf?.(i) ?? [];
+    writer.commit({ durationMs: fragmentMs, isKey: true, hasLoss: false, tracks: [track], tags });
   }
   await writer.end('source-closed');
   return { files: files.sort(), endMs: run.beginMs + run.fragments * fragmentMs, runId };

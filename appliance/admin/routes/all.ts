@@ -32,6 +32,7 @@ import { addSiteRoutes } from './site.ts';
 import { addStreamRoutes } from './streams.ts';
 import { addSystemRoutes } from './system.ts';
 import { addTokenRoutes } from './tokens.ts';
+import { addTopicRoutes } from './topics.ts';
 import { addUsageRoute } from './usage.ts';
 import { addUserRoutes } from './users.ts';
 import { addWebhookRoutes } from './webhooks.ts';
@@ -67,6 +68,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addAuditRoutes(app, context);
   addMetricsRoute(app, context);
   addUsageRoute(app, context);
+  addTopicRoutes(app, context);
   addEventRoute(app, context);
   app.get(
     '/api/openapi.json',

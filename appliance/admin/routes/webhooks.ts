@@ -22,7 +22,12 @@ const webhookInput = z.strictObject({
   url: z.string().min(1).max(webhookLimits.urlCharactersMax).describe('http or https; kept sealed'),
   tls: z.enum(['verify', 'any']).default('verify'),
   severityMin: z.enum(severities).default('warning').describe('less severe alarms are not told'),
-  codes: z.array(code).min(1).max(alarmCodes.length).nullable().default(null).describe('null: alarms of all codes'),
+  codes: z
+    .array(code)
+    .max(alarmCodes.length)
+    .nullable()
+    .default(null)
+    .describe('null: alarms of all codes; none: only topics lead here'),
   isEnabled: z.boolean().default(true),
 });
 
@@ -31,7 +36,7 @@ const webhookChange = z.strictObject({
   url: z.string().min(1).max(webhookLimits.urlCharactersMax).optional(),
   tls: z.enum(['verify', 'any']).optional(),
   severityMin: z.enum(severities).optional(),
-  codes: z.array(code).min(1).max(alarmCodes.length).nullable().optional(),
+  codes: z.array(code).max(alarmCodes.length).nullable().optional(),
   isEnabled: z.boolean().optional(),
 });
 

@@ -50,8 +50,12 @@ export class TagFollower {
     this.#tag = options.tag;
   }
 
-  /** Begins after the cursor, or without one with the next fragment. */
-  start(): void {
+  /**
+   * Begins after the cursor, or without one with the next fragment. Resolves when that is decided, or cannot be for now.
+   */
+  async start(): Promise<void> {
+    await this.#begin().catch((error: unknown) => this.#noteFailure(error));
+    if (this.#lifetime.signal.aborted) return;
     this.#lifetime.defer(this.#deps.source.onNew(this.#streamId, () => this.#tell()));
     this.#lifetime.loop((signal) => this.#follow(signal));
   }
@@ -63,7 +67,7 @@ export class TagFollower {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps;
+    const { clock } = this.#deps;
     const backoff = new Backoff({ firstDelayMs: 500, delayMsMax: 30_000 });
     while (!signal.aborted) {
       try {
@@ -73,24 +77,32 @@ export class TagFollower {
         if (!isMore) await this.#untilTold(signal);
       } catch (error) {
         if (signal.aborted) return;
-        log.counted('tagged fragments are not looked at, tried again', 1, {
-          streamId: this.#streamId,
-          error: toAppError(error),
-        });
+        this.#noteFailure(error);
         await clock.sleep(backoff.nextDelayMs(), signal);
       }
     }
   }
 
+  /** Where it begins is a row too. */
+  async #begin(): Promise<FragmentNumber> {
+    const { source, cursor } = this.#deps;
+    const known = cursor.get();
+    if (known !== undefined) return known;
+    const latest = await source.latest(this.#streamId);
+    const begin = latest?.fragment.number ?? beforeAll;
+    cursor.set(begin);
+    return begin;
+  }
+
+  #noteFailure(error: unknown): void {
+    const facts = { streamId: this.#streamId, error: toAppError(error) };
+    this.#deps.log.counted('tagged fragments are not looked at, tried again', 1, facts);
+  }
+
   /** One batch. @returns whether there may be more */
   async #look(signal: AbortSignal): Promise<boolean> {
     const { source, cursor } = this.#deps;
-    const known = cursor.get();
-    if (known === undefined) {
-      const latest = await source.latest(this.#streamId);
-      cursor.set(latest?.fragment.number ?? beforeAll);
-      return true;
-    }
+    const known = await this.#begin();
     const after = known === beforeAll ? undefined : known;
     const fragments = await source.fragmentsAfter(this.#streamId, after, batchMax);
     let passed: FragmentNumber | undefined;

@@ -30,6 +30,7 @@ import type { RtspSource, SourceState } from '../../../storage/model/camera.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { Hint } from '../../../storage/model/hint.ts';
 import { pathsUnder } from '../../../storage/model/paths.ts';
+import { StreamReader } from '../../../storage/reader/index.ts';
 import { someSegment } from '../../kit/segments.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { fakeImports } from './fake-imports.ts';
@@ -55,6 +56,8 @@ export type SiteOptions = {
   readonly kvsSource?: SessionSource;
   readonly onPlan?: () => void;
   readonly kvsQuotaFactor?: number;
+  /** Tagged fragments of what lies in the journal set off what they are tagged for. */
+  readonly followsTags?: boolean;
   readonly kvs?: NonNullable<ConstructorParameters<typeof Serve>[1]['kvs']>;
 };
 
@@ -192,6 +195,7 @@ export async function startSite(options: SiteOptions = {}) {
     keeper: lanes.keeper,
     onvif: new OnvifPort({ lane: lanes.onvif, onWanted: lanes.startOnvif }),
     registry,
+    taggedSource: options.followsTags ? own(new StreamReader({ ...deps, paths, index })) : undefined,
     kvsMedia: options.kvsMedia ?? new Map(),
     kvsSource: options.kvsSource ?? nothingRecorded,
     onPlan: () => options.onPlan?.(),
