@@ -22,6 +22,8 @@ export function runCommand(
     });
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, out, err }));
+    // A program that ended before it read its input is judged by what it printed.
+    child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
   });
 }
