@@ -102,14 +102,14 @@ export class TemporaryKeys {
   /** What the token says; undefined when it is none of ours, or another key's. Whether it is over is for the caller to see. */
   open(accessKeyId: string, sessionToken: string): OpenedToken | undefined {
     if (!isTemporary(accessKeyId) || !isSealed(sessionToken)) return undefined;
-    let text: string;
+    let said: unknown;
     try {
-      text = this.#box.unseal(sessionToken);
+      said = JSON.parse(this.#box.unseal(sessionToken));
     } catch {
       // Anybody can send one: nothing of ours is damaged.
       return undefined;
     }
-    const parsed = tokenShape.safeParse(JSON.parse(text));
+    const parsed = tokenShape.safeParse(said);
     if (!parsed.success) return undefined;
     const [, id, secretAccessKey, expiresMs, of] = parsed.data;
     return id === accessKeyId ? { secretAccessKey, expiresMs, identity: of } : undefined;

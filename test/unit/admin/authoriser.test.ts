@@ -103,3 +103,27 @@ test('wildcards match as regular expressions do, however many there are', () => 
   decide(subjectWith(allow([`${'*a'.repeat(100)}b`], ['r'])), 'a'.repeat(200), 'r');
   expect(systemClock.monotonicMs() - begun).toBeLessThan(100);
 });
+
+test('a restriction takes away and never adds, and its actions count without regard to case', () => {
+  const statements: PolicyStatement[] = [{ effect: 'allow', actions: ['kinesisvideo:*'], resources: ['a', 'b'] }];
+  const narrowed = (restriction: PolicyStatement[]) => ({
+    ...anonymous,
+    kind: 'role' as const,
+    statements,
+    restriction,
+  });
+  const onA = narrowed([{ effect: 'allow', actions: ['kinesisvideo:getmedia'], resources: ['a', 'c'] }]);
+  const notA = narrowed([
+    { effect: 'allow', actions: ['*'], resources: ['*'] },
+    { effect: 'deny', actions: ['kinesisvideo:getmedia'], resources: ['a'] },
+  ]);
+  const asked = (subject: Subject) =>
+    ['a', 'b', 'c'].map((resource) => decide(subject, 'kinesisvideo:GetMedia', resource));
+
+  expect(asked(onA)).toEqual([true, false, false]);
+  expect(asked(notA)).toEqual([false, true, false]);
+  expect(asked(narrowed([]))).toEqual([false, false, false]);
+  expect(decideAny(onA, 'kinesisvideo:GetMedia')).toBe(true);
+  expect(decideAny(onA, 'kinesisvideo:PutMedia')).toBe(false);
+  expect(decideAny(narrowed([]), 'kinesisvideo:GetMedia')).toBe(false);
+});
