@@ -2,11 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import type { Channel } from '../../storage/catalog/index.ts';
-import { channelArn, type KvsSite, streamArn } from './arns.ts';
+import { channelArn, type KvsSite } from './arns.ts';
 import { denied, type KvsCall } from './call.ts';
 import { awsError } from './errors.ts';
 import { arnMember, nameMember } from './members.ts';
-import { type KvsStream, kvsStreams } from './streams.ts';
+import { findKvsStream, findKvsStreamByArn, type KvsStream } from './streams.ts';
 
 /** What our own policies call a channel. */
 export function channelResource({ id }: Pick<Channel, 'id'>): string {
@@ -33,8 +33,10 @@ export function channelInfo(site: KvsSite, channel: Channel): object {
 
 /** Where a channel's media is stored; undefined where peers send it to each other, also when that stream is gone. */
 export function mediaStorageOf({ tables }: Pick<KvsCall, 'tables'>, channel: Channel): KvsStream | undefined {
-  if (channel.storageStreamId === null) return undefined;
-  return kvsStreams(tables).find(({ id }) => id === channel.storageStreamId);
+  const kept = channel.storageStreamId === null ? undefined : tables.cameras.findStream(channel.storageStreamId);
+  const found = kept === undefined ? undefined : findKvsStream(tables, kept.name);
+  // Another stream may have its name by now.
+  return found?.id === kept?.id ? found : undefined;
 }
 
 /**
@@ -74,7 +76,7 @@ export function requireChannel(call: KvsCall, action: string, by: 'arn' | 'name-
  * @throws AppError AccessDeniedException, ResourceNotFoundException
  */
 export function requireStreamOfArn(call: KvsCall, action: string, arn: string): KvsStream {
-  const found = kvsStreams(call.tables).find((stream) => streamArn(call.site, stream) === arn);
+  const found = findKvsStreamByArn(call.tables, call.site, arn);
   if (!call.may(action, { arn, streamId: found?.id })) throw denied(action, arn);
   if (found === undefined) {
     throw awsError('ResourceNotFoundException', 'The requested stream is not found or not active.');
