@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-kinesis-video';
 import { expect, test } from 'vitest';
 import { kvsStreams, retentionFloorMs } from '../../../gateway/kvs/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
 import { Catalog } from '../../../storage/catalog/index.ts';
 import { startSite } from '../admin/kit.ts';
 import { everything, sdkAt, startKvsSite } from './kit.ts';
@@ -161,7 +162,7 @@ test('(8) retention grows and shrinks by hours within its bounds, and what a sho
   const reachHours = () => {
     const stream = kvsStreams(catalog.tables).find(({ name }) => name === 'gate');
     if (stream === undefined) throw new Error('the stream is there');
-    const nowMs = Date.parse(new Date().toISOString());
+    const nowMs = systemClock.wallMs();
     return Math.round((nowMs - retentionFloorMs(stream, nowMs)) / hourMs);
   };
   const { Version: first } = await describe(client, StreamARN);
