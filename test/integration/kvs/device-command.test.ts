@@ -11,7 +11,7 @@ const main = join(import.meta.dirname, '../../../appliance/main.ts');
 const weir = (data: string, ...args: string[]) =>
   runCommand(process.execPath, [main, 'device', ...args, '--data-directory', data]);
 
-test('a device is added with its files, curl changes its certificate for keys, and the AWS CLI lists streams by them', async (context) => {
+test('(26) a device is added with its files, curl changes its certificate for keys, and the AWS CLI lists streams by them', async (context) => {
   const { site, endpoint } = await startDeviceSite();
   const out = join(await temporaryDirectory(), 'keys');
 

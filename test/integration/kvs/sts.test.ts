@@ -3,16 +3,18 @@
 import { writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
-import { type KinesisVideoClient, ListStreamsCommand } from '@aws-sdk/client-kinesis-video';
+import { KinesisVideoClient, ListStreamsCommand } from '@aws-sdk/client-kinesis-video';
 import {
   AssumeRoleCommand,
   type AssumeRoleCommandInput,
   GetCallerIdentityCommand,
   STSClient,
 } from '@aws-sdk/client-sts';
+import { SignatureV4 } from '@smithy/signature-v4';
 import { expect, onTestFinished, test } from 'vitest';
 import { runCommand } from '../../kit/run-command.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
+import { NodeSha256 } from '../../unit/kvs/kit.ts';
 import { everything, type Statement, startKvsSite } from './kit.ts';
 
 const roleArn = (policy: string) => `arn:aws:iam::000000000000:role/${policy}`;
@@ -271,7 +273,68 @@ test('(32) what is wrongly signed is refused as the query protocol has it, and p
   expect((await site.client().get('/')).headers['content-type']).not.toContain('xml');
 });
 
-test('the AWS CLI learns who it is, assumes a role, and lists streams as that', async (context) => {
+test('(30) a URL is presigned with the session token inside of what is signed; expired or altered it opens nothing', async () => {
+  const { assume, site } = await startStsSite();
+  const keys = await assume();
+  const signer = new SignatureV4({
+    service: 'kinesisvideo',
+    region: 'eu-central-1',
+    credentials: keys,
+    sha256: NodeSha256,
+  });
+  const presigned = async (signingDate: Date) => {
+    const host = `localhost:${site.port}`;
+    const request = {
+      method: 'POST',
+      protocol: 'https:',
+      hostname: 'localhost',
+      path: '/listStreams',
+      headers: { host },
+    };
+    const { query = {} } = await signer.presign({ ...request, query: {} }, { expiresIn: 60, signingDate });
+    return (change: Readonly<Record<string, string>> = {}) => {
+      const search = new URLSearchParams({ ...(query as Record<string, string>), ...change }).toString();
+      return site.client().send('POST', `/listStreams?${search.replaceAll('+', '%20')}`, { headers: { host } });
+    };
+  };
+
+  const now = await presigned(new Date());
+  const old = await presigned(new Date(Date.now() - 61_000));
+
+  expect((await now()).json).toMatchObject({ StreamInfoList: [{}, {}] });
+  for (const answer of [
+    await old(),
+    await now({ 'X-Amz-Expires': '3600' }),
+    await now({ 'X-Amz-Security-Token': (await assume()).sessionToken }),
+    await now({ other: 'parameter' }),
+  ]) {
+    expect([answer.status, answer.headers['x-amzn-errortype']]).toEqual([
+      403,
+      expect.stringMatching(/^(InvalidSignature|UnrecognizedClient)Exception$/),
+    ]);
+  }
+});
+
+test('(31) a client whose clock is an hour off is told so, and corrects itself by the date of the answer', async () => {
+  const { assume, endpoint, site } = await startStsSite();
+  const requestHandler = { httpsAgent: new Agent({ ca: site.ca }) };
+  const client = (maxAttempts: number) => {
+    const options = { endpoint, region: 'eu-central-1', credentials, requestHandler, maxAttempts };
+    const made = new KinesisVideoClient({ ...options, systemClockOffset: -3_600_000 });
+    onTestFinished(() => made.destroy());
+    return made;
+  };
+  const credentials = await assume();
+
+  await expect(client(1).send(new ListStreamsCommand({}))).rejects.toMatchObject({
+    name: 'InvalidSignatureException',
+    message: expect.stringContaining('Signature expired'),
+    $metadata: { httpStatusCode: 403 },
+  });
+  expect(await names(client(2))).toHaveLength(2);
+});
+
+test('(26) the AWS CLI learns who it is, assumes a role, and lists streams as that', async (context) => {
   const aws = await runCommand('aws', ['--version']).catch(() => ({ code: 1 }));
   if (aws.code !== 0) return context.skip('no AWS CLI here');
   const { credentials, endpoint, site } = await startStsSite();

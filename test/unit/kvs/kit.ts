@@ -127,7 +127,7 @@ function wire(request: Awaited<ReturnType<SignatureV4['sign']>>): SignedRequest 
 }
 
 /** The hash that the signer asks for, by Node. */
-class NodeSha256 {
+export class NodeSha256 {
   readonly #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>;
 
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
