@@ -1,0 +1,32 @@
+/** Python with botocore, which boto3 and the AWS CLI stand on, where one is installed. */
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runCommand } from '../../kit/run-command.ts';
+import { temporaryDirectory } from '../../kit/temp.ts';
+
+/** A Python that has it. */
+export async function pythonWithBotocore(): Promise<string | undefined> {
+  for (const python of ['python3', '/usr/bin/python3']) {
+    const { code } = await runCommand(python, ['-c', 'import botocore']).catch(() => ({ code: 1 }));
+    if (code === 0) return python;
+  }
+  return undefined;
+}
+
+/** Runs a script that reads what it is given from standard input, as JSON, and prints JSON. */
+export async function askPython(
+  python: string,
+  script: string,
+  given: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
+  const { out, err } = await runCommand(python, ['-c', script], { input: JSON.stringify(given) });
+  return out === '' ? { err } : JSON.parse(out);
+}
+
+/** A file with the authority of a site's certificate. */
+export async function authorityFile(pem: string): Promise<string> {
+  const path = join(await temporaryDirectory(), 'ca.pem');
+  await writeFile(path, pem);
+  return path;
+}
