@@ -64,11 +64,12 @@ export function readBody(bytes: Buffer): { readonly documents: KvsDocument[]; re
   return { documents, fault: undefined };
 }
 
-/** Whole documents of a body that has not ended; what is left over is not looked at. */
-export function wholeDocuments(bytes: Buffer): KvsDocument[] {
+/** Whole documents of a body that has not ended, and where the next one begins. */
+export function wholeDocuments(bytes: Buffer): { readonly documents: KvsDocument[]; readonly end: number } {
   const documents: KvsDocument[] = [];
+  let at = 0;
   try {
-    for (let at = 0; at < bytes.length; ) {
+    while (at < bytes.length) {
       const { document, end } = readDocument(bytes, at);
       if (!('cluster' in document)) throw new Error(`a fault: ${JSON.stringify(document.before)}`);
       // Tags after a cluster may still come.
@@ -79,7 +80,7 @@ export function wholeDocuments(bytes: Buffer): KvsDocument[] {
   } catch (error) {
     if (!(error instanceof CutOff)) throw error;
   }
-  return documents;
+  return { documents, end: at };
 }
 
 class CutOff extends Error {}
