@@ -5,6 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { fastifySwagger } from '@fastify/swagger';
 import { fastifyWebsocket } from '@fastify/websocket';
 import {
@@ -43,7 +44,13 @@ export type HttpAppDeps = IdentifyDeps & {
   readonly log: Log;
   readonly random: (bytes: number) => Uint8Array;
   /** Asked about every request before Fastify: what it takes is its own from head to end. */
-  readonly kvs?: { readonly take: (request: IncomingMessage, response: ServerResponse) => boolean } | undefined;
+  readonly kvs?:
+    | {
+        readonly take: (request: IncomingMessage, response: ServerResponse) => boolean;
+        /** A body comes for as long as its sender likes. */
+        readonly isUploading?: (socket: Socket) => boolean;
+      }
+    | undefined;
   /** Told about every route as it is made. */
   readonly onRoute: (route: { readonly method: string; readonly url: string; readonly access: Access }) => void;
 };
@@ -72,7 +79,8 @@ export async function createHttpApp(deps: HttpAppDeps): Promise<{ readonly app: 
     routerOptions: { maxParamLength: 256 },
     genReqId: () => Buffer.from(deps.random(9)).toString('base64url'),
     clientErrorHandler: (error, socket) => {
-      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.has(socket)) return;
+      const isUploading = uploads.has(socket) || deps.kvs?.isUploading?.(socket) === true;
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUploading) return;
       refuseGarbage(error, socket);
     },
     frameworkErrors: (error, _request, reply) => void sendError(reply, requestError(error)),
@@ -197,7 +205,7 @@ function statusOf(request: FastifyRequest, reply: FastifyReply): number {
 }
 
 /** What Node's parser refuses never becomes a request. */
-function refuseGarbage(error: Error & { readonly code?: string }, socket: import('node:net').Socket): void {
+function refuseGarbage(error: Error & { readonly code?: string }, socket: Socket): void {
   if (!socket.writable || socket.writableLength > 0) {
     socket.destroy();
     return;

@@ -4,6 +4,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import {
   authenticate,
   awsError,
@@ -11,7 +12,9 @@ import {
   corsHeaders,
   headerPairs,
   isBytes,
+  isExchange,
   type KvsAnswer,
+  type KvsInput,
   type KvsMeter,
   type KvsOperation,
   type KvsOperations,
@@ -31,6 +34,7 @@ import type { Log } from '../../storage/base/log.ts';
 import type { Catalog, StorageTier } from '../../storage/catalog/index.ts';
 import { decideAny, decideByNames, type Subject } from './authoriser.ts';
 import { sendBytes } from './kvs-bytes.ts';
+import { KvsExchanges } from './kvs-exchange.ts';
 import { bodyOf, pathBelow, pathOf, uuidOf } from './kvs-http.ts';
 import type { KvsIdentities } from './kvs-identities.ts';
 import { adminLimits } from './limits.ts';
@@ -80,9 +84,22 @@ export class KvsDoor {
   readonly #deps: KvsDoorDeps;
   readonly #options: KvsDoorOptions;
 
+  readonly #exchanges: KvsExchanges;
+
   constructor(deps: KvsDoorDeps, options: KvsDoorOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#exchanges = new KvsExchanges(deps);
+  }
+
+  /** True while media come on this connection. */
+  isUploading(socket: Socket): boolean {
+    return this.#exchanges.has(socket);
+  }
+
+  /** Ends uploads: what is whole is stored and told, and producers are to try again. */
+  close(): Promise<void> {
+    return this.#exchanges.close();
   }
 
   /** Takes a request of the KVS API and answers it; false, untouched, when it is another one. */
@@ -117,6 +134,8 @@ export class KvsDoor {
       if (isBytes(answer)) {
         const stallMs = adminLimits.kvsStallMs;
         await sendBytes(request, response, { head, answer, signal: gone.signal, stallMs });
+      } else if (isExchange(answer)) {
+        await this.#exchanges.run(request, response, { head, exchange: answer, signal: gone.signal });
       } else sendJson(request, response, { status: 200, body: answer, head });
     } catch (thrown) {
       const error = toAppError(thrown);
@@ -126,7 +145,11 @@ export class KvsDoor {
       if (response.headersSent) response.destroy();
       else {
         const body = { Message: message };
-        sendJson(request, response, { status: httpStatus, body, head: { ...head, 'x-amzn-ErrorType': name } });
+        // Who sends media may read nothing before all of it is written.
+        const lingers = this.#operationOf(request)?.inputOfHeaders !== undefined;
+        const errorHead = { ...head, 'x-amzn-ErrorType': name };
+        sendJson(request, response, { status: httpStatus, body, head: errorHead, lingers });
+        if (lingers) await this.#exchanges.linger(request);
       }
     }
     const { accessKeyId, subject, stream } = told;
@@ -175,20 +198,21 @@ export class KvsDoor {
     const { acceptedRegion } = this.#options;
     const regions = acceptedRegion === undefined ? undefined : [acceptedRegion];
     readSignature(wire, { nowMs, regions });
-    const bytes = await bodyOf(request);
+    const operation = this.#operationOf(request);
+    // Media is nobody's to sign: it comes when the answer has begun.
+    const bytes = operation?.inputOfHeaders === undefined ? await bodyOf(request) : undefined;
     const proven = authenticate(
       wire,
       { nowMs, keyOf: identities.keyOf(nowMs) },
-      { regions, body: { kind: 'whole', sha256: sha256Hex(bytes) } },
+      { regions, body: bytes === undefined ? { kind: 'streamed' } : { kind: 'whole', sha256: sha256Hex(bytes) } },
     );
     told.accessKeyId = proven.accessKeyId;
     const { subject, accountable, identity } = identities.identify(proven, nowMs);
     told.subject = subject;
-    const operation = this.#operationOf(request);
     if (operation === undefined) throw awsError('UnknownOperationException', 'this operation is not known here');
     const { kind, id, name } = subject;
     const actor = { kind, id, name, address: request.socket.remoteAddress ?? '', requestId: told.requestId };
-    const input = inputOf(bytes);
+    const input = bytes === undefined ? mediaInput(request, operation) : inputOf(bytes);
     this.#deps.quotas.admit(this.#pathOf(request), input, thingOf(input));
     let isChanged = false;
     const answer = await operation.run({
@@ -265,16 +289,25 @@ type Head = Readonly<Record<string, string>>;
 function sendJson(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, body, head }: { readonly status: number; readonly body: object; readonly head: Head },
+  options: { readonly status: number; readonly body: object; readonly head: Head; readonly lingers?: boolean },
 ): void {
+  const { status, body, head, lingers = false } = options;
   // Not read to its end: the next request of this connection could not be found.
-  if (!request.complete) response.setHeader('connection', 'close');
+  if (!request.complete && !lingers) response.setHeader('connection', 'close');
   const text = JSON.stringify(body);
   const contentLength = Buffer.byteLength(text);
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': contentLength, ...head });
   // Head and body in one write: native clients take nothing else.
   response.end(text);
   request.resume();
+}
+
+function mediaInput({ headers }: IncomingMessage, { inputOfHeaders }: KvsOperation): KvsInput {
+  const header = (name: string) => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return inputOfHeaders?.(header) ?? {};
 }
 
 /** No body counts as `{}`, as with AWS. */

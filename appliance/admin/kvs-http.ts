@@ -4,9 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import { awsError } from '../../gateway/kvs/index.ts';
 import { adminLimits } from './limits.ts';
 
-/** The path as received. */
+/** The path as received; some clients name the whole URL. */
 export function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').split('?', 1)[0] ?? '';
+  const local = (request.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '');
+  return local.split('?', 1)[0] ?? '';
 }
 
 /** Without the prefix of the public URL, which belongs to what clients sign, so it arrives with it. */

@@ -20,6 +20,9 @@ export const adminLimits = {
   keepAliveTimeoutMs: 75 * seconds,
   /** A device asks once an hour: its connection makes room for others. */
   credentialsKeepAliveMs: 5 * seconds,
+  /** What a producer still sends after its last answer is read for so long, and so much of it: then its connection ends. */
+  kvsLingerMs: 10 * seconds,
+  kvsLingerBytesMax: 32 * 1_024 * KiB,
   /** The largest body is a policy: 100 statements of 256 characters. */
   bodyBytesMax: 64 * KiB,
   /** Site files and lists of cameras: a thousand cameras of 3 KB, with all that can be said of each. */

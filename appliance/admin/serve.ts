@@ -263,6 +263,7 @@ export class Serve {
       playbackTokens,
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
       kvs: {
+        isUploading: (socket) => kvs.isUploading(socket),
         take: (request, response) => [sts, playback.door, kvs].some((door) => door.take(request, response)),
       },
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
@@ -324,6 +325,7 @@ export class Serve {
     await devices.start();
     // Closed before the port, which waits for its connections to end.
     this.#lifetime.own(feed);
+    this.#lifetime.own(kvs);
     this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweepSessions(catalog)));
     log.info('serve listens', { port: this.port, isEncrypted: tls !== undefined });
     return firstAdmin;

@@ -239,6 +239,25 @@ const configFields = z.strictObject({
       changeNeeds: 'restart',
       example: 'eu-central-1',
     }),
+    putMedia: section({
+      connectionMinutesMax: key(z.number().min(0.1).max(1_440).default(45), {
+        description: 'A producer is told to connect anew after so many minutes, at the beginning of a fragment.',
+        changeNeeds: 'restart',
+      }),
+      fragmentSecondsMax: key(z.number().min(1).max(20).default(20), {
+        description: 'Longest fragment that producers may send, in seconds. AWS takes 20.',
+        changeNeeds: 'restart',
+      }),
+      fragmentMegabytesMax: key(z.number().min(1).max(50).default(50), {
+        description: 'Largest fragment that producers may send, in millions of bytes. AWS takes 50.',
+        changeNeeds: 'restart',
+      }),
+      connectionsOfStreamMax: key(z.number().int().min(1).max(8).default(2), {
+        description:
+          'Producers that may send one stream at a time: one that renews its credentials has two for a moment.',
+        changeNeeds: 'restart',
+      }),
+    }),
     credentials: section({
       enabled: key(z.boolean().default(true), {
         description:

@@ -60,6 +60,12 @@ async function startAfterPredecessor(context: RoleContext): Promise<Ingest> {
         ...{ paths, name, syncPeriodMs: config.journal.syncPeriodMs },
         addresses: new AddressPolicy({ networks: config.cameras.allowedNetworks }),
         rtmp: rtmpOf(context),
+        putMedia: {
+          connectionMsMax: config.kvs.putMedia.connectionMinutesMax * 60_000,
+          fragmentMsMax: config.kvs.putMedia.fragmentSecondsMax * 1_000,
+          fragmentBytesMax: config.kvs.putMedia.fragmentMegabytesMax * 1_000_000,
+          connectionsOfStreamMax: config.kvs.putMedia.connectionsOfStreamMax,
+        },
       },
     );
     try {

@@ -11,6 +11,7 @@ import {
   KvsMeter,
   type MediaSource,
   mediaReaders,
+  putMediaOperations,
   signalingOperations,
 } from '../../gateway/kvs/index.ts';
 import {
@@ -174,6 +175,12 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
             source,
             meter: kvsMeter,
             pictures: new FragmentPictures({ clock, source, ffmpeg: config.ffmpegPath }),
+          }),
+          ...putMediaOperations({
+            clock,
+            ownerOf: (streamId) =>
+              must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner')
+                .client,
           }),
           ...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) }),
         ]),

@@ -3,9 +3,12 @@
 export { arnPattern, channelArn, type KvsSite, secretArn, streamArn } from './arns.ts';
 export {
   isBytes,
+  isExchange,
   type KvsAnswer,
   type KvsBytes,
   type KvsCall,
+  type KvsExchange,
+  type KvsInput,
   type KvsOperation,
   type KvsOperations,
   type KvsTarget,
@@ -35,6 +38,7 @@ export {
   SessionWalks,
   streamingSessionOperations,
 } from './playback/index.ts';
+export { type PutMediaDeps, putMediaOperations } from './put-media/operation.ts';
 export { Quotas, thingOf } from './quotas/index.ts';
 export { type SignalingDeps, signalingOperations, type TurnServers } from './signaling/index.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';

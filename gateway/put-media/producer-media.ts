@@ -251,8 +251,14 @@ export class ProducerMedia {
   }
 
   #ms(ticks: number): number {
-    return (ticks * this.#scaleNs) / 1_000_000;
+    return ticksToMs(ticks, this.#scaleNs);
   }
+}
+
+/** Times of day in nanoseconds are beyond what a number holds exactly: common scales are a factor or a divisor of a millisecond. */
+function ticksToMs(ticks: number, scaleNs: number): number {
+  const perMs = 1_000_000 / scaleNs;
+  return Number.isInteger(perMs) ? ticks / perMs : ticks * (scaleNs / 1_000_000);
 }
 
 function areFragmentTags(tags: readonly MatroskaTag[]): boolean {

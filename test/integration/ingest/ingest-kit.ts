@@ -65,7 +65,7 @@ export async function startIngest(
       ...{ clock, log, registry: new Registry(), random: Math.random },
       ...(options.openSource === undefined ? {} : { openSource: options.openSource }),
     },
-    { paths, name: 'ingest-0', syncPeriodMs: 500, rtmp: options.rtmp },
+    { paths, name: 'ingest-0', syncPeriodMs: 500, rtmp: options.rtmp, putMedia: options.putMedia },
   );
   await ingest.start();
   onTestFinished(() => ingest.close());
