@@ -11,6 +11,7 @@ import type { Clock } from '../../../storage/base/clock.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
 import { Lifetime } from '../../../storage/base/lifecycle.ts';
 import type { Log } from '../../../storage/base/log.ts';
+import { Backoff } from '../../../storage/base/retry.ts';
 import type { LaneClient, LaneEvent } from '../../../storage/lane/index.ts';
 import { type Fragment, fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
@@ -49,6 +50,9 @@ type Closed = IndexedParts & { readonly number: FragmentNumber; readonly endMs: 
 
 /** After so many fragments without a lane players had better be those of plain segments. */
 const lanelessMax = 3;
+/** The recorder begins a fragment as soon as all tracks have passed the cut. */
+const rejoinDelayMs = 100;
+const rejoinDelayMsMax = 2_000;
 const noParts: PartLists = { video: [], audio: [] };
 
 export class StreamParts {
@@ -251,22 +255,34 @@ export class StreamParts {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ firstDelayMs: rejoinDelayMs, delayMsMax: rejoinDelayMsMax });
     while (!signal.aborted) {
       const rejoin = new AbortController();
       this.#rejoin = rejoin;
+      let cancel = () => {};
       const events = this.#deps.lane.subscribe(this.#streamId, {
         onOverflow: 'drop-to-key-frame',
         bytesMax: limits.laneBytesMax,
         signal: AbortSignal.any([signal, rejoin.signal]),
       });
       try {
-        for await (const event of events) await this.#onEvent(event);
+        for await (const event of events) {
+          await this.#onEvent(event);
+          if (event.kind !== 'joined') continue;
+          if (this.#run !== undefined) backoff.reset();
+          // Between two fragments: where the run's time lies is told when the next one is open.
+          else if (event.tracks.length > 0 && event.from === undefined) {
+            cancel();
+            cancel = this.#deps.clock.after(backoff.nextDelayMs(), () => rejoin.abort());
+          }
+        }
       } catch (error) {
         // Whatever it is: players have the segments.
         if (isAppError(error))
           this.#deps.log.counted('lane of low-latency players broke', 1, { streamId: this.#streamId, error });
         else this.#deps.log.error('low-latency parts failed', { streamId: this.#streamId, error });
       }
+      cancel();
       this.#leave();
       // Closed by its owner: it is asked again when the next fragment is committed.
       if (!rejoin.signal.aborted && !signal.aborted) await aborted(AbortSignal.any([signal, rejoin.signal]));
