@@ -70,12 +70,14 @@ export function CameraView(props: {
     const at = beginMs();
     const query = new URLSearchParams();
     if (picture() === 'main') query.set('renditions', 'one');
-    if (at !== undefined) {
+    // Tiles of a wall do without: a waiting playlist holds a connection, of which a browser has six.
+    if (at === undefined) query.set('latency', 'low');
+    else {
       query.set('begin', String(at));
       query.set('end', String(Math.min(at + playMs, Date.now())));
     }
     const stream = isSubChosen() ? subStreamId() : streamId();
-    return `/api/streams/${stream}/hls/master.m3u8${query.size === 0 ? '' : `?${query}`}`;
+    return `/api/streams/${stream}/hls/master.m3u8?${query}`;
   });
   const playFrom = (atMs: number) => {
     const at = Math.floor(atMs);

@@ -9,6 +9,8 @@ import { givePlayerName, type Playable, playableOf, takePlayerName } from './pla
 /** After a fatal error the player starts anew, so that a camera that comes back is seen without a click. */
 const restartDelayMs = 3_000;
 const clockPeriodMs = 250;
+/** How much faster a live picture plays to come back to its delay: nobody hears it. */
+const catchUpRate = 1.1;
 
 export type PlayerControls = {
   /** Goes to a wall time and plays; false where the loaded playlist has none of it. */
@@ -30,6 +32,8 @@ export function Player(props: {
   /** A picture of what is asked for is there. */
   const [hasPicture, setHasPicture] = createSignal(false);
   const [form, setForm] = createSignal<Playable>({ kind: 'original' });
+  /** How far the picture is behind the newest one that has arrived, seconds. */
+  const [behindS, setBehindS] = createSignal<number>();
   let video: HTMLVideoElement | undefined;
   let player: Hls | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -49,6 +53,7 @@ export function Player(props: {
     const mine = generation;
     setMessage(undefined);
     setHasPicture(false);
+    setBehindS(undefined);
     const playable = asForm ?? (await playableOf(url, { player: name }));
     if (mine !== generation) return;
     setForm(playable);
@@ -60,9 +65,12 @@ export function Player(props: {
     const { default: HlsPlayer } = await import('hls.js');
     if (mine !== generation || video === undefined) return;
     const next = new HlsPlayer({
-      liveSyncDurationCount: 2,
       enableWorker: true,
       backBufferLength: 60,
+      // What is converted has no parts: it stays two segments behind, as does the end of what is still recorded.
+      ...(isLive && playable.kind === 'original'
+        ? { lowLatencyMode: true, maxLiveSyncPlaybackRate: catchUpRate }
+        : { lowLatencyMode: false, liveSyncDurationCount: 2 }),
       ...(isLive ? {} : { startPosition: 0 }),
     });
     player = next;
@@ -114,6 +122,7 @@ export function Player(props: {
     if (date != null && video !== undefined && video.readyState >= 2) {
       setMessage(undefined);
       setHasPicture(true);
+      setBehindS(player?.latency);
       props.onPlaying(date.getTime());
     }
   }, clockPeriodMs);
@@ -145,7 +154,10 @@ export function Player(props: {
         </p>
       </Show>
       <Show when={props.isLive && hasPicture()}>
-        <span class="mode">LIVE</span>
+        <span class="mode" title="Behind the newest picture that has arrived from the camera">
+          LIVE
+          <Show when={behindS()}>{(seconds) => <> · {seconds().toFixed(1)} s behind</>}</Show>
+        </span>
         <Show when={props.hasSound}>
           <button type="button" class="sound" onClick={() => setMuted(!isMuted())}>
             {isMuted() ? 'Sound on' : 'Sound off'}
