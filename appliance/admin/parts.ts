@@ -20,7 +20,7 @@ import type { Diagnosis } from '../doctor/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { OnvifPort } from './onvif-port.ts';
 import type { PasswordHasher } from './passwords.ts';
-import type { TaggedSource } from './tag-deliveries.ts';
+import type { TaggedParts } from './tag-deliveries.ts';
 
 /** Seals texts of one purpose under the site key, and opens them: `SiteKey` is one. */
 export type SecretBoxes = {
@@ -193,7 +193,7 @@ export type ServeDeps = {
   /** Fragments that streaming sessions of the KVS API play. */
   readonly kvsSource: SessionSource;
   /** Fragments with their tags; without it nothing is set off by them. */
-  readonly taggedSource?: TaggedSource | undefined;
+  readonly tagged?: TaggedParts | undefined;
   /** What all of them count in. */
   readonly kvsMeter: KvsMeter;
   /** Metrics of this process. */

@@ -224,15 +224,15 @@ export class Serve {
       { ...kvsSettings, publicUrl, secret: playbackKey },
     );
     const tagDeliveries =
-      deps.taggedSource === undefined
+      deps.tagged === undefined
         ? undefined
         : this.#lifetime.own(
             new TagDeliveries(
-              { clock, log, random, catalog, courier: alarmParts.courier, source: deps.taggedSource },
+              { clock, log, random, catalog, courier: alarmParts.courier, ...deps.tagged },
               kvsSettings,
             ),
           );
-    void tagDeliveries?.refresh();
+    tagDeliveries?.start();
     const kvs = new KvsDoor(
       {
         ...{ clock, log, random, catalog, identities },
@@ -263,7 +263,6 @@ export class Serve {
       playbackTokens,
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
       kvs: {
-        isUploading: (socket) => kvs.isUploading(socket),
         take: (request, response) => [sts, playback.door, kvs].some((door) => door.take(request, response)),
       },
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
@@ -325,7 +324,6 @@ export class Serve {
     await devices.start();
     // Closed before the port, which waits for its connections to end.
     this.#lifetime.own(feed);
-    this.#lifetime.own(kvs);
     this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweepSessions(catalog)));
     log.info('serve listens', { port: this.port, isEncrypted: tls !== undefined });
     return firstAdmin;

@@ -1,34 +1,45 @@
 /**
- * What tagged fragments set off: a follower for each stream whose notifications are on and whose topic leads somewhere. Each message
- * is a row of the webhook's deliveries, written in one transaction with the cursor, so it is neither lost nor made twice.
+ * What tagged fragments set off: messages of streams whose notifications are on and whose topic leads somewhere, pictures of those
+ * that generate images. A message is a row of the webhook's deliveries, written in one transaction with the cursor; a picture has a
+ * key that a second attempt has too. So nothing is lost, and nothing is there twice.
  */
 
 import { z } from 'zod';
 import {
+  type ImageGeneration,
+  imageGenerationOf,
+  imageMomentsMs,
+  imageObject,
+  imageTag,
   type KvsSite,
+  type KvsStream,
   kvsStreams,
-  type MediaSource,
+  type NotificationTarget,
   notificationHeaders,
   notificationOf,
   notificationTag,
   notificationText,
   streamArn,
   TagFollower,
+  type TagFollowerDeps,
   type TaggedFragment,
 } from '../../gateway/kvs/index.ts';
+import type { FragmentPictures } from '../../gateway/playback/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { Actor, Catalog, Delivery } from '../../storage/catalog/index.ts';
+import type { PictureStore } from '../../storage/objects/index.ts';
+import type { FragmentRef, StreamReader } from '../../storage/reader/index.ts';
 import type { Courier } from '../webhooks/index.ts';
 import { uuidOf } from './kvs-http.ts';
 
-/** Fragments with their tags. */
-export type TaggedSource = Pick<MediaSource, 'fragmentsAfter' | 'fragmentBytes' | 'latest' | 'onNew'> & {
-  /** Resolves when the fragment survives power loss. */
-  persist(reference: TaggedFragment['reference']): Promise<void>;
-};
+/** Fragments with their tags and bytes: `StreamReader` is one. */
+export type TaggedSource = Pick<
+  StreamReader,
+  'fragmentsAfter' | 'fragmentsBetween' | 'fragmentBytes' | 'latest' | 'onNew' | 'persist'
+>;
 
 export type TagDeliveriesDeps = {
   readonly clock: Clock;
@@ -37,17 +48,28 @@ export type TagDeliveriesDeps = {
   readonly catalog: Catalog;
   readonly courier: Pick<Courier, 'look'>;
   readonly source: TaggedSource;
+  readonly pictures: Pick<FragmentPictures, 'pictures'>;
+  readonly pictureStore: PictureStore;
 };
 
-type Wanted = { readonly streamId: string; readonly streamArn: string; readonly topicArn: string };
+/** What other rooms give. */
+export type TaggedParts = Pick<TagDeliveriesDeps, 'source' | 'pictures' | 'pictureStore'>;
+
+type Wanted = { readonly stream: KvsStream } & (
+  | { readonly purpose: 'notification'; readonly target: NotificationTarget }
+  | { readonly purpose: 'images'; readonly target: ImageGeneration }
+);
 
 const byItself: Actor = { kind: 'system', id: '', name: '', address: '', requestId: '' };
+/** A GOP that a continuation belongs to began no longer ago. */
+const lookBackMs = 60_000;
+const sweepMs = 3_600_000;
 
 export class TagDeliveries {
   readonly #deps: TagDeliveriesDeps;
   readonly #site: KvsSite;
   readonly #lifetime = new Lifetime();
-  /** By stream and where its messages go. */
+  /** By everything that they are to do. */
   readonly #followers = new Map<string, TagFollower>();
   #applying: Promise<void> = Promise.resolve();
 
@@ -60,11 +82,22 @@ export class TagDeliveries {
     });
   }
 
+  start(): void {
+    const { clock } = this.#deps;
+    void this.refresh();
+    this.#lifetime.loop(async (signal) => {
+      while (!signal.aborted) {
+        await clock.sleep(sweepMs, signal);
+        await this.#forgetPictures();
+      }
+    });
+  }
+
   close(): Promise<void> {
     return this.#lifetime.close();
   }
 
-  /** Makes what the catalog says true; called at the start and whenever streams, their configurations or topics changed. */
+  /** Makes what the catalog says true; called whenever streams, their configurations or topics changed. */
   refresh(): Promise<void> {
     this.#applying = this.#applying
       .then(() => this.#apply())
@@ -76,7 +109,7 @@ export class TagDeliveries {
 
   async #apply(): Promise<void> {
     if (this.#lifetime.signal.aborted) return;
-    const wanted = new Map(this.#wanted().map((each) => [JSON.stringify(each), each]));
+    const wanted = new Map(this.#wanted().map((each) => [keyOf(each), each]));
     const leaving = [...this.#followers].filter(([key]) => !wanted.has(key));
     for (const [key] of leaving) this.#followers.delete(key);
     await Promise.all(leaving.map(([, follower]) => follower.close()));
@@ -88,44 +121,118 @@ export class TagDeliveries {
     }
   }
 
-  /** Streams whose notifications are on. What is switched off begins anew when it is switched on; a topic that leads nowhere only waits. */
+  /** What is switched off begins anew when it is switched on; a topic that leads nowhere only waits. */
   #wanted(): Wanted[] {
     const { tables } = this.#deps.catalog;
     return kvsStreams(tables).flatMap((stream) => {
-      const target = notificationOf(tables.streamSettings.find(stream.id));
-      if (target?.isEnabled !== true) {
-        tables.topics.forgetCursor(stream.id, 'notification');
-        return [];
+      const settings = tables.streamSettings.find(stream.id);
+      const wanted: Wanted[] = [];
+      const notification = notificationOf(settings);
+      if (notification?.isEnabled !== true) tables.topics.forgetCursor(stream.id, 'notification');
+      else if (tables.topics.find(topicNameOf(notification.topicArn)) !== undefined) {
+        wanted.push({ stream, purpose: 'notification', target: notification });
       }
-      const { topicArn } = target;
-      if (tables.topics.find(topicNameOf(topicArn)) === undefined) return [];
-      return [{ streamId: stream.id, streamArn: streamArn(this.#site, stream), topicArn }];
+      const images = imageGenerationOf(settings);
+      if (images?.isEnabled !== true) tables.topics.forgetCursor(stream.id, 'images');
+      else wanted.push({ stream, purpose: 'images', target: images });
+      return wanted;
     });
   }
 
-  #follow({ streamId, streamArn, topicArn }: Wanted): TagFollower {
-    const { catalog, clock, log, random, courier, source } = this.#deps;
-    const { topics, deliveries } = catalog.tables;
-    const cursor = {
-      get: () => topics.cursorOf(streamId, 'notification'),
-      set: (number: Parameters<typeof topics.setCursor>[2]) => topics.setCursor(streamId, 'notification', number),
+  #follow(wanted: Wanted): TagFollower {
+    const { catalog, clock, log, source } = this.#deps;
+    const { topics } = catalog.tables;
+    const { stream, purpose } = wanted;
+    const cursor: TagFollowerDeps['cursor'] = {
+      get: () => topics.cursorOf(stream.id, purpose),
+      set: (number) => topics.setCursor(stream.id, purpose, number),
     };
-    const onTagged = async ({ reference, tags }: TaggedFragment) => {
-      await source.persist(reference);
-      catalog.change(byItself, ({ nowMs }) => {
-        const topic = topics.find(topicNameOf(topicArn));
-        // Since a moment: this follower ends, and the next one begins with this fragment.
-        if (topic === undefined) throw appError('failed_precondition', 'the topic leads nowhere', { topicArn });
-        const facts = { streamArn, topicArn, messageId: uuidOf(random(16)), nowMs };
-        const body = notificationText(reference.fragment, tags, facts);
-        const delivery = { id: facts.messageId, webhookId: topic.webhookId, alarmId: null, body };
-        deliveries.add({ ...delivery, event: 'kvs.notification' }, nowMs);
-        cursor.set(reference.fragment.number);
-      });
-      courier.look();
-    };
-    return new TagFollower({ clock, log, source, cursor, onTagged }, { streamId, tag: notificationTag });
+    const options = { streamId: stream.id, tag: purpose === 'images' ? imageTag : notificationTag };
+    const onTagged =
+      wanted.purpose === 'images'
+        ? (tagged: TaggedFragment, signal: AbortSignal) => this.#makePictures(stream, wanted.target, tagged, signal)
+        : (tagged: TaggedFragment) => this.#notify(stream, wanted.target, tagged);
+    return new TagFollower({ clock, log, source, cursor, onTagged }, options);
   }
+
+  async #notify(
+    stream: KvsStream,
+    { topicArn }: NotificationTarget,
+    { reference, tags }: TaggedFragment,
+  ): Promise<void> {
+    const { catalog, courier, random, source } = this.#deps;
+    const { topics, deliveries } = catalog.tables;
+    await source.persist(reference);
+    catalog.change(byItself, ({ nowMs }) => {
+      const topic = topics.find(topicNameOf(topicArn));
+      // Since a moment: this follower ends, and the next one begins with this fragment.
+      if (topic === undefined) throw appError('failed_precondition', 'the topic leads nowhere', { topicArn });
+      const messageId = uuidOf(random(16));
+      const facts = { streamArn: streamArn(this.#site, stream), topicArn, messageId, nowMs };
+      const body = notificationText(reference.fragment, tags, facts);
+      const delivery = { id: messageId, webhookId: topic.webhookId, alarmId: null, body };
+      deliveries.add({ ...delivery, event: 'kvs.notification' }, nowMs);
+      topics.setCursor(stream.id, 'notification', reference.fragment.number);
+    });
+    courier.look();
+  }
+
+  async #makePictures(
+    stream: KvsStream,
+    target: ImageGeneration,
+    { reference, tags }: TaggedFragment,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { catalog, log, pictures, pictureStore } = this.#deps;
+    const { fragment } = reference;
+    const momentsMs = imageMomentsMs(fragment, target);
+    const { format, jpegQuality: quality, widthPixels, heightPixels } = target;
+    const made = await pictures.pictures(await this.#fromKey(stream.id, reference), {
+      ...{ momentsMs, format, quality, widthPixels, heightPixels, signal },
+    });
+    const facts = { accountId: this.#site.accountId, streamName: stream.name, fragment, tags };
+    for (const [i, momentMs] of momentsMs.entries()) {
+      const bytes = made[i];
+      if (bytes === undefined)
+        log.counted('a picture of a tagged fragment cannot be decoded', 1, { stream: stream.name });
+      else await pictureStore.put({ ...imageObject(target, { ...facts, momentMs }), bytes });
+    }
+    catalog.tables.topics.setCursor(stream.id, 'images', fragment.number);
+  }
+
+  /** The fragment, behind those that its decoding needs. */
+  async #fromKey(streamId: string, reference: FragmentRef): Promise<readonly FragmentRef[]> {
+    const { fragment, segment } = reference;
+    if (fragment.isKey) return [reference];
+    const endMs = fragment.serverTimestampMs;
+    const before = await this.#deps.source.fragmentsBetween(streamId, { beginMs: endMs - lookBackMs, endMs });
+    const ofRun = before.filter(
+      (each) => each.segment.runId === segment.runId && each.fragment.number < fragment.number,
+    );
+    const key = ofRun.findLastIndex((each) => each.fragment.isKey);
+    return key === -1 ? [reference] : [...ofRun.slice(key), reference];
+  }
+
+  /** Where we keep pictures ourselves, they stay as long as the fragments that they are of. */
+  async #forgetPictures(): Promise<void> {
+    const { clock, log, pictureStore } = this.#deps;
+    const keptMs = new Map<string, number>();
+    for (const { stream, purpose, target } of this.#wanted()) {
+      if (purpose !== 'images') continue;
+      const [, bucket = ''] = /^s3:\/\/([^/]+)/.exec(target.uri) ?? [];
+      keptMs.set(bucket, Math.max(keptMs.get(bucket) ?? 0, stream.retentionHours * 3_600_000));
+    }
+    for (const [bucket, ms] of keptMs) {
+      await pictureStore.forget(bucket, clock.wallMs() - ms).catch((error: unknown) => {
+        log.warn('old pictures could not be removed', { bucket, error });
+      });
+    }
+  }
+}
+
+/** The same as long as nothing that a follower does has changed. */
+function keyOf({ stream, purpose, target }: Wanted): string {
+  return JSON.stringify([stream.id, stream.name, purpose, target]);
 }
 
 /** `arn:aws:sns:eu-central-1:000000000000:doors` is the topic `doors`, of any region and account. */

@@ -9,7 +9,16 @@ import type { Log } from '../../storage/base/log.ts';
 import type { StorePlan } from '../../storage/keeper/index.ts';
 import { limits } from '../../storage/model/limits.ts';
 import type { Paths } from '../../storage/model/paths.ts';
-import { DirectoryStore, type ObjectStore, OrderedStores, S3Store } from '../../storage/objects/index.ts';
+import {
+  DirectoryPictures,
+  DirectoryStore,
+  type ObjectStore,
+  OrderedStores,
+  type PictureStore,
+  S3Pictures,
+  type S3Server,
+  S3Store,
+} from '../../storage/objects/index.ts';
 import type { Config } from '../config/index.ts';
 
 const secretVariable = 'WEIR_OBJECTS_S3_SECRET_KEY';
@@ -74,23 +83,46 @@ function timeoutMsOf(kind: StoreSettings['kind']): number {
   return kind === 's3' ? limits.s3TransferMsMax + limits.s3CallMsMax : limits.storeTimeoutMs;
 }
 
+/** Where pictures that tagged fragments become go: to the first S3 server that the configuration names, else into a directory. */
+export async function pictureStoreOf(
+  dependencies: { readonly clock: Clock },
+  options: Pick<Surroundings, 'environment'> & {
+    readonly config: Pick<Config, 'objects'>;
+    readonly directory: string;
+  },
+): Promise<PictureStore> {
+  const { objects } = options.config;
+  const settings = objects.stores.length === 0 ? [objects] : objects.stores;
+  const s3 = settings.find(({ kind }) => kind === 's3')?.s3;
+  if (s3 === undefined) return new DirectoryPictures({ directory: options.directory });
+  return new S3Pictures(dependencies, await s3ServerOf(s3, options.environment));
+}
+
 async function oneStore(
   dependencies: { readonly clock: Clock; readonly log: Log },
   { kind, directory, s3 }: StoreSettings,
   { paths, environment }: Surroundings,
 ): Promise<ObjectStore> {
   if (kind === 'directory') return new DirectoryStore(dependencies, { directory: directory ?? paths.objects });
-  const { endpoint, bucket, accessKey, secretKeyFile, authorityFile, region, prefix, addressing } = s3;
   return new S3Store(dependencies, {
+    ...(await s3ServerOf(s3, environment)),
+    bucket: must(s3.bucket, 'checked with the configuration'),
+    prefix: s3.prefix,
+  });
+}
+
+async function s3ServerOf(
+  { endpoint, accessKey, secretKeyFile, authorityFile, region, addressing }: StoreSettings['s3'],
+  environment: Surroundings['environment'],
+): Promise<S3Server> {
+  return {
     endpoint: must(endpoint, 'checked with the configuration'),
-    bucket: must(bucket, 'checked with the configuration'),
     accessKey: must(accessKey, 'checked with the configuration'),
     region,
-    prefix,
     addressing,
     readSecretKey: () => readSecretKey(secretKeyFile, environment),
     authorityPem: authorityFile === undefined ? undefined : await readAuthority(authorityFile),
-  });
+  };
 }
 
 async function readSecretKey(

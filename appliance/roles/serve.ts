@@ -11,7 +11,6 @@ import {
   KvsMeter,
   type MediaSource,
   mediaReaders,
-  putMediaOperations,
   signalingOperations,
 } from '../../gateway/kvs/index.ts';
 import {
@@ -37,7 +36,7 @@ import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/inde
 import { addConversionMetrics } from './conversion-metrics.ts';
 import { examinerOf } from './examine.ts';
 import { addLowLatencyMetrics } from './low-latency-metrics.ts';
-import { objectStoreOf } from './object-store.ts';
+import { objectStoreOf, pictureStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
 import type { RoleContext } from './role-context.ts';
 import { startRtspOut } from './rtsp-out.ts';
@@ -140,6 +139,10 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   await imports.start();
 
   const clips = new Clips({ source, log });
+  const fragmentPictures = new FragmentPictures({ clock, source, ffmpeg: config.ffmpegPath });
+  const pictureStore = lifetime.own(
+    await pictureStoreOf({ clock }, { config, environment: process.env, directory: join(paths.data, 'images') }),
+  );
   const media = mediaReaders({ clock, log, source, meter: kvsMeter });
   const tls = await certificates(context, lifetime);
   const serve = lifetime.own(
@@ -167,20 +170,14 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         ingests: new Map(lanes.map(({ name, client }) => [name, client])),
         keeper,
         onvif: onvifPort(context, lifetime),
-        taggedSource: source,
+        tagged: { source, pictures: fragmentPictures, pictureStore },
         kvsMedia: new Map([
           ...media.operations,
           ...clipOperations({ source, clips, meter: kvsMeter }),
           ...imageOperations({
             source,
             meter: kvsMeter,
-            pictures: new FragmentPictures({ clock, source, ffmpeg: config.ffmpegPath }),
-          }),
-          ...putMediaOperations({
-            clock,
-            ownerOf: (streamId) =>
-              must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner')
-                .client,
+            pictures: fragmentPictures,
           }),
           ...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) }),
         ]),

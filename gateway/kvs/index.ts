@@ -16,11 +16,15 @@ export {
 export { controlOperations } from './control/index.ts';
 export { corsHeaders, preflightHeaders } from './cors.ts';
 export {
+  imageMomentsMs,
+  imageObject,
+  imageTag,
   notificationHeaders,
   notificationTag,
   notificationText,
   TagFollower,
   type TaggedFragment,
+  type TagFollowerDeps,
 } from './delivery/index.ts';
 export { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from './deliveries.ts';
 export { type EdgeChange, type EdgeDeps, EdgeSync, edgeOperations, type SourceStates } from './edge/index.ts';

@@ -12,23 +12,14 @@ import { appError, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { limits } from '../model/limits.ts';
 import { type ObjectInfo, type ObjectSpace, type ObjectStore, parseObjectKey } from './object-store.ts';
+import { makeS3Client, type S3Server } from './s3-client.ts';
 import { readAnswer, type S3Answer, S3Connection } from './s3-connection.ts';
 import { refusalOf, toS3Error } from './s3-errors.ts';
 
-export type S3Options = {
-  /** `https://minio.example.org:9000` */
-  readonly endpoint: string;
+export type S3Options = S3Server & {
   readonly bucket: string;
-  readonly region: string;
   /** Before every key, `weir/`; empty for a bucket of our own. */
   readonly prefix: string;
-  readonly accessKey: string;
-  /** Asked for at the first use, and again after the server refused the keys: a file that was put right is taken. */
-  readonly readSecretKey: () => Promise<string>;
-  /** Where the bucket's name stands: `host/bucket/key` or `bucket.host/key`. Amazon's own hosts always get the second. */
-  readonly addressing: 'path' | 'virtual-host';
-  /** The only authority that is trusted, PEM; undefined: those of the system. */
-  readonly authorityPem?: string | undefined;
   /** A connection on which nothing moves for so long has ended. */
   readonly idleMs?: number;
 };
@@ -241,33 +232,13 @@ export class S3Store implements ObjectStore {
 
   async #asked<T>(question: (client: Client) => Promise<T>, facts: Readonly<Record<string, unknown>> = {}): Promise<T> {
     try {
-      this.#client ??= await this.#makeClient();
+      this.#client ??= await makeS3Client(this.#options, this.#connection);
       return await question(this.#client);
     } catch (error) {
       const failure = toS3Error(error, { ...this.#facts, ...facts });
       if (failure.code === 'permission_denied') this.#client = undefined;
       throw failure;
     }
-  }
-
-  async #makeClient(): Promise<Client> {
-    // 34 packages: loaded by those who have such a store.
-    const { Client } = await import('minio');
-    const { endpoint, region, addressing, accessKey, readSecretKey } = this.#options;
-    const { protocol, hostname, port } = new URL(endpoint);
-    return new Client({
-      endPoint: hostname.replace(/^\[|\]$/g, ''),
-      ...(port === '' ? {} : { port: Number(port) }),
-      useSSL: protocol === 'https:',
-      region,
-      pathStyle: addressing === 'path',
-      accessKey,
-      secretKey: await readSecretKey(),
-      transportAgent: this.#connection.agent,
-      transport: this.#connection.transport,
-      // The keeper tries again, with delays of its own.
-      retryOptions: { disableRetry: true },
-    });
   }
 }
 

@@ -10,14 +10,14 @@ import type { Log } from '../../../storage/base/log.ts';
 import { Backoff } from '../../../storage/base/retry.ts';
 import type { FragmentTags } from '../../../storage/model/fragment.ts';
 import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
-import type { MediaFragment, MediaSource } from '../media/source.ts';
+import type { FragmentRef, StreamReader } from '../../../storage/reader/index.ts';
 
-export type TaggedFragment = { readonly reference: MediaFragment; readonly tags: FragmentTags };
+export type TaggedFragment = { readonly reference: FragmentRef; readonly tags: FragmentTags };
 
 export type TagFollowerDeps = {
   readonly clock: Clock;
   readonly log: Log;
-  readonly source: Pick<MediaSource, 'fragmentsAfter' | 'fragmentBytes' | 'latest' | 'onNew'>;
+  readonly source: Pick<StreamReader, 'fragmentsAfter' | 'fragmentBytes' | 'latest' | 'onNew'>;
   readonly cursor: {
     readonly get: () => FragmentNumber | undefined;
     /** Everything up to this number was done. */
@@ -26,7 +26,7 @@ export type TagFollowerDeps = {
   /**
    * Does it, and advances the cursor in the same transaction. Called again when it throws.
    */
-  readonly onTagged: (tagged: TaggedFragment) => Promise<void>;
+  readonly onTagged: (tagged: TaggedFragment, signal: AbortSignal) => Promise<void>;
 };
 
 const batchMax = 100;
@@ -110,7 +110,7 @@ export class TagFollower {
       if (signal.aborted) return false;
       const tags = await this.#tagsOf(reference);
       if (tags?.some(({ name }) => name === this.#tag)) {
-        await this.#deps.onTagged({ reference, tags });
+        await this.#deps.onTagged({ reference, tags }, signal);
         passed = undefined;
       } else passed = reference.fragment.number;
     }
@@ -119,7 +119,7 @@ export class TagFollower {
   }
 
   /** Undefined of a fragment that was removed or damaged meanwhile: nothing can be done for it any more. */
-  async #tagsOf(reference: MediaFragment): Promise<FragmentTags | undefined> {
+  async #tagsOf(reference: FragmentRef): Promise<FragmentTags | undefined> {
     try {
       return (await this.#deps.source.fragmentBytes(reference, 0)).tags;
     } catch (error) {

@@ -16,20 +16,23 @@ import {
   Serve,
   type ServeDeps,
 } from '../../../appliance/admin/index.ts';
+import type { TaggedParts } from '../../../appliance/admin/tag-deliveries.ts';
 import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
 import { KvsMeter, type KvsOperations, type SessionSource } from '../../../gateway/kvs/index.ts';
 import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
+import { FragmentPictures } from '../../../gateway/playback/index.ts';
 import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
-import { createLog } from '../../../storage/base/log.ts';
+import { createLog, silentLog } from '../../../storage/base/log.ts';
 import { IndexReader, IndexWriter } from '../../../storage/index/index.ts';
 import { LaneClient, type LaneHandlers, LaneServer } from '../../../storage/lane/index.ts';
 import type { RtspSource, SourceState } from '../../../storage/model/camera.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { Hint } from '../../../storage/model/hint.ts';
-import { pathsUnder } from '../../../storage/model/paths.ts';
+import { type Paths, pathsUnder } from '../../../storage/model/paths.ts';
+import { DirectoryPictures } from '../../../storage/objects/index.ts';
 import { StreamReader } from '../../../storage/reader/index.ts';
 import { someSegment } from '../../kit/segments.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -195,7 +198,7 @@ export async function startSite(options: SiteOptions = {}) {
     keeper: lanes.keeper,
     onvif: new OnvifPort({ lane: lanes.onvif, onWanted: lanes.startOnvif }),
     registry,
-    taggedSource: options.followsTags ? own(new StreamReader({ ...deps, paths, index })) : undefined,
+    tagged: options.followsTags === true ? tagged({ paths, index }, own) : undefined,
     kvsMedia: options.kvsMedia ?? new Map(),
     kvsSource: options.kvsSource ?? nothingRecorded,
     onPlan: () => options.onPlan?.(),
@@ -275,6 +278,20 @@ const nothingRecorded: SessionSource = {
 };
 
 export const adminPassword = 'correct horse battery';
+
+/** Fragments of the journal, pictures by ffmpeg, and a folder for them. */
+function tagged(
+  { paths, index }: { readonly paths: Paths; readonly index: IndexReader },
+  own: <T extends { close(): Promise<void> }>(part: T) => T,
+): TaggedParts {
+  const deps = { clock: systemClock, log: silentLog, paths, index };
+  const source = own(new StreamReader(deps));
+  return {
+    source,
+    pictures: new FragmentPictures({ clock: systemClock, source, ffmpeg: 'ffmpeg' }),
+    pictureStore: new DirectoryPictures({ directory: join(paths.data, 'images') }),
+  };
+}
 
 async function startLanes(given: {
   readonly own: <T extends { close(): Promise<void> }>(part: T) => T;
