@@ -62,7 +62,7 @@ test('a folder has them beside their metadata, and no key leads out of it', asyn
     metadata: picture.metadata,
   });
   expect(await readdir(join(directory, '..'))).toEqual(['images']);
-  expect((await readdir(directory)).sort()).toEqual(['_..', 'b0', 'b10', 'b11', 'b2', 'b20', 'b7', 'pictures']);
+  expect((await readdir(directory)).sort()).toEqual(['_..', 'b0', 'b10', 'b12', 'b2', 'b20', 'b7', 'pictures']);
 });
 
 test('a folder forgets what is too old, and nothing of other buckets', async () => {
