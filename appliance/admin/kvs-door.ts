@@ -140,6 +140,8 @@ export class KvsDoor {
     } catch (thrown) {
       const error = toAppError(thrown);
       if (error.code === 'internal') this.#deps.log.error('kvs request failed', { requestId, error: thrown });
+      // A client is told little of it, and can do nothing about it.
+      if (error.code === 'unavailable') this.#deps.log.warn('kvs request could not be served', { requestId, error });
       const { name, httpStatus, message } = awsErrorOf(error);
       // Of an answer that has begun only its end can be told: it does not come.
       if (response.headersSent) response.destroy();
