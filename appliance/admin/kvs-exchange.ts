@@ -48,7 +48,9 @@ export class KvsExchanges {
   /** Reads on after an answer, within bounds, and ends the connection. */
   async linger(request: IncomingMessage): Promise<void> {
     const { socket } = request;
-    const { kvsLingerMs, kvsLingerBytesMax } = adminLimits;
+    const { kvsLingerBytesMax } = adminLimits;
+    const isClosing = this.#closing.signal.aborted;
+    const lingerMs = isClosing ? adminLimits.kvsClosingLingerMs : adminLimits.kvsLingerMs;
     if (!request.complete && !socket.destroyed) {
       const read = Promise.withResolvers<void>();
       let bytes = 0;
@@ -58,10 +60,13 @@ export class KvsExchanges {
       });
       request.on('end', read.resolve).on('close', read.resolve).on('error', read.resolve);
       socket.on('close', read.resolve);
-      const cancel = this.#clock.after(kvsLingerMs, read.resolve);
+      const onClosing = () => read.resolve();
+      if (!isClosing) this.#closing.signal.addEventListener('abort', onClosing, { once: true });
+      const cancel = this.#clock.after(lingerMs, read.resolve);
       request.resume();
       await read.promise;
       cancel();
+      this.#closing.signal.removeEventListener('abort', onClosing);
     }
     socket.destroySoon();
   }

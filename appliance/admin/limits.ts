@@ -23,6 +23,8 @@ export const adminLimits = {
   /** What a producer still sends after its last answer is read for so long, and so much of it: then its connection ends. */
   kvsLingerMs: 10 * seconds,
   kvsLingerBytesMax: 32 * 1_024 * KiB,
+  /** While the appliance ends. */
+  kvsClosingLingerMs: 500,
   /** The largest body is a policy: 100 statements of 256 characters. */
   bodyBytesMax: 64 * KiB,
   /** Site files and lists of cameras: a thousand cameras of 3 KB, with all that can be said of each. */

@@ -21,6 +21,8 @@ export type RawProducerOptions = {
   readonly target?: string;
   readonly path?: string;
   readonly isSized?: number;
+  /** `sdk` signs what the SDKs do; the others are the native producers, each in its own way (kvs-api 2.1). */
+  readonly signer?: 'sdk' | 'producer-c' | 'producer-java' | 'sdk-java-v1';
 };
 
 export type ToldAck = {
@@ -71,7 +73,7 @@ export class RawProducer {
 
   /** Connects and sends the head. */
   static async open(options: RawProducerOptions): Promise<RawProducer> {
-    const { port, ca, credentials, headers = {}, target, path = '/putMedia', isSized } = options;
+    const { port, ca, headers = {}, target, path = '/putMedia', isSized } = options;
     const socket =
       ca === undefined
         ? connect({ port, host: '127.0.0.1', noDelay: true })
@@ -91,16 +93,7 @@ export class RawProducer {
       string,
       string
     >;
-    const signer = new SignatureV4({
-      credentials,
-      region: 'us-west-2',
-      service: 'kinesisvideo',
-      sha256: Sha256 as never,
-    });
-    const signed = await signer.sign({
-      ...{ method: 'POST', protocol: 'https:', hostname: 'localhost', path, query: {} },
-      headers: { ...sent, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
-    });
+    const signed = await sign(options, sent);
     const lines = Object.entries(signed.headers).map(([name, value]) => `${name}: ${value}`);
     socket.write(`POST ${target ?? path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
     return producer;
@@ -167,4 +160,30 @@ export class RawProducer {
       return told.length >= count ? told : undefined;
     });
   }
+}
+
+async function sign(
+  { credentials, signer = 'sdk', path = '/putMedia' }: RawProducerOptions,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ readonly headers: Readonly<Record<string, string>> }> {
+  const streaming = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
+  const hash =
+    signer === 'producer-c'
+      ? {}
+      : { 'x-amz-content-sha256': signer === 'sdk-java-v1' ? streaming : 'UNSIGNED-PAYLOAD' };
+  const signature = new SignatureV4({
+    ...{ credentials, region: 'us-west-2', service: 'kinesisvideo', sha256: Sha256 as never },
+    // The C producer signs the hash of no bytes, and sends no header for it.
+    applyChecksum: signer !== 'producer-c',
+  });
+  return signature.sign(
+    {
+      ...{ method: 'POST', protocol: 'https:', hostname: 'localhost', path, query: {} },
+      headers: { ...headers, ...hash },
+    },
+    {
+      ...(signer === 'producer-c' ? { signableHeaders: new Set(['connection', 'transfer-encoding']) } : {}),
+      ...(signer === 'producer-java' ? { unsignableHeaders: new Set(['x-amz-content-sha256']) } : {}),
+    },
+  );
 }

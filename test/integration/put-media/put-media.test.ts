@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { connect } from 'node:tls';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   aac,
   cluster,
@@ -136,6 +138,35 @@ test('(35, 36) a stream goes by name and by ARN, the target may be absolute, and
   expect(await statusOf({ credentials: { accessKeyId: 'AKIDUNKNOWN12345', secretAccessKey: 'x' } })).toBe(
     'UnrecognizedClientException',
   );
+});
+
+test.each(['sdk', 'producer-c', 'producer-java', 'sdk-java-v1'] as const)(
+  '(28, 29) the head is verified as %s signs it, whatever the body is',
+  async (signer) => {
+    const { produce, clusters } = await startPutMedia();
+    const [sent] = footage({ beginTimecode: beginMs, fragments: 1 });
+    if (sent === undefined) return expect.fail();
+    // Native producers leave the port out of the host.
+    const native = signer === 'producer-c' ? { host: 'localhost', connection: 'keep-alive' } : {};
+    const producer = await produce({ signer, headers: native });
+
+    await producer.send(Buffer.concat([head(), fragment(sent)]));
+    producer.end();
+    await until('the answer has ended', () => producer.isEnded);
+
+    expect(producer.status).toBe(200);
+    expect(producer.told('PERSISTED')).toHaveLength(1);
+    expect(await clusters()).toEqual([cluster(sent)]);
+  },
+);
+
+test('(63) a producer that would rather speak HTTP/2 is not offered it', async () => {
+  const { site } = await startPutMedia();
+  const socket = connect({ port: site.port, host: 'localhost', ca: site.ca, ALPNProtocols: ['h2', 'http/1.1'] });
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'secureConnect');
+
+  expect(socket.alpnProtocol).toBe('http/1.1');
 });
 
 test('(37, 38) relative timecodes count from every form of a start', async () => {
