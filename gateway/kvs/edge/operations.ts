@@ -62,7 +62,7 @@ function start(deps: EdgeDeps, call: KvsCall, action: string): object {
     throw awsError('NoDataRetentionException', 'The stream retains no data: its retention is 0 hours.');
   }
   const before = deps.sync.find(stream.id);
-  requireOurs(stream, before);
+  requireOurs(call, stream, before);
   if (before?.state === 'syncing') {
     throw awsError('ResourceInUseException', 'The edge configuration of the stream is being synced: describe it.');
   }
@@ -93,10 +93,14 @@ function start(deps: EdgeDeps, call: KvsCall, action: string): object {
 }
 
 /** Cameras that people added are theirs; ours are those that a producer was to feed, or that an earlier configuration feeds. */
-function requireOurs(stream: KvsStream, before: EdgeConfiguration | undefined): void {
+function requireOurs({ tables }: KvsCall, stream: KvsStream, before: EdgeConfiguration | undefined): void {
   const isOurs = stream.feed === 'kvs' || (stream.feed === 'rtsp' && before?.isApplied === true);
-  if (stream.role === 'main' && isOurs) return;
-  throw awsError('ResourceInUseException', 'A camera of this appliance feeds the stream already.');
+  if (stream.role !== 'main' || !isOurs) {
+    throw awsError('ResourceInUseException', 'A camera of this appliance feeds the stream already.');
+  }
+  if (tables.channels.findByStorage(stream.id) !== undefined) {
+    throw awsError('ResourceInUseException', 'A signaling channel stores its media in the stream.');
+  }
 }
 
 /** Returns why the camera could not be changed; undefined when it was. */

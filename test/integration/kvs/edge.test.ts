@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import {
+  CreateSignalingChannelCommand,
   CreateStreamCommand,
   DeleteEdgeConfigurationCommand,
   DeleteStreamCommand,
@@ -10,6 +11,7 @@ import {
   type EdgeConfig,
   ListEdgeAgentConfigurationsCommand,
   StartEdgeConfigurationUpdateCommand,
+  UpdateMediaStorageConfigurationCommand,
 } from '@aws-sdk/client-kinesis-video';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
@@ -204,13 +206,18 @@ test('what an edge configuration cannot be is an argument that is wrong', async 
   }
 });
 
-test("streams of people's own cameras, and those that keep nothing, take no configuration", async () => {
+test("streams of people's own cameras, of channels, and those that keep nothing, take no configuration", async () => {
   const { client, edgeConfig, start, describe } = await startEdge({ gate: 'rtsp://192.0.2.7/' });
   await client.send(new CreateStreamCommand({ StreamName: 'ring' }));
 
   await expect(start(edgeConfig('gate'), 'Front-door')).rejects.toMatchObject(inUse);
   await expect(start(edgeConfig('gate'), 'ring')).rejects.toMatchObject({ name: 'NoDataRetentionException' });
   await expect(start(edgeConfig('gate'), 'nothing')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  const { ChannelARN } = await client.send(new CreateSignalingChannelCommand({ ChannelName: 'gate' }));
+  const { StreamInfo } = await client.send(new DescribeStreamCommand({ StreamName: 'gate' }));
+  const MediaStorageConfiguration = { Status: 'ENABLED', StreamARN: StreamInfo?.StreamARN } as const;
+  await client.send(new UpdateMediaStorageConfigurationCommand({ ChannelARN, MediaStorageConfiguration }));
+  await expect(start(edgeConfig('gate'))).rejects.toMatchObject(inUse);
   await expect(describe('Front-door')).rejects.toMatchObject(noConfiguration);
 });
 
