@@ -1,17 +1,19 @@
 /**
  * The sub source as a rendition of the main one, for recorded ranges: its playlist has the same timeline, fragment boundaries
  * aside, so that a player may go from one to the other anywhere. Where the main stream has a gap, so has the sub; where only
- * the sub lacks media, entries without media (EXT-X-GAP) hold the place. Pure.
+ * the sub lacks media, entries without media (EXT-X-GAP) hold the place of its pictures, and the main stream gives the sound. Pure.
  */
 
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import { fragmentEnd, type PlayableFragment, type TimeRange } from '../fragment-source.ts';
 import type { NumberedFragment } from './numbering.ts';
-import { type Shift, shiftBetween } from './shift.ts';
+import { noShift, type Shift, shiftBetween } from './shift.ts';
 
 /** One entry of the sub rendition: a fragment, or a stretch without one. Times are those of the main stream. */
 export type BesideEntry = TimeRange & {
+  /** Of the sub stream; for sound, where it has none, of the main one. */
   readonly reference: PlayableFragment | undefined;
+  readonly isOfMain: boolean;
   readonly shift: Shift;
   readonly discontinuitySequence: number;
 };
@@ -48,6 +50,47 @@ export function layBeside(
   return stretches.flatMap((stretch, at) =>
     entriesOf(stretch, sub, { ...options, isOpen: !options.isWhole && at === stretches.length - 1 }),
   );
+}
+
+/**
+ * The entries for sound: the main stream's fragments in place of holes. hls.js holds a gap of the sound against the variant that it
+ * has just gone to because of the gap of the pictures, and then jumps over all that the main stream has there.
+ */
+export function withSoundOfMain(laid: readonly BesideEntry[], main: readonly NumberedFragment[]): BesideEntry[] {
+  const entries: BesideEntry[] = [];
+  let hole: BesideEntry | undefined;
+  const fillHole = () => {
+    if (hole !== undefined) entries.push(...piecesOfMain(hole, main));
+    hole = undefined;
+  };
+  for (const entry of laid) {
+    if (entry.discontinuitySequence !== hole?.discontinuitySequence) fillHole();
+    if (entry.reference === undefined) {
+      hole = { ...entry, beginMs: hole?.beginMs ?? entry.beginMs };
+    } else {
+      fillHole();
+      entries.push(entry);
+    }
+  }
+  fillHole();
+  return entries;
+}
+
+function piecesOfMain(whole: BesideEntry, main: readonly NumberedFragment[]): BesideEntry[] {
+  const { beginMs, endMs, discontinuitySequence } = whole;
+  const within = main.filter(
+    (numbered) =>
+      numbered.discontinuitySequence === discontinuitySequence &&
+      fragmentEnd(numbered.reference) > beginMs + touchingMs &&
+      numbered.reference.fragment.serverTimestampMs < endMs - touchingMs,
+  );
+  const pieces: BesideEntry[] = [];
+  for (const [at, { reference }] of within.entries()) {
+    const next = within[at + 1]?.reference.fragment.serverTimestampMs ?? endMs;
+    const piece = { beginMs: pieces.at(-1)?.endMs ?? beginMs, endMs: Math.min(next, endMs) };
+    if (piece.endMs > piece.beginMs) pieces.push({ ...whole, ...piece, reference, isOfMain: true });
+  }
+  return pieces.length === 0 ? [whole] : pieces;
 }
 
 function stretchesOf(main: readonly NumberedFragment[]): Stretch[] {
@@ -93,13 +136,17 @@ function entriesOf(
   for (const { reference, shift } of shifted(stretch, sub)) {
     const fragmentBeginMs = reference.fragment.serverTimestampMs - shift.dateMs;
     const fragmentEndsMs = fragmentEndMs(reference.fragment) - shift.dateMs;
-    if (fragmentBeginMs < atMs - touchingMs || fragmentBeginMs >= endMs - touchingMs) continue;
+    const last = entries.at(-1);
+    // Server time is slewed: a fragment may reach into the next one of its run, by up to half of it.
+    const isNext = last?.reference?.segment.runId === reference.segment.runId;
+    if (!isNext && fragmentBeginMs < atMs - touchingMs) continue;
+    if (Math.max(fragmentBeginMs, atMs) >= endMs - touchingMs) continue;
     if (options.isOpen && fragmentEndsMs > endMs) break;
-    const isAfterHole = entries.at(-1)?.reference === undefined || fragmentBeginMs - atMs >= holeMsMin;
+    const isAfterHole = last?.reference === undefined || fragmentBeginMs - atMs >= holeMsMin;
     if (isAfterHole && !reference.fragment.isKey) continue;
     fill(fragmentBeginMs);
-    const entryEndMs = Math.min(fragmentEndsMs, endMs);
-    entries.push({ reference, shift, discontinuitySequence, beginMs: atMs, endMs: entryEndMs });
+    const entryEndMs = Math.min(Math.max(fragmentEndsMs, atMs + touchingMs), endMs);
+    entries.push({ reference, isOfMain: false, shift, discontinuitySequence, beginMs: atMs, endMs: entryEndMs });
     atMs = entryEndMs;
   }
   if (!options.isOpen) fill(endMs);
@@ -130,5 +177,5 @@ function shifted(stretch: Stretch, sub: readonly PlayableFragment[]): { referenc
 const marginMs = 2_000;
 
 function hole(range: TimeRange, discontinuitySequence: number): BesideEntry {
-  return { ...range, reference: undefined, shift: { dateMs: 0, mediaMs: 0 }, discontinuitySequence };
+  return { ...range, reference: undefined, isOfMain: false, shift: noShift, discontinuitySequence };
 }

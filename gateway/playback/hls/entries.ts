@@ -29,13 +29,19 @@ export function entryOf({ reference, isDiscontinuity }: NumberedFragment, contex
   };
 }
 
-/** An entry of the sub stream that is laid beside the main one. */
-export function besideEntryOf(entry: BesideEntry, before: BesideEntry | undefined, context: EntryContext): MediaEntry {
-  const { reference, shift, beginMs, endMs } = entry;
+/** An entry of the sub stream that is laid beside the main one. @param contexts  of either stream's files */
+export function besideEntryOf(
+  entry: BesideEntry,
+  before: BesideEntry | undefined,
+  contexts: { readonly sub: EntryContext; readonly main: EntryContext },
+): MediaEntry {
+  const { reference, isOfMain, shift, beginMs, endMs } = entry;
   const breaks = before === undefined ? 0 : entry.discontinuitySequence - before.discontinuitySequence;
   const place = { durationMs: endMs - beginMs, serverTimestampMs: beginMs, isDiscontinuity: breaks > 0 };
-  if (reference !== undefined) return { ...filesOf(reference, context, shift), ...place };
-  const uri = `${context.prefix}gap-${Math.round(beginMs)}.m4s${queryText(context.carried)}`;
+  if (reference !== undefined)
+    return { ...filesOf(reference, isOfMain ? contexts.main : contexts.sub, shift), ...place };
+  const { prefix, carried } = contexts.sub;
+  const uri = `${prefix}gap-${Math.round(beginMs)}.m4s${queryText(carried)}`;
   return { uri, mapUri: undefined, isGap: true, ...place };
 }
 

@@ -18,8 +18,8 @@ import type { LowLatency } from '../low-latency/low-latency.ts';
 import { LowLatencyPlaylists } from '../low-latency/low-latency-playlists.ts';
 import { nothingRecorded } from '../nothing-recorded.ts';
 import { type LeftOutTrack, playedCodecString, trackChooser } from '../playable-tracks.ts';
-import { silentTrack } from '../silence.ts';
-import { isBeside, layBeside } from './beside-main.ts';
+import { silenceFormatOf, silentTrack } from '../silence.ts';
+import { isBeside, layBeside, withSoundOfMain } from './beside-main.ts';
 import { besideEntryOf, entryOf } from './entries.ts';
 import { FragmentFiles, silentTrackNumber } from './fragment-files.ts';
 import { LiveWindows, windowOf } from './live-window.ts';
@@ -161,11 +161,12 @@ export class Hls {
     const sub =
       request.sub === undefined ? undefined : await this.#subOffer(request.sub, range, main).catch(undefinedForWorld);
     const offers = sub === undefined ? [main] : [main, sub];
+    const shown = sub === undefined ? range : rangeWithLead(range, main.references, sub.references);
     const longestMs = Math.max(...offers.map((offer) => offer.renditions.longestMs));
     const text = masterPlaylistText(
       offers.map((offer) => {
         const uri = (file: string, variant: Variant) => {
-          const session = { ...sessionFor(range, variant, { ...offer, longestMs }), isLowLatency };
+          const session = { ...sessionFor(shown, variant, { ...offer, longestMs }), isLowLatency };
           return `${offer.prefix}${file}${queryText({ ...sessionToQuery(session), ...carried })}`;
         };
         return {
@@ -290,12 +291,17 @@ export class Hls {
     const span = { beginMs: first.reference.fragment.serverTimestampMs, endMs: fragmentEnd(last.reference) };
     const choose = trackChooser();
     const found = await keyAlignedFragments(this.#source, streamId, span);
-    const laid = layBeside(
+    const pictures = layBeside(
       main.fragments,
       found.filter((reference) => isSelected(reference, session.video, choose)),
       { isWhole: main.type === 'vod', pieceMs: session.targetDurationS * 1000 },
     );
+    const laid = kind === 'audio' ? withSoundOfMain(pictures, main.fragments) : pictures;
     const context = { kind, prefix: subPrefix, session, carried, firstOfRun: firstOfRuns(found), choose };
+    const contexts = {
+      sub: context,
+      main: { ...context, prefix: '', firstOfRun: main.firstOfRun, choose: soundIn(session.silence) },
+    };
     const offsetMs = startOffsetMs(session, first);
     return mediaPlaylistText({
       type: main.type,
@@ -304,7 +310,7 @@ export class Hls {
       discontinuitySequence: first.discontinuitySequence,
       isIndependent: kind === 'audio' || laid.every(({ reference }) => reference?.fragment.isKey !== false),
       ...(offsetMs > 0 ? { startOffsetMs: offsetMs } : {}),
-      entries: laid.map((entry, at) => besideEntryOf(entry, laid[at - 1], context)),
+      entries: laid.map((entry, at) => besideEntryOf(entry, laid[at - 1], contexts)),
     });
   }
 
@@ -328,6 +334,19 @@ export class Hls {
       newest !== undefined && newest.fragment.serverTimestampMs >= (range.endMs ?? Number.POSITIVE_INFINITY);
     return { fragments, firstOfRun, type: isWhole || isPassed ? 'vod' : 'event' };
   }
+}
+
+/**
+ * A range that begins with the sub stream's fragment at its beginning, which may be earlier than the main stream's: players
+ * begin where they were asked to, and find both streams there.
+ */
+function rangeWithLead(range: HlsRange, main: readonly PlayableFragment[], sub: readonly PlayableFragment[]): HlsRange {
+  const [first] = sub;
+  if (range.kind === 'live' || first === undefined) return range;
+  const firstRun = sub.filter(({ segment }) => segment.runId === first.segment.runId);
+  const beginMs = Math.floor(first.fragment.serverTimestampMs - shiftBetween(main, firstRun).dateMs);
+  const isTooLong = range.endMs !== undefined && range.endMs - beginMs > limits.playbackRangeMsMax;
+  return beginMs < 0 || beginMs >= range.beginMs || isTooLong ? range : { ...range, beginMs, startMs: range.beginMs };
 }
 
 function sessionFor(
@@ -361,7 +380,8 @@ function undefinedForWorld(error: unknown): undefined {
 
 /** Where in its playlist a recorded range begins, which is cut at key frames. */
 function startOffsetMs({ range }: HlsSession, first: NumberedFragment): number {
-  return range.kind === 'recorded' ? range.beginMs - first.reference.fragment.serverTimestampMs : 0;
+  if (range.kind === 'live') return 0;
+  return (range.startMs ?? range.beginMs) - first.reference.fragment.serverTimestampMs;
 }
 
 function firstOfRuns(references: readonly PlayableFragment[]): ReadonlyMap<string, PlayableFragment> {
@@ -385,6 +405,16 @@ function withSound(sub: Renditions, main: Renditions['audio']): Renditions | und
     codecs: codec === undefined ? variant.codecs : [...variant.codecs, codec],
   }));
   return { ...sub, audio: main, variants };
+}
+
+/** Chooses sound of one format alone: a rendition cannot go from one codec to another. */
+function soundIn(format: string | undefined): ReturnType<typeof trackChooser> {
+  const choose = trackChooser();
+  return (tracks) => {
+    const choice = choose(tracks);
+    const isSame = choice.audio !== undefined && silenceFormatOf(choice.audio) === format;
+    return isSame && format !== undefined ? choice : { ...choice, audio: undefined };
+  };
 }
 
 function playlist(text: string): HlsAnswer {

@@ -9,17 +9,21 @@ import { limits } from '../../../storage/model/limits.ts';
 import { parseShift, type Shift, shiftToText } from './shift.ts';
 
 /** What a session plays: the sliding end of a stream, or a range of server time that may still be growing. */
-export type HlsRange =
-  | { readonly kind: 'live' }
-  | { readonly kind: 'recorded'; readonly beginMs: number; readonly endMs: number | undefined };
+export type HlsRange = { readonly kind: 'live' } | RecordedRange;
+
+export type RecordedRange = {
+  readonly kind: 'recorded';
+  readonly beginMs: number;
+  readonly endMs: number | undefined;
+  /** Where players begin, when playlists begin earlier. */
+  readonly startMs?: number;
+};
 
 /** Video codecs of a rendition: all that the stream has, one of them, or no video at all. */
 export type VideoSelection = 'any' | 'h264' | 'h265' | 'none';
 
 export type HlsSession = {
-  readonly range:
-    | { readonly kind: 'live'; readonly anchor: FragmentNumber }
-    | { readonly kind: 'recorded'; readonly beginMs: number; readonly endMs: number | undefined };
+  readonly range: { readonly kind: 'live'; readonly anchor: FragmentNumber } | RecordedRange;
   /** EXT-X-TARGETDURATION, whole seconds. */
   readonly targetDurationS: number;
   readonly video: VideoSelection;
@@ -57,6 +61,7 @@ export function sessionToQuery(session: HlsSession): Record<string, string> {
   return {
     ...(range.kind === 'live' ? { from: range.anchor } : { begin: String(range.beginMs) }),
     ...(range.kind === 'recorded' && range.endMs !== undefined ? { end: String(range.endMs) } : {}),
+    ...(range.kind === 'recorded' && range.startMs !== undefined ? { start: String(range.startMs) } : {}),
     target: String(session.targetDurationS),
     video: session.video,
     ...(session.silence === undefined ? {} : { silence: session.silence }),
@@ -77,7 +82,10 @@ export function sessionOfQuery(query: Query): HlsSession {
     throw appError('invalid_argument', 'target duration is not a number of seconds', { target: query.target });
   }
   return {
-    range: range.kind === 'recorded' ? range : { kind: 'live', anchor: parseFragmentNumber(query.from ?? '') },
+    range:
+      range.kind === 'recorded'
+        ? withStart(range, query.start)
+        : { kind: 'live', anchor: parseFragmentNumber(query.from ?? '') },
     targetDurationS,
     video: parseVideoSelection(query.video),
     silence: query.silence,
@@ -110,6 +118,10 @@ export function shiftOfQuery(query: Query): Shift {
 export function queryText(query: Query): string {
   const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs).toString()}`;
+}
+
+function withStart(range: RecordedRange, start: string | undefined): RecordedRange {
+  return start === undefined ? range : { ...range, startMs: parseTime(start, 'start') };
 }
 
 function parseTime(text: string, name: string): number {

@@ -15,6 +15,7 @@ export type OpenClusterPlace = {
 export async function readOpenCluster(place: OpenClusterPlace): Promise<Uint8Array | undefined> {
   const { path, clusterOffset, joinOffset, tail } = place;
   const inFile = joinOffset - clusterOffset;
+  if (inFile === 0) return tail;
   if (inFile < 0 || inFile > limits.fragmentBytesMax) return undefined;
   try {
     await using file = await open(path, 'r');

@@ -159,5 +159,6 @@ describe('main and sub in hls.js', () => {
     });
 
     expect(inHole.widthPixels).toBe(640);
+    expect(inHole.errors.filter((error) => error.startsWith('bufferSeekOverHole'))).toEqual([]);
   });
 });

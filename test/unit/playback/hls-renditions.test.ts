@@ -129,6 +129,62 @@ describe('the sub stream beside the main one', () => {
     expect(lines).toContain('#EXT-X-ENDLIST');
   });
 
+  test('has the sound of the main stream where it lacks pictures', async () => {
+    const sub = [...subRun({ count: 8 }), ...subRun({ runId: 't', firstCounter: 9, atMs: beginMs + 21_000, count: 9 })];
+    const other = { ...aacTrackOf48kHz, codecPrivate: Uint8Array.of(0x12, 0x10) };
+    const soundOf = async (main: readonly PlayableFragment[]) => {
+      const ask = camera(main, sub, beginMs + 3_600_000);
+      return (await ask(uriIn(await ask(`master.m3u8${recorded}`), 'sub-audio'))).split('\n');
+    };
+
+    const same = await soundOf(mainRun());
+    const another = await soundOf(mainRun({ tracks: [h264Track, other] }));
+
+    for (const lines of [same, another]) {
+      const files = lines.filter((line) => line.endsWith('.m4s'));
+      const durations = lines.flatMap((line) => /^#EXTINF:([\d.]+)/.exec(line)?.[1] ?? []).map(Number);
+      expect(lines).not.toContain('#EXT-X-GAP');
+      // From 16 s on, where the main stream cuts at even seconds.
+      expect(files.slice(7, 12).map((file) => file.startsWith('sub-'))).toEqual([true, false, false, false, true]);
+      expect(durations.slice(7, 12)).toEqual([2, 2, 2, 1, 2]);
+    }
+    // Three there, and eleven behind its end.
+    expect(same.filter((line) => /^media-\d+-2\.m4s$/.test(line))).toHaveLength(14);
+    expect(another.filter((line) => /^silence-\d+-aac\.1190\.m4s$/.test(line))).toHaveLength(14);
+  });
+
+  test('begins with the fragment that the range begins in, and players begin where they were asked to', async () => {
+    const ask = camera(mainRun({ durationMs: 1_000 }), subRun({ atMs: beginMs - 500, wayMs: 40, count: 20 }));
+    const askedMs = beginMs + 12_300;
+
+    const master = await ask(`master.m3u8?begin=${askedMs}&end=${beginMs + 25_000}`);
+
+    for (const name of ['video', 'sub-video', 'sub-audio']) {
+      const text = await ask(uriIn(master, name));
+      const begin = tagsIn(text, 'EXT-X-PROGRAM-DATE-TIME')[0]?.split('TIME:')[1] ?? '';
+      const [start = ''] = tagsIn(text, 'EXT-X-START');
+      expect(Date.parse(begin)).toBe(beginMs + 11_000);
+      expect(start).toContain('TIME-OFFSET=1.300');
+    }
+    const pictures = (await ask(uriIn(master, 'sub-video')))
+      .split('\n')
+      .filter((line) => /^#EXT(INF|-X-GAP)/.test(line));
+    expect(pictures.slice(0, 3)).toEqual(['#EXT-X-GAP', '#EXTINF:0.500,', '#EXTINF:2.000,']);
+  });
+
+  test('leaves nothing out where its server time was slewed', () => {
+    const main = numberFragments(undefined, mainRun({ durationMs: 1_000 }));
+    const sub = subRun({ count: 12 }).map(({ fragment, segment }, at) => {
+      const slewedMs = Math.min(1_900, at * 700);
+      return { fragment: { ...fragment, serverTimestampMs: fragment.serverTimestampMs - slewedMs }, segment };
+    });
+
+    const laid = layBeside(main, sub, { isWhole: true, pieceMs: 1_000 });
+
+    expect(laid.flatMap(({ reference }) => reference ?? [])).toEqual(sub);
+    expect(laid.every(({ beginMs: from }, at) => at === 0 || from === laid[at - 1]?.endMs)).toBe(true);
+  });
+
   test('waits for the main stream while the range still grows', () => {
     const main = numberFragments(undefined, mainRun({ count: 3 }));
     const sub = subRun({ count: 10, durationMs: 1_000 });
