@@ -115,7 +115,7 @@ export class StsDoor {
       { kind: 'role', policy, session, ...(restriction === undefined ? {} : { restriction }), by: client.identity },
       { durationMs },
     );
-    if (made !== undefined) Object.assign(told, { role: policy, session, madeAccessKeyId: made.accessKeyId });
+    if (made !== undefined) Object.assign(told, { assumedRole: policy, session, madeAccessKeyId: made.accessKeyId });
     return made;
   }
 }

@@ -29,8 +29,8 @@ const deviceShape = z.object({
   lastUsedMs: z.number().nullable(),
 });
 
-/** As AWS IoT names things. */
-const thingName = z.string().regex(/^[a-zA-Z0-9:_-]{1,128}$/, 'has other characters than a-z, A-Z, 0-9, : _ and -');
+/** As AWS IoT names things, and dots: kvssink calls a thing as its stream where it is told nothing else. */
+const thingName = z.string().regex(/^[a-zA-Z0-9:_.-]{1,128}$/, 'has other characters than a-z, A-Z, 0-9, : _ . and -');
 const policyNames = z.array(policyName).min(1).max(20);
 const deviceParams = z.strictObject({ deviceId: idParam });
 const onDevice = (request: Parameters<typeof pathPart>[0]) => `device/${pathPart(request, 'deviceId')}`;

@@ -64,13 +64,13 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
     const files = await write(made, paths);
     const host = config.publicUrl === undefined ? hostname() : new URL(config.publicUrl).hostname;
     const endpoint = `${host}:${made.credentialsPort ?? config.kvs.credentials.port}`;
-    const [alias = ''] = made.device.policies;
+    const alias = 'weir';
     output.result({ device: made.device, files, endpoint }, () => [
       ...Object.values(files),
       '',
       `credentials endpoint  ${endpoint}`,
       `thing name            ${made.device.name}`,
-      `role alias            ${alias}`,
+      `role alias            ${alias} (all of its policies), or one of ${made.device.policies.join(', ')}`,
       '',
       curlLine({ files, endpoint, alias, name: made.device.name }),
     ]);
@@ -111,7 +111,7 @@ type Paths = { readonly certificate: string; readonly privateKey: string; readon
 
 function pathsFor(name: string, directory: string): Paths {
   // The server refuses other names later; here one must not leave the directory.
-  const safe = name.replace(/[^a-zA-Z0-9:_-]/g, '_');
+  const safe = name.replace(/[^a-zA-Z0-9:_.-]/g, '_');
   return {
     certificate: join(directory, `${safe}.certificate.pem`),
     privateKey: join(directory, `${safe}.private.pem`),

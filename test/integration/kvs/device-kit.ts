@@ -9,6 +9,8 @@ import { sdkAt, startKvsSite } from './kit.ts';
 export const list = { effect: 'allow', actions: ['kinesisvideo:ListStreams'], resources: ['*'] } as const;
 export const describe = { effect: 'allow', actions: ['kinesisvideo:DescribeStream'], resources: ['*'] } as const;
 
+export const create = { effect: 'allow', actions: ['kinesisvideo:CreateStream'], resources: ['*'] } as const;
+
 export type Shown = { readonly cert?: string; readonly key?: string };
 type Asked = { readonly alias?: string; readonly thing?: string; readonly path?: string; readonly method?: string };
 
@@ -18,6 +20,7 @@ export async function startDeviceSite() {
   const { site, admin } = kvs;
   await admin.post('/api/policies', { name: 'lister', statements: [list] });
   await admin.post('/api/policies', { name: 'describer', statements: [describe] });
+  await admin.post('/api/policies', { name: 'creator', statements: [create] });
 
   const add = async (name: string, change: object = {}) => {
     const made = await admin.post('/api/devices', { name, policies: ['lister', 'describer'], ...change });

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
-import { DescribeStreamCommand, ListStreamsCommand } from '@aws-sdk/client-kinesis-video';
+import { CreateStreamCommand, DescribeStreamCommand, ListStreamsCommand } from '@aws-sdk/client-kinesis-video';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { expect, onTestFinished, test } from 'vitest';
 import { DeviceAuthority } from '../../../appliance/tls/index.ts';
@@ -27,8 +27,8 @@ const errorName = (action: Promise<unknown>) =>
   );
 
 test('(26) a certificate becomes keys for an hour, in the shape and the time format that producers parse', async () => {
-  const { add, ask, as, site } = await startDeviceSite();
-  const camera = await add('gate-1');
+  const { add, admin, ask, as, site } = await startDeviceSite();
+  const camera = await add('gate-1', { policies: ['lister', 'creator'] });
   const beforeMs = Date.now();
 
   const { status, contentType, json } = await ask(camera, { thing: 'gate-1' });
@@ -46,8 +46,17 @@ test('(26) a certificate becomes keys for an hour, in the shape and the time for
   // Native producers take 2,048.
   expect(sessionToken.length).toBeLessThan(1_024);
   expect(secretAccessKey.length).toBeLessThanOrEqual(128);
+  const { StreamARN } = await as({ accessKeyId, secretAccessKey, sessionToken }).send(
+    new CreateStreamCommand({ StreamName: 'made-by-gate' }),
+  );
+  expect(StreamARN).toContain(':stream/made-by-gate/');
+  const { entries } = (await admin.get('/api/audit')).json;
+  expect(entries[0]).toMatchObject({
+    action: 'kinesisvideo:CreateStream',
+    subject: { kind: 'device', name: 'gate-1' },
+  });
   const listed = await as({ accessKeyId, secretAccessKey, sessionToken }).send(new ListStreamsCommand({}));
-  expect(listed.StreamInfoList).toHaveLength(2);
+  expect(listed.StreamInfoList).toHaveLength(3);
   const log = site.transcript.join('\n');
   expect(log).toContain('"subject":"device gate-1"');
   for (const secret of [secretAccessKey, sessionToken]) expect(log).not.toContain(secret);
