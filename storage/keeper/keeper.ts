@@ -134,6 +134,7 @@ export class Keeper {
     const isRing = (streamId: string, part: RunPart) => {
       const isLive = policies.isLive(streamId, part);
       if (isLive === false) return false;
+      if (policies.isPushed(streamId)) return isLive === true;
       // Lines that cannot be read, or understood, may say the contrary: only the plan proves then that nobody wanted it.
       if (!ledger.isRead) return isLive === true;
       try {

@@ -91,7 +91,7 @@ export class Policies {
     const recording = this.#rows.get(streamId)?.recording;
     const beginMs = Math.max(span.beginMs, this.#rows.get(streamId)?.recordingSinceMs ?? 0);
     const edges: WantedEdge[] = [];
-    if (recording?.schedule === undefined || this.#isPushed(streamId)) return edges;
+    if (recording?.schedule === undefined || this.isPushed(streamId)) return edges;
     let wasWanted: boolean | undefined;
     for (const { mode, beginMs: atMs } of modesWithin(recording, { beginMs, endMs: span.endMs })) {
       const isWanted = mode !== 'live';
@@ -102,7 +102,8 @@ export class Policies {
     return edges;
   }
 
-  #isPushed(streamId: string): boolean {
+  /** True for what KVS producers send, by the newest plan: when one should is in no ledger. */
+  isPushed(streamId: string): boolean {
     return (
       this.#plan?.sources.some((planned) => planned.streamId === streamId && planned.source.kind === 'kvs') ?? false
     );

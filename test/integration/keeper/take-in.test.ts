@@ -325,6 +325,29 @@ test('mode live keeps a ring of files and no rows', async () => {
   expect(site.index.totalsOf('door')?.segments).toBe(0);
 });
 
+test('of what KVS producers send no line speaks: the plan alone says whether it is a ring', async () => {
+  const site = await createSite();
+  const keeper = await site.startKeeper();
+  const ofProducer = (recording: RecordingPolicy): Plan => {
+    const plan = planOf(recording);
+    return { ...plan, sources: plan.sources.map((planned) => ({ ...planned, source: { kind: 'kvs' as const } })) };
+  };
+  keeper.setPlan(ofProducer(recordingPolicy({ mode: 'live' })));
+  await until('the index is open', () => keeper.isIndexOpen);
+  const beginMs = Date.now();
+  await site.tell({ kind: 'unwanted', streamId: 'door', atMs: beginMs });
+
+  await recordRun(site.paths, { seed: 'a', beginMs, fragments: 20, firstCounter: 1 });
+  await until('the ring is known', () => keeper.state.ring.files === 2);
+  keeper.setPlan(ofProducer(recordingPolicy()));
+  await recordRun(site.paths, { seed: 'b', beginMs: beginMs + 5 * minute, fragments: 20, firstCounter: 1_000 });
+  await settled(keeper, 2);
+
+  expect(keeper.state.ring.files).toBe(2);
+  expect(await site.objects()).toHaveLength(2);
+  expect(site.index.gapsBetween('door', { beginMs, endMs: beginMs + 10 * minute })).toEqual([]);
+});
+
 test('while the ledger cannot be read rings are trimmed, footage gets its rows, and gaps wait for its lines', async () => {
   const site = await createSite();
   const keeper = await site.startKeeper();
