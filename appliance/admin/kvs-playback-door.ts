@@ -7,13 +7,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   awsErrorOf,
   corsHeaders,
+  findKvsStream,
   type KvsOperations,
   type KvsSite,
   type KvsStream,
-  kvsStreams,
   type Meter,
   PlaybackResources,
   preflightHeaders,
+  type ResourceDeps,
   type SessionSource,
   SessionTokens,
   SessionWalks,
@@ -138,13 +139,13 @@ export function kvsPlayback(
  */
 function sessionStream(
   deps: Pick<KvsPlaybackDeps, 'clock' | 'catalog' | 'identities'> & { readonly site: KvsSite },
-  { streamId, owner, action }: { readonly streamId: string; readonly owner: string; readonly action: string },
+  { streamId, streamName, owner, action }: Parameters<ResourceDeps['admit']>[0],
 ): KvsStream | undefined {
   const { clock, catalog, identities, site } = deps;
   const identity = identityFromText(owner);
   const client = identity === undefined ? undefined : identities.clientOf(identity, clock.wallMs());
-  const stream = kvsStreams(catalog.tables).find(({ id }) => id === streamId);
-  if (client === undefined || stream === undefined) return undefined;
+  const stream = findKvsStream(catalog.tables, streamName);
+  if (client === undefined || stream?.id !== streamId) return undefined;
   const names = [streamArn(site, stream), streamResource(catalog, stream.id)];
   return decideByNames(client.subject, action, names) ? stream : undefined;
 }

@@ -15,6 +15,7 @@ export {
 } from './call.ts';
 export { controlOperations } from './control/index.ts';
 export { corsHeaders, preflightHeaders } from './cors.ts';
+export { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from './deliveries.ts';
 export {
   imageMomentsMs,
   imageObject,
@@ -23,10 +24,9 @@ export {
   notificationTag,
   notificationText,
   TagFollower,
-  type TaggedFragment,
   type TagFollowerDeps,
+  type TaggedFragment,
 } from './delivery/index.ts';
-export { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from './deliveries.ts';
 export { type EdgeChange, type EdgeDeps, EdgeSync, edgeOperations, type SourceStates } from './edge/index.ts';
 export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
 export { kvsLimits } from './limits.ts';
@@ -37,6 +37,7 @@ export {
   imageOperations,
   type Meter,
   PlaybackResources,
+  type ResourceDeps,
   type SessionSource,
   SessionTokens,
   SessionWalks,
@@ -57,7 +58,7 @@ export {
   sha256Hex,
   verifySignature,
 } from './sigv4/verify.ts';
-export { type KvsStream, kvsStreams, retentionFloorMs } from './streams.ts';
+export { findKvsStream, findKvsStreamByArn, type KvsStream, kvsStreams, retentionFloorMs } from './streams.ts';
 export {
   answerSts,
   assumedRoleArn,

@@ -31,7 +31,7 @@ export function dashManifestText(
     ? `type="static" mediaPresentationDuration="${seconds(endMs - first)}"`
     : [
         'type="dynamic"',
-        `availabilityStartTime="${iso(session.startedMs - session.leadMs)}"`,
+        `availabilityStartTime="${iso(availabilityMs(session, last, { endMs, longestMs, nowMs }))}"`,
         `publishTime="${iso(nowMs)}"`,
         `minimumUpdatePeriod="${seconds(Math.max(1_000, Math.min(longestMs, 5_000)))}"`,
         `timeShiftBufferDepth="${seconds(endMs - first)}"`,
@@ -48,6 +48,20 @@ export function dashManifestText(
     ...(isStatic ? [] : [time]),
     '</MPD>',
   ].join('\n')}\n`;
+}
+
+/**
+ * The time at which position 0 was live. Media follow each other whatever passed between them, so it moves on with every break, and
+ * while nothing comes: what a player takes for the live end stays where the media end.
+ */
+function availabilityMs(
+  { mode, startedMs, leadMs }: PlaybackSession,
+  last: SessionEntry | undefined,
+  { endMs, longestMs, nowMs }: { readonly endMs: number; readonly longestMs: number; readonly nowMs: number },
+): number {
+  const passedMs = mode === 'live' ? (last?.passedMs ?? 0) : (last?.revealMs ?? startedMs) - startedMs;
+  const brokenMs = Math.floor((passedMs - (last?.positionMs ?? 0)) / 1_000) * 1_000;
+  return Math.max(startedMs - leadMs + Math.max(0, brokenMs), nowMs - endMs - 2 * longestMs);
 }
 
 function sets(

@@ -85,13 +85,15 @@ function isMute(entry: SessionEntry): boolean {
 }
 
 function fragmentUri(
-  { container }: PlaybackSession,
+  { container, discontinuity }: PlaybackSession,
   entry: SessionEntry,
   { token, track }: { readonly token: string; readonly track: number },
 ): string {
   const { number } = entry.reference.fragment;
   const silence = container === 'ts' || track === soundTrack ? silenceOf(entry) : undefined;
-  const suffix = silence === undefined ? '' : `&Silence=${silence}`;
+  // Without a mark nothing may break: players would wait for what was never recorded.
+  const skippedMs = discontinuity === 'never' ? entry.skippedMs : 0;
+  const suffix = (silence === undefined ? '' : `&Silence=${silence}`) + (skippedMs > 0 ? `&Skipped=${skippedMs}` : '');
   return container === 'ts'
     ? `getTSFragment.ts?FragmentNumber=${number}&SessionToken=${token}${suffix}`
     : `getMP4MediaFragment.mp4?FragmentNumber=${number}&SessionToken=${token}&TrackNumber=${track}${suffix}`;

@@ -35,6 +35,7 @@ export type ResourceDeps = {
   /** The stream of that id, for who asked for the URL: undefined when it is gone, or they may not any more. */
   readonly admit: (asked: {
     readonly streamId: string;
+    readonly streamName: string;
     readonly owner: string;
     readonly action: string;
   }) => KvsStream | undefined;
@@ -126,8 +127,8 @@ export class PlaybackResources {
     const session = this.#deps.tokens.open(token, request.nowMs);
     const protocol = request.path.startsWith('/hls/') ? 'hls' : 'dash';
     if (session.protocol !== protocol) throw notFound();
-    const { streamId, owner } = session;
-    const stream = this.#deps.admit({ streamId, owner, action: sessionAction(session) });
+    const { streamId, streamName, owner } = session;
+    const stream = this.#deps.admit({ streamId, streamName, owner, action: sessionAction(session) });
     if (stream === undefined) {
       throw awsError('AccessDeniedException', 'The streaming session ended with the stream or its access key');
     }
@@ -178,7 +179,8 @@ export class PlaybackResources {
     const isDash = session.protocol === 'dash';
     const entry = isDash ? await this.#entry(asked) : undefined;
     const reference = entry?.reference ?? (await this.#fragment(asked));
-    const beginMs = entry === undefined ? axisTime(reference, session.axis) : entry.positionMs + dashBaseMs;
+    const beginMs =
+      entry === undefined ? axisTime(reference, session.axis) - skippedOf(asked) : entry.positionMs + dashBaseMs;
     const { video, audio } = playedTracks(reference.segment.tracks, formOf(session));
     const isSound = track === soundTrack || video === undefined;
     const own = isSound ? audio : video;
@@ -200,7 +202,7 @@ export class PlaybackResources {
     const silence = asked.query.get('Silence');
     const tracks = playedTracks(reference.segment.tracks, 'hls-ts');
     const silent = tracks.audio === undefined && silence !== null ? silentTrack(silence, soundTrack) : undefined;
-    const beginMs = axisTime(reference, session.axis) - zeroMs(session) + tsBaseMs;
+    const beginMs = axisTime(reference, session.axis) - skippedOf(asked) - zeroMs(session) + tsBaseMs;
     const key = `${session.streamId} ${reference.fragment.number} ts ${silence ?? ''} ${beginMs}`;
     const body = await this.#made(asked, key, async () =>
       tsSegment({
@@ -253,6 +255,13 @@ function isOfSession(session: PlaybackSession, reference: PlayableFragment, nowM
 /** Where the times of transport streams count from, so that they don't begin anew within a session. */
 function zeroMs({ range, startedMs, leadMs }: PlaybackSession): number {
   return range?.beginMs ?? startedMs - leadMs;
+}
+
+/** By how much a session without marks is behind the times of its fragments, milliseconds. */
+function skippedOf({ query }: Asked): number {
+  const text = query.get('Skipped') ?? '0';
+  if (!/^\d{1,13}$/.test(text)) throw invalid('Skipped');
+  return Number(text);
 }
 
 function trackOf({ query }: Asked): number {

@@ -23,16 +23,20 @@ export type SessionEntry = {
   readonly setUp: number;
   /** Sound of the session: its own, or that in whose form there is silence; undefined before there was any. */
   readonly sound: { readonly track: Track; readonly setUp: number } | undefined;
-  /** Where it begins on a timeline that starts at 0 with the session. */
+  /** Where it begins on a timeline that starts at 0 with the session and has no gaps. */
   readonly positionMs: number;
+  /** What passed on the axis since the session's beginning. */
+  readonly passedMs: number;
+  /** Breaks before it that players are not to live through. */
+  readonly skippedMs: number;
   /** Of a replay: when it is shown. */
   readonly revealMs: number;
 };
 
 /** AWS marks what lies further apart, or overlaps by more. */
 const gapMsMax = 50;
-/** A place on the session's timeline follows the one before unless it would be off by more than this. */
-const driftMsMax = 1_000;
+/** Players step over shorter gaps by themselves, and wait for ever at longer ones. */
+const holeMsMax = 1_000;
 
 /** A fragment's beginning on an axis. */
 export function axisTime({ fragment }: PlayableFragment, axis: TimeAxis): number {
@@ -63,14 +67,18 @@ export function entryAfter(
   const isOther =
     !isSameSetUp(previous.tracks.video, played.video) || !isSameSetUp(previous.sound?.track, played.audio);
   const setUp = previous.setUp + (isOther ? 1 : 0);
-  const revealMs = Math.max(previous.revealMs + previous.reference.fragment.durationMs, fragmentEnd(reference));
+  const { durationMs } = previous.reference.fragment;
+  const revealMs = Math.max(previous.revealMs + durationMs, fragmentEnd(reference));
+  const holeMs = axisMs - previous.axisMs - durationMs;
   return {
     ...{ reference, axisMs, tracks: played, setUp, revealMs },
     mediaSequence: previous.mediaSequence + 1,
-    isMarked: !isContinuation && isMarked(session, { previous, axisMs, isOther }),
+    isMarked: !isContinuation && isMarked(session, { holeMs, isOther }),
     marksBefore: previous.marksBefore + (previous.isMarked ? 1 : 0),
     sound: played.audio === undefined ? previous.sound : { track: played.audio, setUp },
-    positionMs: positionAfter(session, previous, { axisMs, revealMs }),
+    positionMs: previous.positionMs + durationMs,
+    passedMs: previous.passedMs + axisMs - previous.axisMs,
+    skippedMs: previous.skippedMs + (holeMs > holeMsMax ? holeMs : 0),
   };
 }
 
@@ -101,35 +109,18 @@ function firstEntry(
     setUp,
     sound: tracks.audio === undefined ? undefined : { track: tracks.audio, setUp },
     positionMs: lostMs,
+    passedMs: lostMs,
+    skippedMs: 0,
     revealMs: startedMs,
   };
 }
 
 function isMarked(
   { discontinuity }: PlaybackSession,
-  {
-    previous,
-    axisMs,
-    isOther,
-  }: { readonly previous: SessionEntry; readonly axisMs: number; readonly isOther: boolean },
+  { holeMs, isOther }: { readonly holeMs: number; readonly isOther: boolean },
 ): boolean {
   if (discontinuity === 'always') return true;
-  if (discontinuity === 'never') return false;
-  const endMs = previous.axisMs + previous.reference.fragment.durationMs;
-  return isOther || Math.abs(axisMs - endMs) > gapMsMax;
-}
-
-/** Recorded media follow each other without gaps; live ones keep those that really passed. */
-function positionAfter(
-  { mode }: PlaybackSession,
-  previous: SessionEntry,
-  { axisMs, revealMs }: { readonly axisMs: number; readonly revealMs: number },
-): number {
-  const durationMs = previous.reference.fragment.durationMs;
-  const nextMs = previous.positionMs + durationMs;
-  if (mode === 'on-demand') return nextMs;
-  const passedMs = mode === 'live' ? axisMs - previous.axisMs : revealMs - previous.revealMs;
-  return passedMs - durationMs > driftMsMax ? previous.positionMs + passedMs : nextMs;
+  return discontinuity === 'on-discontinuity' && (isOther || Math.abs(holeMs) > gapMsMax);
 }
 
 function samplesOf({ fragment }: PlayableFragment, track: Track): number {
