@@ -213,16 +213,24 @@ export class Authentication {
     return this.#subject({ kind: 'access-key', id, name, role: null, policies, mustChangePassword: false });
   }
 
-  /** The client behind temporary credentials: it may do what these policies say, and no more than what it was narrowed to. */
+  /**
+   * The client behind temporary credentials: it may do what these policies say, and no more than what it was narrowed to.
+   * @param who.denying  policies of which the denials count as well: who chooses among their own must not choose away those
+   */
   clientSubject(who: {
     readonly kind: 'device' | 'role';
     readonly id: string;
     readonly name: string;
     readonly policies: readonly string[];
+    readonly denying?: readonly string[];
     readonly restriction?: readonly PolicyStatement[] | undefined;
   }): Subject {
-    const { restriction, ...rest } = who;
-    return { ...this.#subject({ ...rest, role: null, mustChangePassword: false }), restriction };
+    const { kind, id, name, policies, denying = [], restriction } = who;
+    const denials = this.#statements(denying).filter(({ effect }) => effect === 'deny');
+    // One that is not there might have been a denial.
+    const isWhole = denying.every((policy) => this.#deps.catalog.tables.policies.find(policy) !== undefined);
+    const statements = isWhole ? [...this.#statements(policies), ...denials] : [];
+    return { kind, id, name, role: null, mustChangePassword: false, statements, restriction };
   }
 
   /** The subject as it is now: what it may do may have changed since. */

@@ -117,7 +117,7 @@ export class KvsIdentities {
     const policies = device === undefined ? undefined : policiesOfAlias(device, identity.alias);
     if (device === undefined || policies === undefined) return undefined;
     const { id, name } = device;
-    const subject = authentication.clientSubject({ kind: 'device', id, name, policies });
+    const subject = authentication.clientSubject({ kind: 'device', id, name, policies, denying: device.policies });
     const arn = assumedRoleArn(this.#site, { role: identity.alias, session: name });
     return { identity, subject, principal: { arn, userId: `${id}:${name}` }, accountable: `device/${name}` };
   }

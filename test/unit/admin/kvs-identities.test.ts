@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Authentication } from '../../../appliance/admin/authentication.ts';
+import { anonymous, decide } from '../../../appliance/admin/authoriser.ts';
 import { KvsIdentities } from '../../../appliance/admin/kvs-identities.ts';
 import { Passwords } from '../../../appliance/admin/passwords.ts';
 import { type Identity, TemporaryKeys } from '../../../appliance/admin/temporary-keys.ts';
@@ -72,6 +73,29 @@ test('a role of a device is accounted to the device, and notes that this was her
     principal: { arn: 'arn:aws:sts::000000000000:assumed-role/admin/shift' },
   });
   expect(catalog.tables.devices.find(id)?.lastUsedMs).toBe(clock.wallMs());
+});
+
+test('a device that asks for one of its policies keeps what the others deny', async () => {
+  const { catalog, clock, identities } = await newIdentities();
+  const { policies, devices } = catalog.tables;
+  const [allow, deny] = (['allow', 'deny'] as const).map((effect) => ({ effect, actions: ['*'], resources: ['a'] }));
+  policies.put(
+    { name: 'wide', description: '', statements: [{ effect: 'allow', actions: ['*'], resources: ['*'] }] },
+    1,
+  );
+  policies.put({ name: 'but', description: '', statements: allow && deny ? [allow, deny] : [] }, 1);
+  const row = { name: 'yard', policies: ['wide', 'but'], fingerprint: 'b', serial: '1', createdBy: 'ada' };
+  const { id } = devices.create({ ...row, expiresMs: clock.wallMs() + day }, clock.wallMs());
+  const may = (alias: string) => {
+    const subject = identities.clientOf({ kind: 'device', id, alias }, clock.wallMs())?.subject ?? anonymous;
+    return ['a', 'b'].map((resource) => decide(subject, 'kinesisvideo:GetMedia', resource));
+  };
+
+  expect([may('weir'), may('wide'), may('but')]).toEqual([
+    [false, true],
+    [false, true],
+    [false, false],
+  ]);
 });
 
 test('an alias that is none of the policies of a device any more is nobody', async () => {
