@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Hls } from '../../../gateway/playback/index.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
+import { samplesOfChunks } from '../../kit/chunk-samples.ts';
 import type { GstCameraOptions } from '../../kit/gst-camera.ts';
-import { samplesOfChunks } from './chunk-samples.ts';
 import { load, PlaylistFollower, playlistsOf, startLowLatencySite } from './low-latency-kit.ts';
 
 const cameras: readonly (readonly [string, GstCameraOptions])[] = [
