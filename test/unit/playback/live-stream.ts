@@ -62,7 +62,7 @@ export class LiveStream implements FragmentSource {
   isOwnerAway = false;
   readonly #clusters = new Map<string, Uint8Array>();
   readonly #callbacks = new Set<() => void>();
-  readonly #tracks: readonly Track[];
+  #tracks: readonly Track[];
   readonly #beginMs: number;
   #open: LiveUnit[] = [];
   #runs = 0;
@@ -122,8 +122,9 @@ export class LiveStream implements FragmentSource {
   }
 
   /** The camera connects anew, so many milliseconds after the stream's beginning. */
-  newRun(atMs: number): void {
+  newRun(atMs: number, tracks = this.#tracks): void {
     this.#toLanes({ kind: 'ended', reason: 'source-closed' });
+    this.#tracks = tracks;
     this.#open = [];
     this.#runs++;
     this.#runStartMs = this.#beginMs + atMs;

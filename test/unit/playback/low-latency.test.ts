@@ -18,13 +18,16 @@ function startSite(tracks = liveTracks) {
   const lowLatency = new LowLatency({ clock, log: silentLog, source: stream, laneOf: () => stream });
   onTestFinished(() => lowLatency.close());
   const hls = new Hls({ clock, source: stream, lowLatency });
-  const known = new Set(tracks.map(({ number }) => number));
-  const site = { clock, stream, lowLatency, hls, atMs: 0 };
+  const site = { clock, stream, lowLatency, hls, atMs: 0, tracks };
   /** Media arrive up to a time; fragments of 2 s are committed as soon as everything has passed their end. */
   const play = (untilMs: number) => {
     while (site.atMs < untilMs) {
       const nextMs = Math.min(untilMs, site.atMs + 40);
-      stream.units(unitsBetween(site.atMs, nextMs).filter(({ trackNumber }) => known.has(trackNumber)));
+      stream.units(
+        unitsBetween(site.atMs, nextMs).filter(({ trackNumber }) =>
+          site.tracks.some(({ number }) => number === trackNumber),
+        ),
+      );
       site.atMs = nextMs;
       if (nextMs > 2_000 && nextMs % 2_000 === 120) stream.commit(nextMs - 120);
     }
@@ -297,6 +300,29 @@ describe('a playlist that is waited for', () => {
       await expect(read(site, uri, ask)).rejects.toMatchObject({ code: 'invalid_argument' });
     }
   });
+});
+
+test('a run without sound has parts of silence, as long as those of its pictures', async () => {
+  const site = startSite();
+  const uri = await uriOf(site, 'audio');
+  site.stream.commit(2_200);
+  site.tracks = liveTracks.slice(0, 1);
+  site.stream.newRun(9_000, site.tracks);
+  site.atMs = 0;
+  site.play(2_200);
+  await settled();
+  site.play(3_600);
+  await settled();
+
+  const { segments, open } = await read(site, uri);
+
+  const silent = must(segments.at(-1), 'has segments');
+  expect(silent.uri).toContain('silence-');
+  expect(open.length).toBeGreaterThan(1);
+  const pieces: Uint8Array[] = [];
+  for (const part of silent.parts) pieces.push((await load(site, part.uri)) as Uint8Array);
+  const samples = pieces.flatMap(samplesOfChunks);
+  expect(samples).toEqual(samplesOfChunks((await load(site, silent.uri)) as Uint8Array));
 });
 
 describe('the lane of a stream', () => {
