@@ -13,7 +13,7 @@ import {
   userArn,
 } from '../../gateway/kvs/index.ts';
 import type { Log } from '../../storage/base/log.ts';
-import type { Catalog, Device } from '../../storage/catalog/index.ts';
+import type { Catalog, Device, PolicyStatement } from '../../storage/catalog/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import { accessKeyLookup } from './access-keys.ts';
 import type { Authentication } from './authentication.ts';
@@ -99,7 +99,7 @@ export class KvsIdentities {
 
   /** The role of an ARN, if this client may assume it and there is one. */
   mayAssume(subject: Subject, role: { readonly arn: string; readonly policy: string }): boolean {
-    const isAllowed = decide(subject, 'sts:AssumeRole', role.arn);
+    const isAllowed = decide(namingRoles(subject), 'sts:AssumeRole', role.arn);
     return isAllowed && this.#deps.catalog.tables.policies.find(role.policy) !== undefined;
   }
 
@@ -149,6 +149,28 @@ export class KvsIdentities {
     const found = table.find(identity.id);
     if (found !== undefined) table.touch(found, nowMs);
   }
+}
+
+/**
+ * A subject that is denied something, by its policies or by what it was narrowed to, may assume only roles that it is allowed by
+ * name: one that has everything but a little by `*` would get that little by a role that nobody meant to give it.
+ */
+function namingRoles(subject: Subject): Subject {
+  const { statements, restriction } = subject;
+  return {
+    ...subject,
+    statements: allowingByName(statements),
+    restriction: restriction === undefined ? undefined : allowingByName(restriction),
+  };
+}
+
+function allowingByName(statements: readonly PolicyStatement[]): readonly PolicyStatement[] {
+  if (statements.every(({ effect }) => effect === 'allow')) return statements;
+  return statements.map((statement) =>
+    statement.effect === 'deny'
+      ? statement
+      : { ...statement, actions: statement.actions.filter((action) => action.startsWith('sts:')) },
+  );
 }
 
 /** What a device may do under a role alias; undefined when the alias is none of its policies. */

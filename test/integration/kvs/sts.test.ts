@@ -113,6 +113,20 @@ test('a role is assumed only where a policy says so, and nobody learns which rol
   expect(await refusal(denied.assume({ RoleArn: 'arn:aws:iam::123456789012:role/clients' }))).toBe('403 AccessDenied');
 });
 
+test('who may do everything but a little does not get that little by a role, unless somebody says so by name', async () => {
+  const all: Statement = { effect: 'allow', actions: ['*'], resources: ['*'] };
+  const noList: Statement = { effect: 'deny', actions: ['kinesisvideo:ListStreams'], resources: ['*'] };
+  const everywhere = await startStsSite([all]);
+  const allButList = await startStsSite([all, noList]);
+  const named = await startStsSite([all, noList, mayAssume('reader')]);
+
+  expect(await names(everywhere.as(await everywhere.assume()))).toHaveLength(2);
+  expect(await refusal(allButList.assume())).toBe('403 AccessDenied');
+  expect(await refusal(allButList.assume({ RoleArn: roleArn('admin') }))).toBe('403 AccessDenied');
+  expect(await names(named.as(await named.assume()))).toHaveLength(2);
+  expect(await refusal(named.assume({ RoleArn: roleArn('admin') }))).toBe('403 AccessDenied');
+});
+
 test('a wish that cannot be granted whole is refused by its name', async () => {
   const { assume, sts } = await startStsSite();
   const policy = (statement: object) => JSON.stringify({ Version: '2012-10-17', Statement: statement });
@@ -178,8 +192,17 @@ test('a narrowed session widens itself by nothing: neither by its role again nor
   const Policy = JSON.stringify({ Statement: { Effect: 'Allow', Action: 'kinesisvideo:ListStreams', Resource: '*' } });
 
   const narrow = await assume({ Policy });
+  const but = await assume({
+    Policy: JSON.stringify({
+      Statement: [
+        { Effect: 'Allow', Action: '*', Resource: '*' },
+        { Effect: 'Deny', Action: 'kinesisvideo:ListStreams', Resource: '*' },
+      ],
+    }),
+  });
 
   expect(await refusal(assume({}, narrow))).toBe('403 AccessDenied');
+  expect(await refusal(assume({}, but))).toBe('403 AccessDenied');
   expect(await refusal(assume({ RoleArn: roleArn('wide') }, narrow))).toBe('403 AccessDenied');
   expect(await refusal(assume({ RoleArn: roleArn('wide') }))).toBe('403 AccessDenied');
 });
