@@ -1,6 +1,7 @@
 /** GetMedia by the AWS SDK for JavaScript. Numbers are those of the checklist. */
 
 import { open, unlink } from 'node:fs/promises';
+import { ListStreamsCommand } from '@aws-sdk/client-kinesis-video';
 import { GetMediaCommand, type StartSelector } from '@aws-sdk/client-kinesis-video-media';
 import { expect, test } from 'vitest';
 import { mediaLimits } from '../../../gateway/kvs/media/limits.ts';
@@ -61,9 +62,7 @@ test('(65) each kind of start selector begins where it should, by name and by AR
     expect(await first({ StartSelectorType, StartTimestamp: at(beginsAtMs + fragmentMs) })).toBe(3);
     expect(await first({ StartSelectorType, StartTimestamp: at(beginsAtMs - 86_400_000) })).toBe(0);
   }
-  const { StreamInfoList: [{ StreamARN } = {}] = [] } = await sdk().send(
-    new (await import('@aws-sdk/client-kinesis-video')).ListStreamsCommand({}),
-  );
+  const { StreamInfoList: [{ StreamARN } = {}] = [] } = await sdk().send(new ListStreamsCommand({}));
   const byArn = await getMedia({ StreamARN, StartSelector: earliest });
   expect((await byArn.until(6)).map(({ before }) => before[numberTag])).toEqual(numbers(recorded));
 });
