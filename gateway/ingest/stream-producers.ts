@@ -208,8 +208,7 @@ export class StreamProducers {
 
   /** Another connection takes over with its next fragment; without one the session is over. */
   #leaveLive(connection: Connection): void {
-    if (this.#live?.connection !== connection) return;
-    this.#live = undefined;
+    if (this.#live?.connection === connection) this.#live = undefined;
     if (this.#open.length === 0) this.#deps.hub().sessionEnded('source-closed');
   }
 

@@ -8,7 +8,12 @@ import { must } from '../../storage/base/assert.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { type AppError, appError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
-import { type ByteBudget, type NumberAllocator, SegmentWriter } from '../../storage/journal/index.ts';
+import {
+  type ByteBudget,
+  type JournalFiles,
+  type NumberAllocator,
+  SegmentWriter,
+} from '../../storage/journal/index.ts';
 import type { FragmentTags } from '../../storage/model/fragment.ts';
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { Hint, OpenSegment } from '../../storage/model/hint.ts';
@@ -30,6 +35,8 @@ export type ProducerRunDeps = {
   readonly onFailed: (error: AppError) => void;
   /** 32 lower-case hexadecimal digits, never the same twice. */
   readonly createRunId: () => string;
+  /** The file system, but in tests. */
+  readonly files?: JournalFiles;
 };
 
 export type ProducerRunOptions = {
@@ -142,7 +149,7 @@ export class ProducerRun {
   }
 
   #beginRun(mediaTimeMs: number): Run {
-    const { clock, log, budget, places, createRunId, onHint, onFailed } = this.#deps;
+    const { clock, log, budget, places, createRunId, onHint, onFailed, files } = this.#deps;
     const { streamId, isRing } = this.#options;
     const { tracks, timecodeScaleNs, bytes } = must(this.#head, 'a head comes before the first cluster');
     const place = places.pick();
@@ -152,7 +159,13 @@ export class ProducerRun {
     this.#wallWatch.reset(beginWallMs, beginMonotonicMs);
     const writer = new SegmentWriter(
       {
-        ...{ clock, log: log.child({ runId }), budget, durability: place.durability },
+        ...{
+          clock,
+          log: log.child({ runId }),
+          budget,
+          durability: place.durability,
+          ...(files === undefined ? {} : { files }),
+        },
         onHint: (hint) => {
           if (hint.kind === 'committed') places.succeeded(place);
           onHint(hint);
