@@ -7,10 +7,13 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchConversion } from './conversion.ts';
+import { benchGetMedia } from './get-media.ts';
 import { benchImport } from './import.ts';
 import { benchIndex } from './index-range.ts';
+import { benchLowLatency } from './low-latency.ts';
 import { benchPlayback } from './playback.ts';
 import { benchPublishers } from './publishers.ts';
+import { benchPutMedia } from './put-media.ts';
 import { benchRecording } from './recording.ts';
 import { benchRestart } from './restart.ts';
 import { benchRtspOut } from './rtsp-out.ts';
@@ -48,8 +51,11 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
           withFfmpeg: false,
         }),
   publishers: () => benchPublishers({ cameras: 20, ...window }),
+  'put-media': () => benchPutMedia({ uploads: 40, windowMs: window.windowMs }),
   'rtsp-out': () => benchRtspOut({ readers: 50, windowMs: window.windowMs }),
+  'get-media': () => benchGetMedia({ readers: 50, windowMs: window.windowMs }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
+  'low-latency': () => benchLowLatency({ isQuick: flags.quick }),
   conversion: () => benchConversion({ isQuick: flags.quick }),
   import: () => benchImport({ isQuick: flags.quick }),
   index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),
