@@ -69,10 +69,11 @@ test('a busy owner is not sent more than the socket takes', async () => {
     for (; sent < bytesMax; sent += 65_536) await put.write(new Uint8Array(65_536));
     isSending = false;
   })();
-  await until('the sender waits', async () => {
-    const before = sent;
-    await systemClock.sleep(100);
-    return sent === before && sent > 0;
+  let sentBefore = 0;
+  await until('the sender waits', () => {
+    const isSame = sent === sentBefore && sent > 0;
+    sentBefore = sent;
+    return isSame;
   });
   const sentWhileBusy = sent;
   release();
