@@ -1,13 +1,12 @@
 /** GetClip: the fragments of a range as one MP4 file, as long as it is not too long. */
 
-import { isAppError } from '../../../storage/base/errors.ts';
 import { forEachNal } from '../../../storage/media/index.ts';
 import { type Clips, clusterSamples, type FragmentSource, type PlayableFragment } from '../../playback/index.ts';
 import { type KvsBytes, type KvsCall, type KvsOperations, requireStream } from '../call.ts';
 import { awsError } from '../errors.ts';
 import { required } from '../members.ts';
 import { retentionFloorMs } from '../streams.ts';
-import { isSameSetUp, type PlayedTracks, playedTracks, requirePlayable } from './media-form.ts';
+import { damaged, isSameSetUp, type PlayedTracks, playedTracks, requirePlayable } from './media-form.ts';
 import { axisTime } from './session-entry.ts';
 import { checkedRange, selectorMember } from './session-request.ts';
 import type { Meter, SessionSource } from './source.ts';
@@ -108,8 +107,7 @@ async function requireReadable(source: FragmentSource, reference: PlayableFragme
     const [picture] = samples.get(video?.number ?? 0) ?? [];
     if (picture !== undefined) forEachNal(picture.bytes, () => {});
   } catch (error) {
-    if (!isAppError(error, 'data_loss')) throw error;
-    throw awsError('InvalidMediaFrameException', 'The fragment has frames that cannot be parsed.', { cause: error });
+    throw damaged(error);
   }
 }
 

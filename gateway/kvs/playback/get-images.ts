@@ -63,10 +63,6 @@ async function getImages(deps: ImageDeps, call: KvsCall): Promise<object> {
   const stream = requireStream(call, action);
   requireRetention(stream);
   const floorMs = retentionFloorMs(stream, call.nowMs);
-  if (wanted.axis === 'server' && wanted.endMs < Math.max(floorMs, stream.createdMs)) {
-    const end = new Date(wanted.endMs).toISOString();
-    throw awsError('InvalidArgumentException', `End timestamp ${end} is outside of the stream retention period`);
-  }
   const count = Math.max(1, Math.ceil((wanted.endMs - wanted.beginMs) / wanted.intervalMs));
   const moments = Array.from({ length: Math.max(0, Math.min(wanted.pageImages, count - wanted.first)) }, (_, at) =>
     Math.round(wanted.beginMs + (wanted.first + at) * wanted.intervalMs),
@@ -79,7 +75,7 @@ async function getImages(deps: ImageDeps, call: KvsCall): Promise<object> {
     limit: (spanMsMax + lookBackMs) / 100,
   });
   const isAny = found.some((one) => axisTime(one, wanted.axis) + one.fragment.durationMs > wanted.beginMs);
-  if (!isAny) throw awsError('ResourceNotFoundException', 'No fragments found in the stream for the images request.');
+  if (!isAny) throw nothingThere(wanted, { oldestMs: Math.max(floorMs, stream.createdMs) });
   const images = await imagesOf(deps, call, { moments, found, wanted });
   const next = wanted.first + images.length;
   deps.meter.add('ArchivedFragmentsConsumed.Media', stream.name, images.length);
@@ -198,6 +194,14 @@ async function told<T>(make: () => Promise<T>): Promise<T> {
     if (!isAppError(error, 'failed_precondition')) throw error;
     throw awsError('ServiceUnavailableException', error.message, { cause: error });
   }
+}
+
+function nothingThere({ axis, endMs }: ImagesWanted, { oldestMs }: { readonly oldestMs: number }) {
+  if (axis === 'server' && endMs < oldestMs) {
+    const end = new Date(endMs).toISOString();
+    return invalid(`End timestamp ${end} is outside of the stream retention period`);
+  }
+  return awsError('ResourceNotFoundException', 'No fragments found in the stream for the images request.');
 }
 
 function invalid(message: string) {

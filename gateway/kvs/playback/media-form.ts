@@ -1,5 +1,6 @@
 /** Which tracks of a run a session plays, and the errors of the model for those that it can't. Pure. */
 
+import { isAppError } from '../../../storage/base/errors.ts';
 import { codecIds, isTsTrack } from '../../../storage/media/index.ts';
 import { isSameTrack, type Track } from '../../../storage/model/track.ts';
 import { chooseTracks, type PlayableFragment } from '../../playback/index.ts';
@@ -55,6 +56,12 @@ export function requirePlayable({ segment }: PlayableFragment, form: MediaForm):
 /** True when one decoder set-up plays both; one that is missing needs none. */
 export function isSameSetUp(first: Track | undefined, second: Track | undefined): boolean {
   return first === undefined || second === undefined || isSameTrack(first, { ...second, number: first.number });
+}
+
+/** What went wrong with a fragment's bytes, in the words of the model; anything else is given back as it is. */
+export function damaged(error: unknown): unknown {
+  if (!isAppError(error, 'data_loss') && !isAppError(error, 'invalid_argument')) return error;
+  return awsError('InvalidMediaFrameException', 'The fragment has frames that cannot be parsed.', { cause: error });
 }
 
 function isCarried(track: Track, form: MediaForm): boolean {

@@ -18,7 +18,7 @@ import type { KvsStream } from '../streams.ts';
 import { retentionFloorMs } from '../streams.ts';
 import { dashBaseMs, dashManifestText } from './dash-manifest.ts';
 import { hlsMasterText, hlsMediaText, leadingTrack, silenceOf, soundTrack } from './hls-playlists.ts';
-import { formOf, playedTracks } from './media-form.ts';
+import { damaged, formOf, playedTracks } from './media-form.ts';
 import { type PlaybackSession, sessionAction } from './session.ts';
 import { axisTime, type SessionEntry } from './session-entry.ts';
 import { mp4Fragment, tsTracks } from './session-media.ts';
@@ -215,7 +215,11 @@ export class PlaybackResources {
 
   #made(asked: Asked, key: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
     this.#consumed('Media', asked, 1);
-    return this.#media.get(key, make);
+    return this.#media.get(key, () =>
+      make().catch((error) => {
+        throw damaged(error);
+      }),
+    );
   }
 
   #consumed(what: 'Metadata' | 'Media', { session }: Asked, fragments: number): void {
@@ -290,11 +294,8 @@ function numberOf(text: string): FragmentNumber {
   }
 }
 
-/** What is wrong with stored media, in the words of the model. */
+/** A codec in a form that nobody carries. */
 function told(error: unknown): unknown {
-  if (isAppError(error, 'data_loss')) {
-    return awsError('InvalidMediaFrameException', 'The fragment has frames that cannot be parsed.', { cause: error });
-  }
   if (isAppError(error, 'unimplemented')) {
     return awsError('UnsupportedStreamMediaTypeException', error.message, { cause: error });
   }

@@ -108,10 +108,11 @@ describe('a transport stream segment', () => {
 
   test('has a delimiter in each picture, and parameter sets where decoding begins', () => {
     const [key, next] = unitsOf(packetsOf(segment()), 0x100);
-    const types = (unit: Buffer | undefined) =>
-      [...(unit?.toString('latin1').matchAll(/\0\0\0\x01([\s\S])/g) ?? [])].map(
-        ([, letter]) => (letter?.charCodeAt(0) ?? 0) & 0x1f,
-      );
+    const startCode = Buffer.of(0, 0, 0, 1).toString('latin1');
+    const types = (unit: Buffer | undefined) => {
+      const [, ...nals] = unit?.toString('latin1').split(startCode) ?? [];
+      return nals.map((nal) => nal.charCodeAt(0) & 0x1f);
+    };
 
     expect(types(key)).toEqual([9, 7, 8, 5]);
     expect(types(next)).toEqual([9, 1]);
