@@ -45,7 +45,7 @@ export class S3Pictures implements PictureStore {
   async put({ bucket, key, bytes, contentType, metadata }: StoredPicture): Promise<void> {
     try {
       this.#client ??= await makeS3Client(this.#server, this.#connection);
-      const headers = { 'content-type': contentType, ...metadata };
+      const headers = { ...metadataHeaders(metadata), 'content-type': contentType };
       await this.#client.putObject(bucket, key, Buffer.from(bytes), bytes.length, headers);
     } catch (error) {
       const failure = toS3Error(error, { endpoint: new URL(this.#server.endpoint).host, bucket });
@@ -59,6 +59,11 @@ export class S3Pictures implements PictureStore {
   async close(): Promise<void> {
     this.#connection.close();
   }
+}
+
+/** Each by its whole name: of a bare one the client makes a setting of the object where S3 has one, as `x-amz-acl`. */
+function metadataHeaders(metadata: StoredPicture['metadata']): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]));
 }
 
 /** Recordings come first: with less of the disk left no picture is written. */
@@ -100,8 +105,12 @@ export class DirectoryPictures implements PictureStore {
   async close(): Promise<void> {}
 }
 
-/** One part of a path, never the way out of its folder. Keys come from producers. */
+/** What file systems take of a name is 255 bytes; the metadata's file and one half written have longer ones. */
+const segmentHalf = 100;
+
+/** One part of a path, never the way out of its folder. Keys come from producers. Of a long one the end tells it from others. */
 function safeSegment(part: string): string {
-  const plain = part.replace(/[^A-Za-z0-9_.=+-]/g, '_').slice(0, 200);
+  const whole = part.replace(/[^A-Za-z0-9_.=+-]/g, '_');
+  const plain = whole.length <= 2 * segmentHalf ? whole : whole.slice(0, segmentHalf) + whole.slice(-segmentHalf);
   return /^\.*$/.test(plain) ? `_${plain}` : plain;
 }

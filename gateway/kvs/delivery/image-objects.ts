@@ -12,6 +12,8 @@ import { imagePrefixTag, reservedTags } from './reserved-tags.ts';
 /** 20 s of a fragment at the shortest interval. */
 const picturesMax = 100;
 const prefixBytesMax = 256;
+/** S3: names and values of an object's metadata together. */
+const metadataBytesMax = 2_048;
 
 /** Moments of the pictures, milliseconds from the fragment's beginning. */
 export function imageMomentsMs(
@@ -37,22 +39,43 @@ export function imageObject(
 ): Omit<StoredPicture, 'bytes'> {
   const [, bucket = '', folder = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(uri) ?? [];
   const before = folder === '' || folder.endsWith('/') ? folder : `${folder}/`;
-  const prefix = tags.find(({ name }) => name === imagePrefixTag)?.value.slice(0, prefixBytesMax) ?? '';
+  const prefix = prefixOf(tags);
   const beginMs = clock === 'server' ? fragment.serverTimestampMs : fragment.producerTimestampMs;
   const id = guidOf(`${fragment.number} ${momentMs} ${uri}`);
   const name = `${accountId}_${streamName}_${beginMs + momentMs}_${id}.${format === 'png' ? 'png' : 'jpg'}`;
-  const own = tags.filter((tag) => !reservedTags.has(tag.name));
+  const facts = {
+    aws_kinesisvideo_fragment_number: fragment.number,
+    aws_kinesisvideo_producer_timestamp: String(fragment.producerTimestampMs),
+    aws_kinesisvideo_server_timestamp: String(fragment.serverTimestampMs),
+  };
   return {
     bucket,
     key: `${before}${prefix === '' ? '' : `${prefix}_`}${name}`,
     contentType: format === 'png' ? 'image/png' : 'image/jpeg',
-    metadata: {
-      ...Object.fromEntries(own.map((tag) => [metadataName(tag.name), metadataValue(tag.value)])),
-      aws_kinesisvideo_fragment_number: fragment.number,
-      aws_kinesisvideo_producer_timestamp: String(fragment.producerTimestampMs),
-      aws_kinesisvideo_server_timestamp: String(fragment.serverTimestampMs),
-    },
+    metadata: { ...fittingMetadata(tags, metadataBytesMax - bytesOf(facts)), ...facts },
   };
+}
+
+/** What a producer says, without what stores refuse in keys: then no picture of the stream would be stored any more. */
+function prefixOf(tags: FragmentTags): string {
+  const said = tags.find(({ name }) => name === imagePrefixTag)?.value.slice(0, prefixBytesMax) ?? '';
+  const segments = said.replace(/^\/+/, '').split(/\/+/);
+  return segments.map((segment) => (/^\.{1,2}$/.test(segment) ? '_' : segment)).join('/');
+}
+
+/** Tags that fit, in their order: ten long ones are more than a bucket takes, and it would refuse the picture. */
+function fittingMetadata(tags: FragmentTags, bytesMax: number): Record<string, string> {
+  const metadata: Record<string, string> = {};
+  for (const { name, value } of tags) {
+    const one = { [metadataName(name)]: metadataValue(value) };
+    if (!reservedTags.has(name) && bytesOf({ ...metadata, ...one }) <= bytesMax) Object.assign(metadata, one);
+  }
+  return metadata;
+}
+
+/** All of it is ASCII. */
+function bytesOf(metadata: Readonly<Record<string, string>>): number {
+  return Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 }
 
 /** A name by what it is the picture of, so that a second attempt replaces the first. */

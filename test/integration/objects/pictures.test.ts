@@ -33,6 +33,29 @@ describe.skipIf(program.missing !== undefined)(withMinio('pictures in a bucket',
     expect(metaData).toMatchObject({ ...picture.metadata, 'content-type': 'image/jpeg' });
   });
 
+  test('what a producer says is metadata, whatever it is called, and never a setting of the object', async () => {
+    const minio = await startMinio(program);
+    const pictures = new S3Pictures({ clock: systemClock }, minio.storeOptions());
+    onTestFinished(() => pictures.close());
+    await minio.client().makeBucket('pictures');
+    const metadata = {
+      'content-type': 'text/html',
+      'content-encoding': 'gzip',
+      'x-amz-acl': 'public-read',
+      'x-amz-storage-class': 'GLACIER',
+      'x-amz-server-side-encryption': 'aws:kms',
+      'if-none-match': '*',
+    };
+
+    await pictures.put({ ...picture, metadata });
+    await pictures.put({ ...picture, metadata });
+
+    const { headers } = await fetch(await minio.client().presignedGetObject('pictures', picture.key));
+    expect(headers.get('content-type')).toBe('image/jpeg');
+    expect(headers.get('content-encoding')).toBeNull();
+    for (const [name, value] of Object.entries(metadata)) expect(headers.get(`x-amz-meta-${name}`)).toBe(value);
+  });
+
   test('a bucket that is not there, or a server that is away, is an error that may pass', async () => {
     const minio = await startMinio(program);
     const pictures = new S3Pictures({ clock: systemClock }, minio.storeOptions());
@@ -63,6 +86,18 @@ test('a folder has them beside their metadata, and no key leads out of it', asyn
   });
   expect(await readdir(join(directory, '..'))).toEqual(['images']);
   expect((await readdir(directory)).sort()).toEqual(['_..', 'b0', 'b10', 'b12', 'b2', 'b20', 'b7', 'pictures']);
+});
+
+test('names too long for a file keep their end, which tells them apart', async () => {
+  const directory = await temporaryDirectory();
+  const pictures = new DirectoryPictures({ directory });
+  const name = (end: string) => `000000000000_${'s'.repeat(256)}_1700000000000_${end}.jpg`;
+
+  await pictures.put({ ...picture, key: name('a') });
+  await pictures.put({ ...picture, key: name('b') });
+
+  const files = (await readdir(join(directory, 'pictures'))).filter((file) => file.endsWith('.jpg'));
+  expect(files.map((file) => file.slice(-20)).sort()).toEqual(['_1700000000000_a.jpg', '_1700000000000_b.jpg']);
 });
 
 test('a folder forgets what is too old, and nothing of other buckets', async () => {

@@ -50,6 +50,23 @@ test('(106) metadata has the fragment and what its producer said of it, in chara
   });
 });
 
+test('metadata beyond what a bucket takes is left out, so that the picture is stored at all', () => {
+  const tags = Array.from({ length: 10 }, (_, i) => ({ name: `${i}`.repeat(128), value: 'ü'.repeat(128) }));
+
+  const { metadata } = imageObject(target, { ...facts, tags: [...tags, { name: 'zone', value: 'gate' }] });
+
+  const bytes = Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  expect(bytes).toBeLessThanOrEqual(2_048);
+  expect(metadata).toMatchObject({ zone: 'gate', aws_kinesisvideo_fragment_number: fragment.number });
+  expect(Object.keys(metadata)).toContain('0'.repeat(128));
+});
+
+test('a prefix has no steps out of its folder, which some stores refuse', () => {
+  const tags = [{ name: 'AWS_KINESISVIDEO_IMAGE_PREFIX', value: '../gate/./x' }];
+
+  expect(imageObject(target, { ...facts, tags }).key).toMatch(/^_\/gate\/_\/x_111122223333_/);
+});
+
 test('a second attempt makes the same object, another moment another one', () => {
   const { key } = imageObject(target, facts);
 
