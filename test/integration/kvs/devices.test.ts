@@ -156,12 +156,17 @@ test('a revoked device is refused in the middle of its connection, by a resumed 
   const ask = 'GET /role-aliases/weir/credentials HTTP/1.1\r\nhost: localhost\r\n\r\n';
   socket.write(ask);
   await until('keys came', () => said().includes('sessionToken') && sessions.length > 0);
+  const good = await openConnection({ ...options, session: sessions.at(-1) });
+  expect(good.socket.isSessionReused()).toBe(true);
+  good.socket.write(ask);
+  await until('keys came by a resumed session', () => good.said().includes('sessionToken'));
 
   await admin.delete(`/api/devices/${camera.id}`);
   socket.write(ask);
 
   await until('it is refused', () => said().includes('HTTP/1.1 403'));
   const resumed = await openConnection({ ...options, session: sessions.at(-1) });
+  expect(resumed.socket.isSessionReused()).toBe(true);
   resumed.socket.write(ask);
   await until('it is refused again', () => resumed.said().includes('HTTP/1.1 403'));
   expect(await errorName(as(keys).send(new ListStreamsCommand({})))).toBe('UnrecognizedClientException');
@@ -171,6 +176,7 @@ test('a revoked device is refused in the middle of its connection, by a resumed 
   expect(await errorName(as(keys).send(new ListStreamsCommand({})))).toBe('UnrecognizedClientException');
   expect(await errorName(as(await credentialsOf(next)).send(new ListStreamsCommand({})))).toBe('no refusal');
   resumed.socket.destroy();
+  good.socket.destroy();
   socket.destroy();
 });
 
