@@ -14,6 +14,7 @@ import {
   isBytes,
   isExchange,
   type KvsAnswer,
+  type KvsCall,
   type KvsInput,
   type KvsMeter,
   type KvsOperation,
@@ -165,7 +166,8 @@ export class KvsDoor {
     });
     const name = this.#operationOf(request)?.action.split(':')[1] ?? '';
     if (stream === undefined || !countedOperations.has(name)) return;
-    this.#count(name, response, { stream: stream.name, startMs });
+    // What becomes of an upload is counted by whoever records it.
+    if (name !== 'PutMedia') this.#count(name, response, { stream: stream.name, startMs });
     const isUpload = name === 'PutMedia';
     this.#deps.usage.note({
       streamId: stream.id,
@@ -215,9 +217,14 @@ export class KvsDoor {
     const { kind, id, name } = subject;
     const actor = { kind, id, name, address: request.socket.remoteAddress ?? '', requestId: told.requestId };
     const input = bytes === undefined ? mediaInput(request, operation) : inputOf(bytes);
-    this.#deps.quotas.admit(this.#pathOf(request), input, thingOf(input));
+    const admission = this.#deps.quotas.admit(this.#pathOf(request), input, thingOf(input));
     let isChanged = false;
-    const answer = await operation.run({
+    let isAllowed = false;
+    const noted = (isDecided: boolean) => {
+      isAllowed ||= isDecided;
+      return isDecided;
+    };
+    const call: KvsCall = {
       ...{ requestId: told.requestId, accessKeyId: accountable, nowMs, signal, input },
       owner: identityToText(identity),
       ...{ site: this.#options.site, tables: catalog.tables },
@@ -228,14 +235,21 @@ export class KvsDoor {
         isChanged = true;
         return result;
       },
-      may: (action, target) => this.#may(subject, action, target),
-      mayAny: (action) => decideAny(subject, action),
+      may: (action, target) => noted(this.#may(subject, action, target)),
+      mayAny: (action) => noted(decideAny(subject, action)),
       onStream: (stream) => {
         told.stream = stream;
       },
-    });
-    if (isChanged) await this.#deps.onChanged();
-    return answer;
+    };
+    try {
+      const answer = await operation.run(call);
+      if (isChanged) await this.#deps.onChanged();
+      return answer;
+    } catch (error) {
+      // Who may do nothing with a stream uses up nothing of what those may who do.
+      if (!isAllowed) admission.giveBack();
+      throw error;
+    }
   }
 
   /** By the path as received. */

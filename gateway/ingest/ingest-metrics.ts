@@ -5,7 +5,9 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { SourceStateName } from '../../storage/model/camera.ts';
 import { limits } from '../../storage/model/limits.ts';
+import type { PutMediaFigures } from '../put-media/index.ts';
 import type { IngestStream } from './ingest-stream.ts';
+import { registerPutMedia } from './put-media-metrics.ts';
 
 /** What is measured beside the streams. */
 export type ProcessFigures = {
@@ -37,6 +39,7 @@ export class IngestMetrics {
     this.#delay.enable();
     this.#registerStreams();
     this.#registerProcess();
+    registerPutMedia(this.#registry, () => this.#putMedia());
   }
 
   close(): void {
@@ -119,6 +122,12 @@ export class IngestMetrics {
       new Gauge({ name: 'weir_ingest_recording', help: '1 while a run is written', labelNames, registers }),
       (gauge, labels, stream) => gauge.set(labels, stream.state.isRecording ? 1 : 0),
     );
+  }
+
+  *#putMedia(): Iterable<readonly [string, PutMediaFigures]> {
+    for (const { planned, putMedia } of this.#figures.streams()) {
+      if (planned.source.kind === 'kvs' && putMedia !== undefined) yield [planned.name, putMedia.snapshot()];
+    }
   }
 
   #registerProcess(): void {

@@ -1,6 +1,6 @@
 /** Media that KVS producers send, at the owner of their stream. See README.md. */
 
-export { PutMediaCounters, type PutMediaFigures } from './counters.ts';
+export { type LatencyFigures, PutMediaCounters, type PutMediaFigures } from './counters.ts';
 export { type PutMediaQuotas, putMediaLimits, putMediaQuotasDefault } from './limits.ts';
 export type { MediaErrorName } from './media-errors.ts';
 export {

@@ -113,6 +113,8 @@ test('(106, 107, 108) a tagged fragment becomes pictures and a message, once, wh
     NotificationType: 'PERSISTED',
     NotificationPayload: { door: 'left' },
   });
-  expect(String(metrics)).toContain('aws_kinesisvideo_put_media_requests_sum{role="serve",stream_name="door"} 1');
+  expect(String(metrics)).toContain(
+    'aws_kinesisvideo_put_media_incoming_fragments_sum{role="ingest-0",stream_name="door"} 2',
+  );
   await appliance.close();
 });
