@@ -4,6 +4,7 @@ import { createResource, createSignal, For, Match, onCleanup, Show, Switch } fro
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Fault, sentence } from '../fault.tsx';
 import { cameraAddress } from '../route.ts';
+import { LoginFields, noLogin } from './login-fields.tsx';
 
 type Result = {
   readonly line: number;
@@ -23,8 +24,7 @@ const columns = 'name,url,sub_url,username,password';
 
 export function AddMany(props: { readonly onAdded: () => void }) {
   const [text, setText] = createSignal('');
-  const [username, setUsername] = createSignal('');
-  const [password, setPassword] = createSignal('');
+  const [login, setLogin] = createSignal(noLogin);
   const [results, setResults] = createSignal<readonly Result[]>();
   const [isBusy, setBusy] = createSignal(false);
   const [fault, setFault] = createSignal<ApiFault>();
@@ -36,7 +36,7 @@ export function AddMany(props: { readonly onAdded: () => void }) {
   const ask = (isDryRun: boolean) =>
     call<{ results: Result[] }>('POST', '/api/cameras/bulk', {
       csv: isHeadMissing() ? `${headFor(looked())}\n${looked()}` : looked(),
-      ...(username() === '' ? {} : { credentials: { username: username(), password: password() } }),
+      ...(login().username === '' ? {} : { credentials: login() }),
       isDryRun,
     });
   /** Nothing is added by it. */
@@ -104,25 +104,7 @@ export function AddMany(props: { readonly onAdded: () => void }) {
               }}
             />
           </label>
-          <label>
-            User of all that have none
-            <input
-              name="all-user"
-              autocomplete="off"
-              value={username()}
-              onInput={(event) => setUsername(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            Password
-            <input
-              name="all-password"
-              type="password"
-              autocomplete="new-password"
-              value={password()}
-              onInput={(event) => setPassword(event.currentTarget.value)}
-            />
-          </label>
+          <LoginFields name="all" userLabel="User of all that have none" login={login()} onChange={setLogin} />
         </div>
         <Fault fault={fault() ?? (preview.error === undefined ? undefined : faultOf(preview.error))} />
         <div class="title">

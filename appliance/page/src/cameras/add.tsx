@@ -13,6 +13,7 @@ import {
 import { Fault } from '../fault.tsx';
 import { cameraAddress } from '../route.ts';
 import { ProducerWords } from './kvs-producer.tsx';
+import { LoginFields, noLogin } from './login-fields.tsx';
 import { StreamKeyOnce } from './stream-key.tsx';
 
 export function AddCamera(props: { readonly onAdded: () => void }) {
@@ -21,8 +22,7 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
   const [name, setName] = createSignal('');
   const [url, setUrl] = createSignal('');
   const [subUrl, setSubUrl] = createSignal('');
-  const [username, setUsername] = createSignal('');
-  const [password, setPassword] = createSignal('');
+  const [login, setLogin] = createSignal(noLogin);
   const [transport, setTransport] = createSignal<'tcp' | 'udp'>('tcp');
   const [trustsAnyCertificate, setTrustsAny] = createSignal(false);
   const [retentionDays, setRetentionDays] = createSignal(7);
@@ -36,8 +36,7 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
     transport: transport(),
     tls: trustsAnyCertificate() ? ('any' as const) : ('verify' as const),
   });
-  const credentials = () =>
-    username() === '' && password() === '' ? {} : { credentials: { username: username(), password: password() } };
+  const credentials = () => (login().username === '' && login().password === '' ? {} : { credentials: login() });
 
   const attempt = async (what: 'test' | 'save', work: () => Promise<void>) => {
     setBusy(what);
@@ -124,25 +123,7 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
             />
           </label>
           <div class="row">
-            <label>
-              User
-              <input
-                name="camera-user"
-                autocomplete="off"
-                value={username()}
-                onInput={(event) => setUsername(event.currentTarget.value)}
-              />
-            </label>
-            <label>
-              Password
-              <input
-                name="camera-password"
-                type="password"
-                autocomplete="off"
-                value={password()}
-                onInput={(event) => setPassword(event.currentTarget.value)}
-              />
-            </label>
+            <LoginFields name="camera" login={login()} onChange={setLogin} />
           </div>
           <label>
             Transport

@@ -10,6 +10,7 @@ import { Fault, sentence } from '../fault.tsx';
 import { forEachAtOnce } from '../frame/at-once.ts';
 import { cameraAddress } from '../route.ts';
 import { addEach, type Outcome } from './add-each.ts';
+import { LoginFields, noLogin } from './login-fields.tsx';
 import { type FoundDevice, type Inspection, profileText } from './onvif.ts';
 import { OutcomeText } from './outcome.tsx';
 
@@ -37,13 +38,12 @@ export function Discover(props: { readonly onAdded: () => void }) {
   const [ticked, setTicked] = createStore<Record<string, boolean>>({});
   const [looks, setLooks] = createStore<Record<string, Look | undefined>>({});
   const [scenes, setScenes] = createStore<Record<string, readonly Scene[]>>({});
-  const [username, setUsername] = createSignal('');
-  const [password, setPassword] = createSignal('');
+  const [login, setLogin] = createSignal(noLogin);
   const [days, setDays] = createSignal(7);
   const [busy, setBusy] = createSignal<'searching' | 'looking' | 'adding'>();
   const [fault, setFault] = createSignal<ApiFault>();
 
-  const credentials = () => (username() === '' ? {} : { credentials: { username: username(), password: password() } });
+  const credentials = () => (login().username === '' ? {} : { credentials: login() });
   const chosen = () => (devices() ?? []).filter(({ endpoint }) => ticked[endpoint]);
   const all = () => chosen().flatMap(({ endpoint }) => scenes[endpoint] ?? []);
   const toAdd = () =>
@@ -147,25 +147,12 @@ export function Discover(props: { readonly onAdded: () => void }) {
       <Show when={(devices()?.length ?? 0) > 0}>
         <section class="card">
           <div class="row">
-            <label>
-              User, the same for all that are ticked
-              <input
-                name="onvif-user"
-                autocomplete="off"
-                value={username()}
-                onInput={(event) => setUsername(event.currentTarget.value)}
-              />
-            </label>
-            <label>
-              Password
-              <input
-                name="onvif-password"
-                type="password"
-                autocomplete="new-password"
-                value={password()}
-                onInput={(event) => setPassword(event.currentTarget.value)}
-              />
-            </label>
+            <LoginFields
+              name="onvif"
+              userLabel="User, the same for all that are ticked"
+              login={login()}
+              onChange={setLogin}
+            />
             <label>
               Keep for (days)
               <input

@@ -6,6 +6,7 @@ import { Fault } from '../fault.tsx';
 import { createMay } from '../frame/session.ts';
 import { DeviceClockCard } from './device-clock.tsx';
 import { fedStreams, KvsProducer } from './kvs-producer.tsx';
+import { LoginFields, noLogin } from './login-fields.tsx';
 import type { OnvifFacts } from './onvif.ts';
 import { OtherPlayers } from './other-players.tsx';
 import { RecordingFields } from './recording.tsx';
@@ -13,6 +14,7 @@ import { Removal } from './removal.tsx';
 import { StreamKeyOnce } from './stream-key.tsx';
 
 const gigabyte = 1e9;
+const withoutLogin = { username: 'none', password: '' };
 
 export function CameraSettings(props: {
   readonly camera: Camera;
@@ -49,8 +51,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
   const [subUrl, setSubUrl] = createSignal('');
   const [isSubKept, setSubKept] = createSignal(false);
   const [onvifUrl, setOnvifUrl] = createSignal('');
-  const [username, setUsername] = createSignal('');
-  const [password, setPassword] = createSignal('');
+  const [login, setLogin] = createSignal(noLogin);
   const [recording, setRecording] = createSignal<Recording>(props.camera.recording);
   const [quota, setQuota] = createSignal<number | null>(null);
   const [fault, setFault] = createSignal<ApiFault>();
@@ -68,8 +69,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
     setOnvifUrl(onvif?.url ?? '');
     setRecording({ ...props.camera.recording });
     setQuota(props.camera.recording.bytesMax);
-    setUsername('');
-    setPassword('');
+    setLogin(noLogin);
   };
   // Only when it is another one, or somebody changed it: what is half typed stays otherwise.
   createEffect(on(() => [props.camera.id, props.camera.revision], fill));
@@ -108,7 +108,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
         call<ChangedCamera>('PATCH', `/api/cameras/${id}`, {
           ...{ revision, name: name().trim(), isEnabled: isEnabled() },
           ...(rtsp() ? { source: { kind: 'rtsp', url: url().trim(), transport: transport() } } : {}),
-          ...(username() === '' ? {} : { credentials: { username: username(), password: password() } }),
+          ...(login().username === '' ? {} : { credentials: login() }),
           ...subChange(),
           ...(device === (onvif?.url ?? '') ? {} : { onvif: device === '' ? null : { url: device } }),
           recording: { mode, schedule, retentionHours, eventRetentionHours, preRollMinutes, bytesMax: quota() },
@@ -180,25 +180,12 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
       </Show>
       <Show when={rtsp()}>
         <div class="row">
-          <label>
-            User
-            <input
-              autocomplete="off"
-              placeholder={props.camera.hasCredentials ? 'as it is' : 'none'}
-              value={username()}
-              onInput={(event) => setUsername(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            Password
-            <input
-              type="password"
-              autocomplete="new-password"
-              placeholder={props.camera.hasCredentials ? 'as it is' : ''}
-              value={password()}
-              onInput={(event) => setPassword(event.currentTarget.value)}
-            />
-          </label>
+          <LoginFields
+            name="camera"
+            login={login()}
+            onChange={setLogin}
+            placeholders={props.camera.hasCredentials ? { username: 'as it is', password: 'as it is' } : withoutLogin}
+          />
           <label>
             Transport
             <select value={transport()} onChange={(event) => setTransport(event.currentTarget.value as 'tcp' | 'udp')}>

@@ -6,6 +6,7 @@ import { type ApiFault, call, faultOf } from '../api.ts';
 import { Copied } from '../cameras/stream-key.tsx';
 import { Fault } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
+import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createDeepSignal } from '../frame/deep-signal.ts';
 import { createMay } from '../frame/session.ts';
 import { HeartbeatCard } from './heartbeat.tsx';
@@ -168,13 +169,12 @@ function WebhookCard(props: { readonly webhook: Webhook; readonly onChanged: () 
           </button>
         </Show>
         <Show when={may('webhooks:delete')}>
-          <button
-            type="button"
-            class={isRemoving() ? 'danger small' : 'plain small'}
-            onClick={() => (isRemoving() ? void attempt(() => call('DELETE', path())) : setRemoving(true))}
-          >
-            {isRemoving() ? 'Yes, remove' : 'Remove'}
-          </button>
+          <AskedTwice
+            word="Remove"
+            isAsked={isRemoving()}
+            onAsk={() => setRemoving(true)}
+            onSure={() => void attempt(() => call('DELETE', path()))}
+          />
         </Show>
         <span role="status">
           <Show when={tested()}>

@@ -5,6 +5,7 @@ import { type ApiFault, call, faultOf } from '../api.ts';
 import { Copied } from '../cameras/stream-key.tsx';
 import { Fault } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
+import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createDeepSignal } from '../frame/deep-signal.ts';
 import { createMay } from '../frame/session.ts';
 import { createRoles } from './grants.ts';
@@ -99,17 +100,12 @@ export function Tokens(props: { readonly changed: number }) {
                     <td>{token.expiresMs === null ? 'never' : dayTimeText(token.expiresMs)}</td>
                     <td class="number">
                       <Show when={may('tokens:delete')}>
-                        <button
-                          type="button"
-                          class={removing() === token.id ? 'danger small' : 'plain small'}
-                          onClick={() =>
-                            removing() === token.id
-                              ? void attempt(() => call('DELETE', `/api/tokens/${token.id}`))
-                              : setRemoving(token.id)
-                          }
-                        >
-                          {removing() === token.id ? 'Yes, remove' : 'Remove'}
-                        </button>
+                        <AskedTwice
+                          word="Remove"
+                          isAsked={removing() === token.id}
+                          onAsk={() => setRemoving(token.id)}
+                          onSure={() => void attempt(() => call('DELETE', `/api/tokens/${token.id}`))}
+                        />
                       </Show>
                     </td>
                   </tr>

@@ -4,6 +4,7 @@ import { createEffect, createResource, createSignal, For, on, Show } from 'solid
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Copied } from '../cameras/stream-key.tsx';
 import { Fault } from '../fault.tsx';
+import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createDeepSignal } from '../frame/deep-signal.ts';
 import { createMay } from '../frame/session.ts';
 import { createRoles } from './grants.ts';
@@ -127,17 +128,12 @@ export function Users(props: { readonly changed: number }) {
                       </button>
                     </Show>
                     <Show when={may('users:delete')}>
-                      <button
-                        type="button"
-                        class={removing() === user.id ? 'danger small' : 'plain small'}
-                        onClick={() =>
-                          removing() === user.id
-                            ? void attempt(() => call('DELETE', `/api/users/${user.id}`))
-                            : setRemoving(user.id)
-                        }
-                      >
-                        {removing() === user.id ? 'Yes, remove' : 'Remove'}
-                      </button>
+                      <AskedTwice
+                        word="Remove"
+                        isAsked={removing() === user.id}
+                        onAsk={() => setRemoving(user.id)}
+                        onSure={() => void attempt(() => call('DELETE', `/api/users/${user.id}`))}
+                      />
                     </Show>
                   </td>
                 </tr>

@@ -4,6 +4,7 @@ import { createEffect, createResource, createSignal, For, on, Show } from 'solid
 import { type ApiFault, type Camera, call, faultOf } from '../api.ts';
 import { Fault } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
+import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createDeepSignal } from '../frame/deep-signal.ts';
 import { createMay } from '../frame/session.ts';
 import type { StoredStream } from './system.ts';
@@ -114,13 +115,13 @@ export function Holds(props: {
                     </td>
                     <td class="number">
                       <Show when={hold.isActive && may('holds:delete')}>
-                        <button
-                          type="button"
-                          class={releasing() === hold.id ? 'danger small' : 'second small'}
-                          onClick={() => (releasing() === hold.id ? void release(hold.id) : setReleasing(hold.id))}
-                        >
-                          {releasing() === hold.id ? 'Yes, release' : 'Release'}
-                        </button>
+                        <AskedTwice
+                          word="Release"
+                          kind="second"
+                          isAsked={releasing() === hold.id}
+                          onAsk={() => setReleasing(hold.id)}
+                          onSure={() => void release(hold.id)}
+                        />
                       </Show>
                     </td>
                   </tr>
