@@ -11,6 +11,7 @@ import {
   KvsMeter,
   type MediaSource,
   mediaReaders,
+  putMediaOperations,
   signalingOperations,
 } from '../../gateway/kvs/index.ts';
 import {
@@ -111,7 +112,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   const source = sourceOf(readers, owners);
   const laneOf = (streamId: string) =>
     must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner').client;
-  const lowLatency = lifetime.own(new LowLatency({ clock, log, source, laneOf }));
+  const lowLatency = new LowLatency({ clock, log, source, laneOf });
   addLowLatencyMetrics(registry, lowLatency);
   const cores = availableParallelism();
   const conversions = lifetime.own(
@@ -179,6 +180,12 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
             meter: kvsMeter,
             pictures: fragmentPictures,
           }),
+          ...putMediaOperations({
+            clock,
+            ownerOf: (streamId) =>
+              must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner')
+                .client,
+          }),
           ...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) }),
         ]),
         kvsSource: source,
@@ -214,6 +221,8 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
       },
     ),
   );
+  // Closed before `serve`: players that wait for a part are answered, and hold up nothing.
+  lifetime.own(lowLatency);
   const firstAdmin = await serve.start();
   // Before the port, which waits for its answers to end: these have none.
   lifetime.own(media);
@@ -267,7 +276,8 @@ function sourceOf(readers: readonly StreamReader[], owners: { of: ReadonlyMap<st
       return ownerOf(reference.segment.streamId).clusterBytes(reference);
     },
     onNew: (streamId, callback) => ownerOf(streamId).onNew(streamId, callback),
-    fragmentsAfter: (streamId, number, limit) => ownerOf(streamId).fragmentsAfter(streamId, number, limit),
+    fragmentsAfter: (streamId, number, limit, options) =>
+      ownerOf(streamId).fragmentsAfter(streamId, number, limit, options),
     fragmentsByTime: (streamId, range) => ownerOf(streamId).fragmentsByTime(streamId, range),
     fragmentsOfNumbers: (streamId, numbers) => ownerOf(streamId).fragmentsOfNumbers(streamId, numbers),
     fragmentBytes(reference: FragmentRef, bytesMax: number) {

@@ -3,7 +3,7 @@
  * missing. Also remembers which finished files it has told of, so that they are not read a second time from the journal.
  */
 
-import { isAppError } from '../base/errors.ts';
+import { type AppError, appError, isAppError } from '../base/errors.ts';
 import type { Fragment } from '../model/fragment.ts';
 import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
@@ -21,6 +21,15 @@ export class IndexedSegments {
   constructor(index: SegmentIndex | undefined) {
     this.#index = index;
     this.#missing = index === undefined ? 'no index' : undefined;
+  }
+
+  /**
+   * To be asked directly after a question: why what is told without its answer would have holes. Undefined when it was answered, or
+   * where there is no index at all.
+   */
+  get refusal(): AppError | undefined {
+    if (this.#index === undefined || this.#missing === undefined) return undefined;
+    return appError('unavailable', 'the index cannot be asked', { reason: this.#missing });
   }
 
   /** Why the last question was not answered; undefined when it was. */
@@ -53,7 +62,10 @@ export class IndexedSegments {
     return [...found.values()];
   }
 
-  /** Segments that overlap a span of one time, by their begin in it, page by page as they are taken: a segment may come twice. */
+  /**
+   * Segments that overlap a span of one time, by their begin in it, page by page as they are taken: a segment may come twice.
+   * @throws AppError unavailable  the index cannot be asked
+   */
   *pagesBetween(
     streamId: string,
     span: { readonly beginMs: number; readonly endMs: number },
@@ -64,6 +76,8 @@ export class IndexedSegments {
     for (;;) {
       const asked = { beginMs, endMs: span.endMs };
       const page = this.#ask((index) => index.segmentsBetween(streamId, asked, { axis, limit })) ?? [];
+      const { refusal } = this;
+      if (refusal !== undefined) throw refusal;
       yield page;
       const last = page.at(-1);
       if (page.length < limit || last === undefined) return;

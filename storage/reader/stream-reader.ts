@@ -10,11 +10,11 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
+import { type AppError, appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { parseCommitTags, runHeadOf } from '../journal/index.ts';
 import { type Fragment, type FragmentTags, fragmentEndMs } from '../model/fragment.ts';
-import { type FragmentNumber, fragmentNumber } from '../model/fragment-number.ts';
+import { type FragmentNumber, fragmentNumber, fragmentNumberParts } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
 import { type JournalPaths, journalRoots } from '../model/paths.ts';
 import { isImported } from '../model/run.ts';
@@ -151,18 +151,42 @@ export class StreamReader {
     );
   }
 
-  /** The first `limit` fragments with numbers above the given one (all when it is undefined): what a cursor asks for. */
-  async fragmentsAfter(streamId: string, number: FragmentNumber | undefined, limit?: number): Promise<FragmentRef[]> {
+  /**
+   * The first `limit` fragments with numbers above the given one (all when it is undefined): what a cursor asks for.
+   *
+   * @param options.isWhole  refuses to leave out what only the index knows of; while that cannot be asked, fragments that follow
+   *                         the number directly are told
+   * @throws AppError unavailable  with `isWhole`
+   */
+  async fragmentsAfter(
+    streamId: string,
+    number: FragmentNumber | undefined,
+    limit?: number,
+    options: { readonly isWhole?: boolean } = {},
+  ): Promise<FragmentRef[]> {
     const most = limitOf(limit);
-    const found = await this.#find(streamId, () => this.#index.after(streamId, number, most));
+    let refusal: AppError | undefined;
+    const found = await this.#find(streamId, () => {
+      const answer = this.#index.after(streamId, number, most);
+      refusal = this.#index.refusal;
+      return answer;
+    });
     const isAfter = (candidate: FragmentNumber) => number === undefined || candidate > number;
     const parts = await this.#parts(streamId, found, (span) => isAfter(span.lastNumber));
-    return this.#collect(parts, { isWanted: (f) => isAfter(f.number), bound: found.bound, limit: most });
+    const collected = await this.#collect(parts, {
+      isWanted: (f) => isAfter(f.number),
+      bound: found.bound,
+      limit: most,
+    });
+    if (options.isWhole === true && refusal !== undefined && !followsDirectly(number, collected)) throw refusal;
+    return collected;
   }
 
   /**
    * The first `limit` fragments that begin within a span of server or producer time, in the order of that time, whatever their
    * numbers. No media are read, and no more tables than the answer takes.
+   *
+   * @throws AppError unavailable  the index cannot be asked
    */
   async fragmentsByTime(streamId: string, range: TimeRange): Promise<FragmentRef[]> {
     const { axis, isRecordedOnly = false } = range;
@@ -184,7 +208,11 @@ export class StreamReader {
     return collectByTime(once(ordered, isRecordedOnly), { ...range, limit, bound: found.bound });
   }
 
-  /** The fragments with these numbers, as far as they are there and visible; no media are read. */
+  /**
+   * The fragments with these numbers, as far as they are there and visible; no media are read.
+   *
+   * @throws AppError unavailable  one is not in the journal, and the index cannot be asked
+   */
   async fragmentsOfNumbers(
     streamId: string,
     numbers: readonly FragmentNumber[],
@@ -213,7 +241,10 @@ export class StreamReader {
     let tables = 0;
     for (const number of sorted) {
       if (result.has(number)) continue;
-      for (const segment of this.#index.after(streamId, before(number), parallelRunsMax)) {
+      const segments = this.#index.after(streamId, before(number), parallelRunsMax);
+      const { refusal } = this.#index;
+      if (refusal !== undefined) throw refusal;
+      for (const segment of segments) {
         if (fragmentNumber(segment.firstCounter, 0, 0) > number) continue;
         take({ ...segment, openPath: undefined }, await this.#fragmentsOfIndexed(segment));
         if (result.has(number)) break;
@@ -471,6 +502,13 @@ function overlaps(
 ): boolean {
   const [beginMs, endMs] = axis === 'server' ? [part.beginMs, part.endMs] : [part.beginProducerMs, part.endProducerMs];
   return endMs > span.beginMs && beginMs < span.endMs;
+}
+
+/** Nothing lies between the number and what comes after it: counters of a stream rise by one. */
+function followsDirectly(number: FragmentNumber | undefined, [first]: readonly FragmentRef[]): boolean {
+  if (first === undefined) return true;
+  if (number === undefined) return false;
+  return fragmentNumberParts(first.fragment.number).counter <= fragmentNumberParts(number).counter + 1;
 }
 
 /** The number before one: what lies after it begins with the one. */

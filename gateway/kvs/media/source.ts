@@ -13,14 +13,19 @@ export type MediaFragment = { readonly fragment: Fragment; readonly segment: Med
 
 /** Methods (not function properties), so that a reader with richer references fits. */
 export type MediaSource = {
-  /** The first `limit` fragments with numbers above the given one, of all when it is undefined, by number. */
+  /**
+   * The first `limit` fragments with numbers above the given one, of all when it is undefined, by number.
+   * @throws AppError unavailable  with `isWhole`, when some of them cannot be told
+   */
   fragmentsAfter(
     streamId: string,
     number: FragmentNumber | undefined,
     limit: number,
+    options: { readonly isWhole: boolean },
   ): Promise<readonly MediaFragment[]>;
+  /** By one of their times. @throws AppError unavailable */
   fragmentsByTime(streamId: string, range: TimeRange): Promise<readonly MediaFragment[]>;
-  /** Those that are there. */
+  /** Those that are there. @throws AppError unavailable */
   fragmentsOfNumbers(
     streamId: string,
     numbers: readonly FragmentNumber[],

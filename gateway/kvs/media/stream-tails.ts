@@ -26,13 +26,17 @@ export class StreamTail {
     return this.#news;
   }
 
-  /** The first fragments after a number. What came before the last `news` is in it. */
+  /**
+   * The first fragments after a number. What came before the last `news` is in it.
+   * @throws AppError unavailable  it is not known what follows
+   */
   after(number: FragmentNumber | undefined): Promise<readonly MediaFragment[]> {
     const key = number ?? '';
     const lists = this.#lists;
     let list = lists.get(key);
     if (list === undefined) {
-      list = this.#source.fragmentsAfter(this.#streamId, number, mediaLimits.batchFragments);
+      const limit = mediaLimits.batchFragments;
+      list = this.#source.fragmentsAfter(this.#streamId, number, limit, { isWhole: true });
       lists.set(key, list);
       const forget = () => lists.delete(key);
       list.then(forget, forget);

@@ -4,6 +4,7 @@ import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
+import { appError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { matroskaHead, readMatroskaHead } from '../../../storage/media/index.ts';
 import { type FragmentNumber, fragmentNumber, fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
@@ -115,13 +116,18 @@ async function indexed(count: number) {
     const key = objectKey({ ...segment, beginServerMs });
     return { ...segment, segmentId: i, beginServerMs, beginProducerMs, lastNumber: last.number, objectKey: key };
   });
-  const asked = { rows: 0, tables: 0 };
+  const asked = { rows: 0, tables: 0, isAway: false };
+  const mustBeThere = () => {
+    if (asked.isAway) throw appError('unavailable', 'the index is locked');
+  };
   const rows = (found: typeof segments) => {
+    mustBeThere();
     asked.rows += found.length;
     return found;
   };
   const index: SegmentIndex = {
     segmentsBetween: (_, span, { axis = 'server', limit = limits.indexRowsMax } = {}) => {
+      mustBeThere();
       const begin = (each: (typeof segments)[number]) =>
         axis === 'server' ? each.beginServerMs : each.beginProducerMs;
       return rows(
@@ -137,6 +143,8 @@ async function indexed(count: number) {
     },
   };
   const root = await temporaryDirectory();
+  // The newest run is still in the journal.
+  await run(root, { firstCounter: 2 * count + 1, seconds: [0, 2, 4] });
   const paths = { journalOpen: `${root}/open`, journalFinished: `${root}/finished` };
   const reader = new StreamReader({ clock: systemClock, log: silentLog, paths, index });
   return { reader, segments, asked, beginMs };
@@ -153,7 +161,7 @@ test('of a long range only the tables are read that the page takes, and no page 
   expect(counters(first)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
   expect(afterFirst.tables).toBeLessThan(60);
   expect(afterFirst.rows).toBeLessThan(300);
-  expect(counters(all)).toEqual(Array.from({ length: 2_000 }, (_, i) => i + 1));
+  expect(counters(all)).toEqual(Array.from({ length: 2_003 }, (_, i) => i + 1));
 });
 
 test('fragments are found by their numbers, from files and index, and those that are not there are left out', async () => {
@@ -172,6 +180,25 @@ test('fragments are found by their numbers, from files and index, and those that
   expect(asked.tables).toBeLessThan(20);
   expect([...ofFiles.keys()].sort()).toEqual(local.map(({ fragment }) => fragment.number).sort());
   expect(await reader.fragmentsOfNumbers(streamId, [])).toEqual(new Map());
+});
+
+test('while the index cannot be asked nothing is told as if it were all, but what follows a cursor directly', async () => {
+  const { reader, segments, asked } = await indexed(10);
+  const numbers = segments.flatMap(({ fragments }) => fragments.map(({ number }) => number));
+  const [newest] = await reader.fragmentsAfter(streamId, numbers.at(-1));
+  const number = newest?.fragment.number ?? fragmentNumber(1, 0, 0);
+  asked.isAway = true;
+  const isWhole = true;
+  const away = { code: 'unavailable' };
+
+  await expect(reader.fragmentsByTime(streamId, { ...everything, axis: 'server' })).rejects.toMatchObject(away);
+  await expect(reader.fragmentsOfNumbers(streamId, [number, numbers[0] ?? number])).rejects.toMatchObject(away);
+  await expect(reader.fragmentsAfter(streamId, undefined, 5, { isWhole })).rejects.toMatchObject(away);
+  await expect(reader.fragmentsAfter(streamId, numbers.at(-2), 5, { isWhole })).rejects.toMatchObject(away);
+  expect((await reader.fragmentsOfNumbers(streamId, [number])).size).toBe(1);
+  expect(counters(await reader.fragmentsAfter(streamId, numbers.at(-1), 5, { isWhole }))).toEqual([21, 22, 23]);
+  expect(await reader.fragmentsAfter(streamId, fragmentNumber(24, 0, 0), 5, { isWhole })).toEqual([]);
+  expect(counters(await reader.fragmentsAfter(streamId, undefined, 5))).toEqual([21, 22, 23]);
 });
 
 test("a fragment is read with its tags, whole or in pieces, and its run's header is the producer's or ours without our tags", async () => {
