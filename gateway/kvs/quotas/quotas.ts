@@ -12,6 +12,12 @@ export type QuotaOptions = {
   readonly factor: number;
 };
 
+/** A request that was counted. */
+export type Admission = {
+  /** It was none that its client may make, and takes nothing from those who may. */
+  readonly giveBack: () => void;
+};
+
 type Bucket = { left: number; atMs: number };
 
 /** Things that are asked about in one second; above it the oldest are forgotten, which lets them ask more. */
@@ -35,8 +41,8 @@ export class Quotas {
    * @param thing  the stream or channel that it names; undefined when it names none
    * @throws AppError ClientLimitExceededException  more than the quota; nothing is counted then
    */
-  admit(path: string, input: Readonly<Record<string, unknown>>, thing: string | undefined): void {
-    if (this.#factor === 0) return;
+  admit(path: string, input: Readonly<Record<string, unknown>>, thing: string | undefined): Admission {
+    if (this.#factor === 0) return { giveBack: () => {} };
     const { site, thing: ofThing } = rates.get(path) ?? {};
     const points: Points = pointsOf(path, input);
     const wanted: { readonly key: string; readonly perSecond: number; readonly cost: number }[] = [];
@@ -59,6 +65,11 @@ export class Quotas {
       throw awsError('ClientLimitExceededException', 'Rate exceeded: the client makes more requests than its quota.');
     }
     for (const { bucket, cost } of buckets) bucket.left -= cost;
+    return {
+      giveBack: () => {
+        for (const { bucket, cost } of buckets) bucket.left += cost;
+      },
+    };
   }
 
   #bucket(key: string, perSecond: number, nowMs: number): Bucket {

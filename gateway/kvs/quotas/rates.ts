@@ -57,22 +57,25 @@ export type Points = { readonly metadata: number; readonly media: number };
 
 const clipFragmentsMax = 200;
 const imagesBase = 400;
+/** What AWS bounds these by: whoever asks for more is refused, and costs no more than who asks for as much. */
+const listMax = 1_000;
+const imagesMax = 100;
 
 /** What a request costs its stream, told from its body alone, before anything is looked up. */
 export function pointsOf(path: string, input: Readonly<Record<string, unknown>>): Points {
-  const number = (member: string, otherwise: number) => {
+  const number = (member: string, { otherwise, max }: { readonly otherwise: number; readonly max: number }) => {
     const value = input[member];
-    return typeof value === 'number' && value > 0 ? value : otherwise;
+    return typeof value === 'number' && value > 0 ? Math.min(value, max) : otherwise;
   };
   switch (path) {
     case '/listFragments':
-      return { metadata: number('MaxResults', 100), media: 0 };
+      return { metadata: number('MaxResults', { otherwise: 100, max: listMax }), media: 0 };
     case '/getMediaForFragmentList':
-      return { metadata: 0, media: Array.isArray(input.Fragments) ? input.Fragments.length : 0 };
+      return { metadata: 0, media: Array.isArray(input.Fragments) ? Math.min(input.Fragments.length, listMax) : 0 };
     case '/getClip':
       return { metadata: clipFragmentsMax, media: clipFragmentsMax };
     case '/getImages': {
-      const images = number('MaxResults', 25);
+      const images = number('MaxResults', { otherwise: 25, max: imagesMax });
       return { metadata: imagesBase + images, media: images };
     }
     default:

@@ -2,10 +2,10 @@
 
 import { once } from 'node:events';
 import { connect } from 'node:tls';
-import { ListStreamsCommand } from '@aws-sdk/client-kinesis-video';
+import { DescribeStreamCommand, ListStreamsCommand } from '@aws-sdk/client-kinesis-video';
 import { expect, test } from 'vitest';
 import { until } from '../../kit/until.ts';
-import { startKvsSite } from './kit.ts';
+import { everything, sdkAt, startKvsSite } from './kit.ts';
 
 /** A head whose signature could be one: of today, by nobody. */
 function head(contentLength: number): string {
@@ -67,4 +67,22 @@ test('(32) two requests of an unknown key are refused one after the other, and t
   await until('both are answered', () => said().split('UnrecognizedClientException').length === 3);
   expect(said()).not.toContain('connection: close');
   socket.destroy();
+});
+
+test('(109) a key that may do nothing with a stream uses up nothing of what others may ask for', async () => {
+  const { site, admin, sdk } = await startKvsSite([everything], { kvsQuotaFactor: 0.2 });
+  const yard = { effect: 'allow', actions: ['kinesisvideo:*'], resources: ['arn:aws:kinesisvideo:*:*:stream/yard/*'] };
+  await admin.post('/api/policies', { name: 'yard', statements: [yard] });
+  const made = (await admin.post('/api/access-keys', { name: 'gardener', policies: ['yard'] })).json;
+  const stranger = sdkAt(site, { accessKeyId: made.accessKey.id, secretAccessKey: made.secretAccessKey });
+  const [front] = (await sdk().send(new ListStreamsCommand({}))).StreamInfoList ?? [];
+  const StreamName = front?.StreamName;
+
+  const asked = Array.from({ length: 10 }, () => stranger.send(new DescribeStreamCommand({ StreamName })));
+  const refused = await Promise.allSettled(asked);
+
+  for (const outcome of refused) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'AccessDeniedException' } });
+  }
+  expect((await sdk().send(new DescribeStreamCommand({ StreamName }))).StreamInfo?.StreamName).toBe(StreamName);
 });

@@ -48,6 +48,28 @@ test('fragments are counted by what a request asks for, and one large request is
   expect(admitted(quotas, 20, '/listFragments', { MaxResults: 1_000 })).toBe(10);
 });
 
+test('a request that asks for more than any list has costs what the longest one does, and nobody waits for it for hours', async () => {
+  const time = clock();
+  const quotas = new Quotas({ clock: time }, { factor: 1 });
+
+  admitted(quotas, 1, '/listFragments', { MaxResults: Number.MAX_VALUE });
+  admitted(quotas, 1, '/getImages', { StreamName: 'yard', MaxResults: 1e12 });
+  admitted(quotas, 1, '/getMediaForFragmentList', { StreamName: 'hall', Fragments: Array(30_000).fill('1') });
+  await time.advance(2_000);
+
+  expect(admitted(quotas, 1, '/listFragments')).toBe(1);
+  expect(admitted(quotas, 1, '/getImages', { StreamName: 'yard' })).toBe(1);
+  expect(admitted(quotas, 1, '/getMediaForFragmentList', { StreamName: 'hall', Fragments: ['1'] })).toBe(1);
+});
+
+test('what is given back was not asked for', () => {
+  const quotas = new Quotas({ clock: clock() }, { factor: 1 });
+
+  for (let i = 0; i < 20; i++) quotas.admit('/describeStream', {}, 'stream gate').giveBack();
+
+  expect(admitted(quotas, 20)).toBe(5);
+});
+
 test('the factor 0 bounds nothing, a tiny one lets a first request in', () => {
   expect(admitted(new Quotas({ clock: clock() }, { factor: 0 }), 10_000)).toBe(10_000);
   expect(admitted(new Quotas({ clock: clock() }, { factor: 0.001 }), 100)).toBe(1);
