@@ -55,6 +55,7 @@ export class IngestStream {
   /** Of a stream that KVS producers send. */
   readonly #producers: StreamProducers | undefined;
   #awaited: SourceStatus;
+  #toldOfProduced = '';
 
   constructor(
     deps: IngestStreamDeps,
@@ -235,6 +236,7 @@ export class IngestStream {
     }
     this.#runner.tick();
     this.#producers?.tick();
+    this.#tellProduced();
     this.#followSchedule();
   }
 
@@ -287,6 +289,16 @@ export class IngestStream {
         this.#tellState();
       },
     });
+  }
+
+  /** What a producer brings, and whether it is recorded, is known a moment after it connected. */
+  #tellProduced(): void {
+    if (this.#producers === undefined) return;
+    const { isRecording } = this.#producers;
+    const produced = [isRecording, ...this.#hub.tracks.map(trackText)].join(' ');
+    if (produced === this.#toldOfProduced) return;
+    this.#toldOfProduced = produced;
+    this.#tellState();
   }
 
   #followSchedule(): void {

@@ -8,11 +8,12 @@ import { AssertionError } from '../../../storage/base/assert.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { ByteBudget, Durability } from '../../../storage/journal/index.ts';
 import type { IncomingPut } from '../../../storage/lane/index.ts';
-import type { PlannedSource } from '../../../storage/model/camera.ts';
+import type { PlannedSource, SourceState } from '../../../storage/model/camera.ts';
 import type { LedgerLine } from '../../../storage/model/ledger.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { pathsUnder } from '../../../storage/model/paths.ts';
 import { recordingPolicy } from '../../kit/plans.ts';
+import { footage, fragment, h264, head } from '../../kit/producer-media.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -48,6 +49,7 @@ async function startStream(source: PlannedSource['source'] = pulled) {
   };
   const sinks: SourceSink[] = [];
   const lines: LedgerLine[] = [];
+  const states: SourceState[] = [];
   let runs = 0;
   const stream = new IngestStream(
     {
@@ -64,7 +66,7 @@ async function startStream(source: PlannedSource['source'] = pulled) {
       }),
       createRunId: () => String(++runs).padStart(32, '0'),
       onHint: () => {},
-      onState: () => {},
+      onState: (state) => void states.push(state),
       importsRunning: { count: 0 },
       producersShare: {
         quotas: putMediaQuotasDefault,
@@ -84,8 +86,14 @@ async function startStream(source: PlannedSource['source'] = pulled) {
     },
   );
   onTestFinished(async () => {
-    const closing = stream.close('shutdown');
-    for (let i = 0; i < 20; i++) await clock.advance(100);
+    let isClosed = false;
+    const closing = stream.close('shutdown').finally(() => {
+      isClosed = true;
+    });
+    await until('it is closed', async () => {
+      await clock.advance(100);
+      return isClosed;
+    });
     await closing;
   });
   stream.start({ delayMs: 0 });
@@ -102,7 +110,7 @@ async function startStream(source: PlannedSource['source'] = pulled) {
       await clock.advance(40);
     }
   };
-  return { stream, clock, sinks, send, lines };
+  return { stream, clock, sinks, send, lines, states };
 }
 
 test('a mistake of ours between units begins a new session with the source, which is recorded', async () => {
@@ -161,6 +169,21 @@ test('a stream of a KVS producer waits without a gap, is live while one is conne
   expect(waiting).toMatchObject({ state: 'idle', reason: undefined, message: 'waiting for a producer' });
   expect([connected.state, overlapping.state, stream.state.state]).toEqual(['live', 'live', 'idle']);
   expect(lines.map(({ kind }) => kind)).toEqual(['unwanted']);
+});
+
+test('what a producer brings, and that it is recorded, is told as soon as it is known', async () => {
+  const { stream, clock, states, first } = await startProduced();
+  const connected = states.at(-1);
+
+  first.bytes(Buffer.concat([head([h264]), ...footage({ beginTimecode: 1_000, fragments: 3 }).map(fragment)]));
+  const recorded = await until('it is told', async () => {
+    await clock.advance(1);
+    stream.tick();
+    return states.find(({ isRecording }) => isRecording);
+  });
+
+  expect(connected).toMatchObject({ state: 'live', isRecording: false, tracks: [] });
+  expect(recorded).toMatchObject({ state: 'live', tracks: [{ number: 1, codec: 'h264' }] });
 });
 
 test('hours of the week change nothing for a KVS producer', async () => {
