@@ -1,6 +1,7 @@
 /** Media that KVS producers send, at the owner of their stream. See README.md. */
 
 export { type LatencyFigures, PutMediaCounters, type PutMediaFigures } from './counters.ts';
+export type { OpenedFragment } from './fragment-book.ts';
 export { type PutMediaQuotas, putMediaLimits, putMediaQuotasDefault } from './limits.ts';
 export type { MediaErrorName } from './media-errors.ts';
 export {
@@ -11,5 +12,5 @@ export {
   parsePutMediaHead,
 } from './messages.ts';
 export type { ProducerFrame, ProducerHead } from './producer-media.ts';
-export { type OpenedFragment, PutMediaReceiver, type ReceiverDeps } from './receiver.ts';
+export { PutMediaReceiver, type ReceiverDeps } from './receiver.ts';
 export { Turns } from './turns.ts';

@@ -11,11 +11,11 @@ import { type AppError, isAppError, toAppError } from '../../storage/base/errors
 import type { Log } from '../../storage/base/log.ts';
 import type { ByteBudget } from '../../storage/journal/index.ts';
 import type { IncomingPut, PutAnswers } from '../../storage/lane/index.ts';
-import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { Hint, OpenSegment } from '../../storage/model/hint.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { PutMediaCounters } from './counters.ts';
+import { FragmentBook, type OpenedFragment } from './fragment-book.ts';
 import { type PutMediaQuotas, putMediaLimits } from './limits.ts';
 import { mediaError, mediaErrorOf } from './media-errors.ts';
 import type { Ack, PutMediaEvent, PutMediaHead } from './messages.ts';
@@ -28,11 +28,6 @@ export type LiveMedia = {
   begin(fragment: OpenedFragment, head: Pick<ProducerHead, 'tracks' | 'timecodeScaleNs'>): void;
   /** Of the fragment that began last; its bytes are on their way to the journal. Borrowed until return. */
   frame(frame: ProducerFrame): void;
-};
-
-export type OpenedFragment = FragmentOpening & {
-  readonly number: FragmentNumber;
-  readonly serverTimestampMs: number;
 };
 
 export type ReceiverDeps = Omit<ProducerRunDeps, 'budget' | 'onFailed'> & {
@@ -56,13 +51,6 @@ export type ReceiverDeps = Omit<ProducerRunDeps, 'budget' | 'onFailed'> & {
   readonly onClosed: () => void;
 };
 
-type Fragment = OpenedFragment & {
-  readonly firstByteMs: number;
-  wholeMs: number | undefined;
-  isCommitted: boolean;
-  isStored: boolean;
-};
-
 /** Whether everything is told and stored is looked at so often while it ends. */
 const lookMs = 10;
 /** The last acknowledgements of a producer that does not read are given up after this. */
@@ -77,9 +65,7 @@ export class PutMediaReceiver implements IncomingPut {
   readonly #run: ProducerRun;
   readonly #media: ProducerMedia;
   readonly #beganMs: number;
-  /** Begun and not yet stored, in order; the last one may be open. */
-  #fragments: Fragment[] = [];
-  #open: Fragment | undefined;
+  readonly #fragments: FragmentBook;
   #described: ProducerHead | undefined;
   #heldBytes = 0;
   #lastBytesMs: number;
@@ -107,6 +93,7 @@ export class PutMediaReceiver implements IncomingPut {
     this.#lastBytesMs = this.#beganMs;
     this.#budget = deps.budget.share(putMediaLimits.shareBytesMax);
     this.#acks = new AckQueue(deps);
+    this.#fragments = new FragmentBook({ ...deps, tell: (ack) => this.#tell(ack) });
     this.#run = new ProducerRun(
       {
         ...deps,
@@ -129,8 +116,11 @@ export class PutMediaReceiver implements IncomingPut {
           begin: (opening) => this.#begin(opening),
           bytes: (bytes) => this.#run.write(bytes),
           frame: (frame) => this.#frame(frame),
-          whole: () => this.#whole(),
-          commit: (end) => this.#commit(end),
+          whole: () => this.#fragments.whole(),
+          commit: (end) => {
+            this.#run.commit(end);
+            this.#fragments.committed();
+          },
         },
       },
       { timecodes: head.timecodes, producerStartMs: head.producerStartMs, quotas },
@@ -209,18 +199,18 @@ export class PutMediaReceiver implements IncomingPut {
       this.#finish(stall);
       return;
     }
+    const isOpen = this.#fragments.open !== undefined;
     const ageMs = nowMs - this.#beganMs;
-    if (ageMs > this.#quotas.connectionMsMax + (this.#open === undefined ? 0 : putMediaLimits.connectionGraceMs)) {
+    if (ageMs > this.#quotas.connectionMsMax + (isOpen ? putMediaLimits.connectionGraceMs : 0)) {
       this.#finish(tooOld());
       return;
     }
     // What we do not read is no silence.
     if (this.#pausedSinceMs !== undefined) this.#lastBytesMs = nowMs;
     const silentMs = nowMs - this.#lastBytesMs;
-    const isHoldingBack = this.#open !== undefined && isNewerThere();
-    const silentMsMax = isHoldingBack ? putMediaLimits.silenceMsBesideNewer : putMediaLimits.silenceMsMax;
+    const silentMsMax = isOpen && isNewerThere() ? putMediaLimits.silenceMsBesideNewer : putMediaLimits.silenceMsMax;
     if (silentMs >= silentMsMax) {
-      this.#finish(this.#open === undefined ? undefined : mediaError('read-error', 'nothing more came'));
+      this.#finish(isOpen ? mediaError('read-error', 'nothing more came') : undefined);
     } else if (silentMs >= putMediaLimits.idleMs && nowMs - this.#idleToldMs >= putMediaLimits.idleMs) {
       this.#idleToldMs = nowMs;
       this.#tell({ kind: 'idle' });
@@ -238,20 +228,12 @@ export class PutMediaReceiver implements IncomingPut {
   }
 
   #begin(opening: FragmentOpening): void {
-    const { clock, counters, live } = this.#deps;
-    const firstByteMs = clock.monotonicMs();
-    if (firstByteMs - this.#beganMs > this.#quotas.connectionMsMax) {
-      // Its number would be wasted: the producer sends it again on another connection.
-      throw tooOld(opening.timecodeMs);
-    }
-    const begun = this.#numbered(opening);
-    const fragment = { ...opening, ...begun, firstByteMs, wholeMs: undefined, isCommitted: false, isStored: false };
-    this.#fragments.push(fragment);
-    this.#open = fragment;
-    const { timecodeMs, number } = fragment;
-    this.#tell({ kind: 'buffering', timecodeMs, number });
-    counters.bufferingAckLatency.add(clock.monotonicMs() - firstByteMs);
-    if (this.#described !== undefined) live.begin(fragment, this.#described);
+    const firstByteMs = this.#deps.clock.monotonicMs();
+    // Its number would be wasted: the producer sends it again on another connection.
+    if (firstByteMs - this.#beganMs > this.#quotas.connectionMsMax) throw tooOld(opening.timecodeMs);
+    const fragment = { ...opening, ...this.#numbered(opening) };
+    this.#fragments.begin(fragment, firstByteMs);
+    if (this.#described !== undefined) this.#deps.live.begin(fragment, this.#described);
   }
 
   /** @throws AppError  about this fragment */
@@ -269,45 +251,11 @@ export class PutMediaReceiver implements IncomingPut {
     this.#deps.live.frame(frame);
   }
 
-  #whole(): void {
-    const fragment = this.#open;
-    if (fragment === undefined) return;
-    this.#open = undefined;
-    const { clock, counters } = this.#deps;
-    const { timecodeMs, number, firstByteMs } = fragment;
-    fragment.wholeMs = clock.monotonicMs();
-    counters.incomingFragments++;
-    counters.fragmentIngestionLatency.add(fragment.wholeMs - firstByteMs);
-    this.#tell({ kind: 'received', timecodeMs, number });
-    counters.receivedAckLatency.add(clock.monotonicMs() - fragment.wholeMs);
-  }
-
-  #commit(end: Parameters<ProducerRun['commit']>[0]): void {
-    this.#run.commit(end);
-    const fragment = this.#fragments.findLast(({ wholeMs }) => wholeMs !== undefined);
-    if (fragment !== undefined) fragment.isCommitted = true;
-  }
-
   #onHint(hint: Hint): void {
-    const isRing = !this.#deps.hasRetention();
-    if (hint.kind === 'durable') this.#stored(hint.number);
-    if (hint.kind === 'committed' && isRing) this.#stored(hint.fragment.number);
+    const isKept = this.#deps.hasRetention();
+    if (hint.kind === 'durable') this.#fragments.stored(hint.number, { isKept });
+    if (hint.kind === 'committed' && !isKept) this.#fragments.stored(hint.fragment.number, { isKept });
     this.#deps.onHint(hint);
-  }
-
-  /** Everything up to this number is where it is to be. */
-  #stored(upTo: FragmentNumber): void {
-    const { clock, counters, hasRetention } = this.#deps;
-    for (let first = this.#fragments[0]; first !== undefined && first.number <= upTo; first = this.#fragments[0]) {
-      this.#fragments.shift();
-      first.isStored = true;
-      counters.storedFragments++;
-      const latencyMs = clock.monotonicMs() - (first.wholeMs ?? first.firstByteMs);
-      counters.fragmentPersistLatency.add(latencyMs);
-      if (!hasRetention()) continue;
-      this.#tell({ kind: 'persisted', timecodeMs: first.timecodeMs, number: first.number });
-      counters.persistedAckLatency.add(latencyMs);
-    }
   }
 
   #tell(ack: Ack): void {
@@ -366,11 +314,9 @@ export class PutMediaReceiver implements IncomingPut {
   /** What has to move and does not, or undefined. */
   #stallAt(nowMs: number): AppError | undefined {
     const waitedMs = putMediaLimits.persistMsMax;
-    const [oldest] = this.#fragments;
-    const committedMs = oldest?.isCommitted === true ? oldest.wholeMs : undefined;
-    if (nowMs - Math.min(committedMs ?? nowMs, this.#pausedSinceMs ?? nowMs) <= waitedMs) return undefined;
-    if (!this.#acks.hasRoom)
-      return mediaError('read-error', 'the producer does not read what it is told', { waitedMs });
+    const sinceMs = Math.min(this.#fragments.waitingSinceMs ?? nowMs, this.#pausedSinceMs ?? nowMs);
+    if (nowMs - sinceMs <= waitedMs) return undefined;
+    if (!this.#acks.hasRoom) return mediaError('read-error', 'the producer does not read what it is told');
     return this.#stalled('the disk did not take a fragment in time');
   }
 
@@ -393,7 +339,6 @@ export class PutMediaReceiver implements IncomingPut {
 
   async #close(fault: AppError | undefined, reason: RunEndReason): Promise<void> {
     const { answers, clock, counters, log, onOver, onClosed } = this.#deps;
-    const { timecodeMs, number } = this.#open ?? {};
     const failure = await this.#keepWhole();
     const error = failure ?? fault;
     log.info('put-media ended', { reason, ...(error === undefined ? {} : { fault: error.message, ...error.context }) });
@@ -401,14 +346,14 @@ export class PutMediaReceiver implements IncomingPut {
     if (error !== undefined) {
       counters.connectionErrors++;
       if (this.#isHeard) counters.errorAcks++;
-      this.#tell(this.#errorAck(error, { timecodeMs, number }));
+      this.#tell(this.#errorAck(error));
     }
     const giveUpMs = clock.monotonicMs() + tellMsMax;
     while (!this.#acks.isEmpty && this.#isHeard && clock.monotonicMs() < giveUpMs) {
       this.#acks.flush();
       if (!this.#acks.isEmpty) await clock.sleep(lookMs);
     }
-    counters.failedFragments += this.#fragments.length;
+    this.#fragments.giveUp();
     answers.done({});
     this.#run.end(reason);
     void this.#run.ended().then(onClosed);
@@ -416,43 +361,35 @@ export class PutMediaReceiver implements IncomingPut {
 
   /** Commits what is whole, drops what is not, and waits until all of it is told. @returns  why that failed */
   async #keepWhole(): Promise<AppError | undefined> {
-    const { clock, counters } = this.#deps;
+    const { clock, log } = this.#deps;
     try {
       if (this.#journalFailure === undefined) this.#media.settle();
       this.#run.abort();
     } catch (error) {
-      if (!isAppError(error)) this.#deps.log.error('put-media failed', { error });
+      if (!isAppError(error)) log.error('put-media failed', { error });
       this.#journalFailure ??= toAppError(error);
     }
-    const open = this.#fragments.filter(({ isCommitted }) => !isCommitted);
-    this.#fragments = this.#fragments.filter(({ isCommitted }) => isCommitted);
-    counters.failedFragments += open.length;
+    this.#fragments.dropRest();
     const untilMs = clock.monotonicMs() + putMediaLimits.persistMsMax;
-    while (this.#fragments.length > 0 && this.#journalFailure === undefined) {
-      if (clock.monotonicMs() > untilMs) {
-        this.#stalled('the disk did not confirm the last fragments in time');
-      } else await clock.sleep(lookMs);
+    while (this.#fragments.isWaiting && this.#journalFailure === undefined) {
+      if (clock.monotonicMs() > untilMs) this.#stalled('the disk did not confirm the last fragments in time');
+      else await clock.sleep(lookMs);
     }
-    return this.#fragments.length === 0 ? undefined : this.#journalFailure;
+    return this.#fragments.isWaiting ? this.#journalFailure : undefined;
   }
 
   /**
-   * About what the producer has to send again, or to leave out: the oldest fragment that was not stored, the one that was open, or the
-   * one that the error names. About none where all were stored: a producer that is told one of those would send it twice.
+   * About what the producer has to send again, or to leave out: the oldest fragment that was not stored, or the one that the error
+   * names. About none where all were stored: a producer that is told one of those would send it twice.
    */
-  #errorAck(
-    error: AppError,
-    open: { readonly timecodeMs: number | undefined; readonly number: FragmentNumber | undefined },
-  ): Ack {
-    const named = error.context.timecodeMs;
-    const [oldest] = this.#fragments;
-    const about = oldest ?? (typeof named === 'number' ? { timecodeMs: named, number: undefined } : open);
-    return {
-      kind: 'error',
-      error: mediaErrorOf(error),
-      ...(about.timecodeMs === undefined ? {} : { timecodeMs: about.timecodeMs }),
-      ...(about.number === undefined ? {} : { number: about.number }),
-    };
+  #errorAck(error: AppError): Ack {
+    const name = mediaErrorOf(error);
+    const { oldest } = this.#fragments;
+    if (oldest !== undefined) {
+      return { kind: 'error', error: name, timecodeMs: oldest.timecodeMs, number: oldest.number };
+    }
+    const { timecodeMs } = error.context;
+    return { kind: 'error', error: name, ...(typeof timecodeMs === 'number' ? { timecodeMs } : {}) };
   }
 }
 

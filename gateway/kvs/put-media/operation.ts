@@ -40,7 +40,10 @@ async function putMedia(deps: PutMediaDeps, call: KvsCall): Promise<KvsAnswer> {
   };
   const acks = new AckPipe();
   const over = new AbortController();
-  const put = await openPut(deps, { head, acks, over: over.signal, signal: call.signal });
+  const put = await openPut(deps, { head, acks, over: over.signal, signal: call.signal }).catch((error: unknown) => {
+    over.abort();
+    throw error;
+  });
   return {
     kind: 'exchange',
     contentType: 'application/json',
@@ -68,7 +71,7 @@ async function openPut({ clock, ownerOf }: PutMediaDeps, opening: Opening): Prom
   const giveUpMs = clock.monotonicMs() + openMsMax;
   for (;;) {
     try {
-      return await accepted(owner, opening);
+      return await accepted(owner, { clock, ...opening });
     } catch (error) {
       const failure = toAppError(error);
       const isTransient = isAppError(failure, 'not_found') || isAppError(failure, 'unavailable');
@@ -79,9 +82,13 @@ async function openPut({ clock, ownerOf }: PutMediaDeps, opening: Opening): Prom
 }
 
 /** Resolves when the owner has taken the put. */
-function accepted(owner: Pick<LaneClient, 'put'>, { head, acks, over }: Opening): Promise<LanePut> {
+function accepted(
+  owner: Pick<LaneClient, 'put'>,
+  { clock, head, acks, over }: Opening & { readonly clock: Clock },
+): Promise<LanePut> {
   return new Promise((resolve, reject) => {
     let isAccepted = false;
+    clock.after(openMsMax, () => reject(appError('deadline_exceeded', 'the recording process does not answer')));
     const onEvent = (value: unknown) => {
       const event = parsePutMediaEvent(value);
       if (event.kind === 'told') acks.push(event.acks);
