@@ -173,7 +173,7 @@ export class CameraTable {
   /**
    * Gives a publisher another stream key.
    * @throws AppError not_found            no such camera, or it has no such source
-   * @throws AppError failed_precondition  the source does not publish: it is pulled
+   * @throws AppError failed_precondition  the source does not publish by RTMP
    */
   setStreamKey(
     cameraId: string,
@@ -184,7 +184,7 @@ export class CameraTable {
     const own = settings.sources[role];
     if (own === undefined) throw appError('not_found', `the camera has no ${role} source`, { cameraId });
     if (own.source.kind !== 'rtmp') {
-      throw appError('failed_precondition', 'only publishers have a stream key, and this source is pulled', {
+      throw appError('failed_precondition', 'only what publishes by RTMP has a stream key', {
         cameraId,
       });
     }

@@ -181,6 +181,36 @@ test('a pulled camera may become a publisher and back', async () => {
   expect((await plan()).sources).toHaveLength(1);
 });
 
+test('a KVS producer has neither address nor user nor stream key, for the main picture and the smaller one', async () => {
+  const { admin, plan } = await startWithPlan();
+  const source = { kind: 'kvs' };
+
+  const created = await admin.post('/api/cameras', { name: 'Drone', source, sub: { source } });
+  const { sources } = await plan();
+
+  expect(created.status).toBe(201);
+  expect(created.json).toMatchObject({ source, hasCredentials: false, sub: { source } });
+  expect(created.json.streamKeys).toBeUndefined();
+  expect(sources.map((planned) => planned.source)).toEqual([source, source]);
+  for (const change of [{ source: { url: 'rtsp://192.0.2.1/' } }, { credentials: { username: 'a', password: 'b' } }]) {
+    expect((await admin.patch(`/api/cameras/${created.json.id}`, change)).status).toBe(400);
+  }
+  expect((await admin.post(`/api/cameras/${created.json.id}/stream-key`, {})).status).toBe(409);
+});
+
+test('a pulled camera may become one that a KVS producer feeds and back, its stream the same', async () => {
+  const { admin, plan } = await startWithPlan();
+  const { id, streams } = (await admin.post('/api/cameras', { name: 'Gate', source: main })).json;
+
+  const pushed = await admin.patch(`/api/cameras/${id}`, { source: { kind: 'kvs' } });
+  const planned = (await plan()).sources[0]?.source;
+  const pulled = await admin.patch(`/api/cameras/${id}`, { source: { kind: 'rtsp', url: 'rtsp://192.0.2.10/main' } });
+
+  expect(pushed.json).toMatchObject({ source: { kind: 'kvs' }, hasCredentials: false, streams });
+  expect(planned).toEqual({ kind: 'kvs' });
+  expect(pulled.json).toMatchObject({ source: { kind: 'rtsp' }, streams });
+});
+
 test('mode, schedule and ages are kept as they were sent, and changed one by one', async () => {
   const { admin, plan } = await startWithPlan();
   const schedule = {
