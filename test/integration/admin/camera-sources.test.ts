@@ -195,7 +195,9 @@ test('a KVS producer has neither address nor user nor stream key, for the main p
   for (const change of [{ source: { url: 'rtsp://192.0.2.1/' } }, { credentials: { username: 'a', password: 'b' } }]) {
     expect((await admin.patch(`/api/cameras/${created.json.id}`, change)).status).toBe(400);
   }
-  expect((await admin.post(`/api/cameras/${created.json.id}/stream-key`, {})).status).toBe(409);
+  expect((await admin.post(`/api/cameras/${created.json.id}/stream-key`, {})).json.error.code).toBe(
+    'failed_precondition',
+  );
 });
 
 test('a pulled camera may become one that a KVS producer feeds and back, its stream the same', async () => {
