@@ -236,6 +236,10 @@ export class KvsDoor {
         return result;
       },
       may: (action, target) => noted(this.#may(subject, action, target)),
+      mayNow: (action, target) => {
+        const client = identities.clientOf(identity, clock.wallMs());
+        return client !== undefined && this.#may(client.subject, action, target);
+      },
       mayAny: (action) => noted(decideAny(subject, action)),
       onStream: (stream) => {
         told.stream = stream;

@@ -46,6 +46,8 @@ export type KvsCall = {
   readonly change: <T>(body: Parameters<typeof Catalog.prototype.change<T>>[1]) => T;
   /** May the caller do this with the thing of this ARN? Of one that is not there its ARN with the time 0 is asked about. */
   readonly may: (action: string, target: KvsTarget) => boolean;
+  /** As `may`, by what holds when it is asked: for answers that go on while keys and policies change. */
+  readonly mayNow: (action: string, target: KvsTarget) => boolean;
   /** May there be a thing with which they may? */
   readonly mayAny: (action: string) => boolean;
   /** Told which stream the request is about, once the caller may know: for metrics, usage and the log. */

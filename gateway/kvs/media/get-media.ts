@@ -11,6 +11,7 @@ import type { Clock } from '../../../storage/base/clock.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
 import { isImported } from '../../../storage/model/run.ts';
+import { streamArn } from '../arns.ts';
 import { type KvsBytes, type KvsCall, type KvsOperation, requireStream } from '../call.ts';
 import { awsError } from '../errors.ts';
 import { type KvsStream, kvsStreams, retentionFloorMs } from '../streams.ts';
@@ -178,9 +179,11 @@ export class GetMedia {
     return target !== undefined && target > last ? target : last;
   }
 
-  /** The stream as it is now; undefined when it was removed. */
+  /** The stream as it is now; undefined when it was removed, or the reader may not read it any more. */
   #streamOf({ call, streamId }: Session): KvsStream | undefined {
     this.#streams ??= new Map(kvsStreams(call.tables).map((stream) => [stream.id, stream]));
-    return this.#streams.get(streamId);
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return undefined;
+    return call.mayNow(action, { arn: streamArn(call.site, stream), streamId }) ? stream : undefined;
   }
 }

@@ -373,6 +373,34 @@ test('who may describe a stream may not read it without the action, nor another 
   expect((await openMedia(mediaClient(key), input(streams.yard.name))).contentType).toBe('video/webm');
 });
 
+test('a reader whose key is disabled, or whose policy is taken back, is sent nothing more', async () => {
+  const { mediaClient, streams, admin, beginRun } = await startMediaSite();
+  const StreamName = streams.front.name;
+  const run = await beginRun({ streamId: streams.front.id, beginMs: minutesAgo(1), firstCounter: 1 });
+  await run.commit();
+  const statements = [everything];
+  await admin.post('/api/policies', { name: 'guests', statements });
+  const guest = async (name: string) => {
+    const { json } = await admin.post('/api/access-keys', { name, policies: ['guests'] });
+    const credentials = { accessKeyId: json.accessKey.id, secretAccessKey: json.secretAccessKey };
+    return {
+      id: json.accessKey.id,
+      open: await openMedia(mediaClient(credentials), { StreamName, StartSelector: earliest }),
+    };
+  };
+  const [ada, bob] = [await guest('ada'), await guest('bob')];
+  await Promise.all([ada.open.until(1), bob.open.until(1)]);
+
+  await admin.patch(`/api/access-keys/${ada.id}`, { isDisabled: true });
+  await run.commit();
+  expect(readDocuments(await ada.open.untilEnd())).toHaveLength(1);
+  await bob.open.until(2);
+  await admin.put('/api/policies/guests', { statements: [{ ...everything, effect: 'deny' }] });
+  await run.commit();
+
+  expect(readDocuments(await bob.open.untilEnd())).toHaveLength(2);
+});
+
 test('large fragments come in pieces to many readers of different speed, who share what is read', async () => {
   const { getMedia, beginRun, streams, counted } = await startMediaSite();
   const run = await beginRun({

@@ -64,6 +64,7 @@ async function operated() {
     signal: new AbortController().signal,
     change: (body) => catalog.change(actor, body),
     may: () => true,
+    mayNow: () => true,
     mayAny: () => true,
     onStream: () => {},
   });

@@ -44,6 +44,7 @@ async function startControl() {
     tables: catalog.tables,
     change: (body) => catalog.change(actor, body),
     may: () => true,
+    mayNow: () => true,
     mayAny: () => true,
     onStream: () => {},
   });
