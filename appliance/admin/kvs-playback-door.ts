@@ -14,6 +14,8 @@ import {
   type Meter,
   PlaybackResources,
   preflightHeaders,
+  type Quotas,
+  type Resource,
   type ResourceDeps,
   type SessionSource,
   SessionTokens,
@@ -30,12 +32,15 @@ import { pathBelow, pathOf, uuidOf } from './kvs-http.ts';
 import type { KvsIdentities } from './kvs-identities.ts';
 import { streamResource } from './resources.ts';
 import { identityFromText } from './temporary-keys.ts';
+import type { UsageBook } from './usage-book.ts';
 
 export type KvsPlaybackDoorDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: (bytes: number) => Uint8Array;
   readonly resources: PlaybackResources;
+  /** Told of what goes out. */
+  readonly note: (answer: Resource & { readonly path: string }) => void;
 };
 
 export class KvsPlaybackDoor {
@@ -74,6 +79,7 @@ export class KvsPlaybackDoor {
       const query = new URLSearchParams((request.url ?? '').split('?').slice(1).join('?'));
       const answer = await resources.get({ path, query, nowMs: clock.wallMs() });
       streamId = answer.streamId;
+      this.#deps.note({ ...answer, path });
       send(request, response, 200, { ...head, 'content-type': answer.contentType }, answer.body);
     } catch (thrown) {
       const error = toAppError(thrown);
@@ -102,11 +108,13 @@ function send(
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-export type KvsPlaybackDeps = Omit<KvsPlaybackDoorDeps, 'resources'> & {
+export type KvsPlaybackDeps = Omit<KvsPlaybackDoorDeps, 'resources' | 'note'> & {
   readonly catalog: Catalog;
   readonly identities: KvsIdentities;
   readonly source: SessionSource;
   readonly meter: Meter;
+  readonly quotas: Pick<Quotas, 'admit'>;
+  readonly usage: Pick<UsageBook, 'note'>;
 };
 
 export type KvsPlaybackOptions = {
@@ -125,12 +133,26 @@ export function kvsPlayback(
   const sessions = { source, walks: new SessionWalks({ source }), tokens: new SessionTokens({ random }, { secret }) };
   const resources = new PlaybackResources({
     ...{ ...sessions, meter: deps.meter, clock: deps.clock },
+    limit: (path, session) => deps.quotas.admit(path, {}, `session ${session}`),
     admit: (asked) => sessionStream({ ...deps, site }, asked),
   });
   return {
     operations: streamingSessionOperations(sessions),
-    door: new KvsPlaybackDoor({ ...deps, resources }, { publicUrl }),
+    door: new KvsPlaybackDoor({ ...deps, resources, note: (answer) => noteUsage(deps, answer) }, { publicUrl }),
   };
+}
+
+/** Who asked for the URL answers for what it gives out. */
+function noteUsage(
+  { clock, identities, usage }: Pick<KvsPlaybackDeps, 'clock' | 'identities' | 'usage'>,
+  { streamId, owner, path, body }: Resource & { readonly path: string },
+): void {
+  const identity = identityFromText(owner);
+  const subject = identity === undefined ? undefined : identities.clientOf(identity, clock.wallMs())?.subject;
+  usage.note({
+    ...{ streamId, direction: 'out', protocol: path.startsWith('/hls/') ? 'hls' : 'dash', bytes: body.length },
+    ...(subject === undefined ? {} : { subject: { kind: subject.kind, id: subject.id } }),
+  });
 }
 
 /**

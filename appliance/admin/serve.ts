@@ -219,8 +219,12 @@ export class Serve {
       { lifetime: this.#lifetime, timeZone: this.#options.timeZone },
     );
     const sts = new StsDoor({ clock, log, random, identities, temporaryKeys }, { ...kvsSettings, publicUrl });
+    const quotas = new Quotas({ clock }, { factor: this.#options.kvsQuotaFactor ?? kvsQuotaFactorDefault });
     const playback = kvsPlayback(
-      { ...{ clock, log, random, catalog, identities }, source: deps.kvsSource, meter: deps.kvsMeter },
+      {
+        ...{ clock, log, random, catalog, identities, quotas, usage },
+        ...{ source: deps.kvsSource, meter: deps.kvsMeter },
+      },
       { ...kvsSettings, publicUrl, secret: playbackKey },
     );
     const tagDeliveries =
@@ -237,7 +241,7 @@ export class Serve {
       {
         ...{ clock, log, random, catalog, identities },
         operations: new Map([...controlOperations, ...edgeCameras, ...playback.operations, ...deps.kvsMedia]),
-        quotas: new Quotas({ clock }, { factor: this.#options.kvsQuotaFactor ?? kvsQuotaFactorDefault }),
+        quotas,
         meter: deps.kvsMeter,
         usage,
         onChanged: async () => {

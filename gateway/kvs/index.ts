@@ -37,6 +37,7 @@ export {
   imageOperations,
   type Meter,
   PlaybackResources,
+  type Resource,
   type ResourceDeps,
   type SessionSource,
   SessionTokens,

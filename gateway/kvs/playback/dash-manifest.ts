@@ -22,7 +22,7 @@ export function dashManifestText(
   { token, nowMs }: { readonly token: string; readonly nowMs: number },
 ): string {
   const longestMs = Math.max(1, ...entries.map(({ reference }) => reference.fragment.durationMs));
-  const isStatic = session.mode === 'on-demand' || isEnded;
+  const isStatic = session.mode === 'on-demand';
   const first = entries[0]?.positionMs ?? 0;
   const last = entries.at(-1);
   const endMs = last === undefined ? 0 : last.positionMs + last.reference.fragment.durationMs;
@@ -33,7 +33,10 @@ export function dashManifestText(
         'type="dynamic"',
         `availabilityStartTime="${iso(availabilityMs(session, last, { endMs, longestMs, nowMs }))}"`,
         `publishTime="${iso(nowMs)}"`,
-        `minimumUpdatePeriod="${seconds(Math.max(1_000, Math.min(longestMs, 5_000)))}"`,
+        // What is over is not asked for again, and keeps the times that the player knows.
+        isEnded
+          ? `mediaPresentationDuration="${seconds(endMs)}"`
+          : `minimumUpdatePeriod="${seconds(Math.max(1_000, Math.min(longestMs, 5_000)))}"`,
         `timeShiftBufferDepth="${seconds(endMs - first)}"`,
         `suggestedPresentationDelay="${seconds(Math.min(delayFragments * longestMs, endMs - first))}"`,
       ].join(' ');

@@ -31,6 +31,8 @@ export type ResourceDeps = {
   readonly walks: SessionWalks;
   readonly tokens: SessionTokens;
   readonly meter: Meter;
+  /** @throws AppError ClientLimitExceededException  one session asks for too much */
+  readonly limit: (path: string, session: string) => void;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** The stream of that id, for who asked for the URL: undefined when it is gone, or they may not any more. */
   readonly admit: (asked: {
@@ -52,8 +54,9 @@ export type Resource = {
   readonly contentType: string;
   /** Bytes are shared with a cache: do not write into them. */
   readonly body: string | Uint8Array;
-  /** For logs. */
+  /** For logs and usage. */
   readonly streamId: string;
+  readonly owner: string;
 };
 
 type Asked = ResourceRequest & WalkMoment & { readonly session: PlaybackSession; readonly token: string };
@@ -61,6 +64,7 @@ type Asked = ResourceRequest & WalkMoment & { readonly session: PlaybackSession;
 type Kind = { readonly name: string; readonly isMedia?: boolean; readonly get: (asked: Asked) => Promise<Answer> };
 type Answer = { readonly contentType: string; readonly body: string | Uint8Array };
 
+const sessionNameCharacters = 22;
 const playlistType = 'application/vnd.apple.mpegurl';
 const manifestType = 'application/dash+xml';
 /** Numbers are given when a fragment begins; its time may have been slewed by a little since. */
@@ -108,14 +112,14 @@ export class PlaybackResources {
     const { clock, meter } = this.#deps;
     const startMs = clock.monotonicMs();
     const asked = this.#admitted(request);
-    const { streamId, streamName } = asked.session;
+    const { streamId, streamName, owner } = asked.session;
     meter.add(`${resource.name}.Requests`, streamName, 1);
     try {
       const answer = await resource.get(asked);
       meter.add(`${resource.name}.Success`, streamName, 1);
       meter.add(`${resource.name}.Latency`, streamName, clock.monotonicMs() - startMs);
       if (resource.isMedia) meter.add(`${resource.name}.OutgoingBytes`, streamName, answer.body.length);
-      return { ...answer, streamId };
+      return { ...answer, streamId, owner };
     } catch (error) {
       meter.add(`${resource.name}.Success`, streamName, 0);
       throw told(error);
@@ -125,6 +129,8 @@ export class PlaybackResources {
   #admitted(request: ResourceRequest): Asked {
     const token = request.query.get('SessionToken') ?? '';
     const session = this.#deps.tokens.open(token, request.nowMs);
+    // What authenticates a token is as good a name for its session as any.
+    this.#deps.limit(request.path, token.slice(-sessionNameCharacters));
     const protocol = request.path.startsWith('/hls/') ? 'hls' : 'dash';
     if (session.protocol !== protocol) throw notFound();
     const { streamId, streamName, owner } = session;

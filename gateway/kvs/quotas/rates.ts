@@ -48,6 +48,15 @@ export const rates: ReadonlyMap<string, Rate> = new Map([
   ['/getMedia', { thing: 5 }],
   ['/getHLSStreamingSessionURL', { thing: 25 }],
   ['/getDASHStreamingSessionURL', { thing: 25 }],
+  // Of a streaming session, not of its stream.
+  ['/hls/v1/getHLSMasterPlaylist.m3u8', { thing: 5 }],
+  ['/hls/v1/getHLSMediaPlaylist.m3u8', { thing: 5 }],
+  ['/hls/v1/getMP4InitFragment.mp4', { thing: 5 }],
+  ['/hls/v1/getMP4MediaFragment.mp4', { thing: 20 }],
+  ['/hls/v1/getTSFragment.ts', { thing: 20 }],
+  ['/dash/v1/getDASHManifest.mpd', { thing: 5 }],
+  ['/dash/v1/getMP4InitFragment.mp4', { thing: 5 }],
+  ['/dash/v1/getMP4MediaFragment.mp4', { thing: 20 }],
 ]);
 
 /** Fragments that are looked up, and fragments that are read, of one stream in a second. */

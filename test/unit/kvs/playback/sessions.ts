@@ -151,7 +151,7 @@ export function player(source: SessionSource, options: { readonly retentionHours
     const walks = new SessionWalks({ source });
     const tokens = new SessionTokens({ random }, { secret });
     const resources = new PlaybackResources({
-      ...{ source, walks, tokens, meter: { add: () => {} }, clock: { monotonicMs: () => 0 } },
+      ...{ source, walks, tokens, meter: { add: () => {} }, limit: () => {}, clock: { monotonicMs: () => 0 } },
       admit: ({ owner }) => {
         admitted.owners.push(owner);
         return admitted.isAdmitted ? stream : undefined;
