@@ -57,6 +57,8 @@ async function getClip({ source, clips, meter }: ClipDeps, call: KvsCall): Promi
     ),
   );
   if (references[0]?.fragment.isKey !== true) {
+    // Frames in another form than Matroska's are no key frames to us.
+    if (first !== undefined) await requireReadable(source, first);
     throw awsError('ResourceNotFoundException', 'No fragments found in the stream for the clip request.');
   }
   requireOneClipSetUp(references);
