@@ -31,7 +31,8 @@ test('uploads that are broken, endless or hostile cost their own connection, and
   const camera = await startGstCamera({ gopFrames: 25 });
   const cameraPlan = plannedOf(sourceOf(camera), { streamId: 'camera', cameraId: 'camera' });
   await ingest.apply(planOf(planned, cameraPlan));
-  const recorded = async () => (await storedFiles(paths, 'camera')).flatMap(({ fragments }) => fragments).length;
+  const files = () => until('files lie still', () => storedFiles(paths, 'camera'));
+  const recorded = async () => (await files()).flatMap(({ fragments }) => fragments).length;
   await until('the camera is recorded', async () => (await recorded()) > 1);
   const used = process.memoryUsage().rss;
 
@@ -61,7 +62,7 @@ test('uploads that are broken, endless or hostile cost their own connection, and
   expect(ended).toHaveLength(3 * Object.keys(bodies).length);
   expect(honest.told('PERSISTED')).toHaveLength(1);
   expect((await clusters()).at(-1)).toEqual(good);
-  const numbers = await numbersIn(await storedFiles(paths, 'camera'));
+  const numbers = await numbersIn(await files());
   expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i));
   expect(process.memoryUsage().rss - used).toBeLessThan(400_000_000);
   expect(log.filter((line) => line.includes('"level":"error"'))).toEqual([]);

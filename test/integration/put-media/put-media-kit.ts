@@ -15,6 +15,7 @@ import { StreamReader } from '../../../storage/reader/index.ts';
 import { recordingPolicy } from '../../kit/plans.ts';
 import { RawProducer, type RawProducerOptions } from '../../kit/raw-producer.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
+import { until } from '../../kit/until.ts';
 import { startSite } from '../admin/kit.ts';
 import { plannedOf, planOf, type StoredFile, startIngest, storedFiles } from '../ingest/ingest-kit.ts';
 
@@ -79,9 +80,10 @@ export async function startPutMedia(
   return {
     ...started,
     ...{ site, admin, sdk, credentials, streamId, streamArn: StreamInfo?.StreamARN ?? '', planned, reader, produce },
-    stored: () => storedFiles(started.paths, streamId),
+    /** A file may be finished, and be elsewhere, while it is looked at. */
+    stored: () => until('files lie still', () => storedFiles(started.paths, streamId)),
     /** Bytes of every stored cluster, in order. */
-    clusters: async () => clustersOf(await storedFiles(started.paths, streamId)),
+    clusters: () => until('files lie still', async () => clustersOf(await storedFiles(started.paths, streamId))),
   };
 }
 

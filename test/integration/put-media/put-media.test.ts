@@ -169,6 +169,22 @@ test('(63) a producer that would rather speak HTTP/2 is not offered it', async (
   expect(socket.alpnProtocol).toBe('http/1.1');
 });
 
+test('a key sends to the streams that its policies name, and to no others', async () => {
+  const { admin, produce, streamArn } = await startPutMedia();
+  const keyFor = async (name: string, resource: string) => {
+    const statements = [{ effect: 'allow', actions: ['kinesisvideo:PutMedia'], resources: [resource] }];
+    await admin.post('/api/policies', { name, statements });
+    const { json } = await admin.post('/api/access-keys', { name, policies: [name] });
+    return { accessKeyId: json.accessKey.id as string, secretAccessKey: json.secretAccessKey as string };
+  };
+  const own = await produce({ credentials: await keyFor('own', streamArn) });
+  const other = await produce({ credentials: await keyFor('other', streamArn.replace('/door/', '/gate/')) });
+  await until('both are answered', () => own.status !== undefined && other.status !== undefined);
+
+  expect(own.status).toBe(200);
+  expect(other.text).toMatch(/^HTTP\/1.1 403 [\s\S]*x-amzn-ErrorType: AccessDeniedException/);
+});
+
 test('(37, 38) relative timecodes count from every form of a start', async () => {
   const { produce, stored } = await startPutMedia();
   const starts = {
