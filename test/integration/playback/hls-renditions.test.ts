@@ -31,14 +31,22 @@ function withSub(hls: Hls): Pick<Hls, 'get'> {
   return { get: (request) => hls.get({ ...request, sub }) };
 }
 
-async function switchTo(page: Page, state: () => Promise<PlayerState>, widthPixels: number) {
+/** Changes the level, and waits until it is shown in its place: a busy machine shows a picture late now and then, and no more. */
+async function switchTo(
+  page: Page,
+  state: () => Promise<PlayerState>,
+  { widthPixels, offMax, off }: { widthPixels: number; offMax: number; off: (state: PlayerState) => number },
+) {
   await page.evaluate(`hls.nextLevel = hls.levels.findIndex((level) => level.width === ${widthPixels})`);
-  return await until(`pictures are ${widthPixels} wide`, async () => {
+  return await until(`pictures are ${widthPixels} wide, within ${offMax} of their time`, async () => {
     const now = await state();
     expect(now.fatal).toEqual([]);
-    return now.widthPixels === widthPixels ? now : undefined;
+    return now.widthPixels === widthPixels && off(now) <= offMax ? now : undefined;
   });
 }
+
+/** Of pictures that do not count. */
+const atAnyTime = { offMax: 0, off: () => 0 };
 
 /** How many pictures what is shown is away from what should be shown at this time. */
 function picturesOff({ brightness, currentTime }: PlayerState, contentBeginS = 0): number {
@@ -63,13 +71,14 @@ describe('main and sub in hls.js', () => {
 
     const { page, state } = await openHlsPlayer(browser, withSub(hls), wholeRange);
     const first = await until('plays', async () => ((await state()).currentTime > 1 ? await state() : undefined));
-    const small1 = await switchTo(page, state, 320);
+    await switchTo(page, state, { widthPixels: 320, offMax: 3, off: picturesOff });
     await page.evaluate("document.getElementById('video').currentTime = 24");
     const small2 = await until('plays the second run', async () => {
       const now = await state();
-      return now.currentTime > 25 && now.currentTime < 35 ? now : undefined;
+      return now.currentTime > 25 && now.currentTime < 35 && picturesOff(now, 20) <= 3 ? now : undefined;
     });
-    const large2 = await switchTo(page, state, 640);
+    const off = (now: PlayerState) => picturesOff(now, 20);
+    await switchTo(page, state, { widthPixels: 640, offMax: 3, off });
     const end = await until('played to the end', async () => {
       const now = await state();
       expect(now.fatal).toEqual([]);
@@ -77,10 +86,7 @@ describe('main and sub in hls.js', () => {
     });
 
     expect(first.levels).toBe(2);
-    expect(picturesOff(small1)).toBeLessThanOrEqual(3);
     expect(small2.widthPixels).toBe(320);
-    expect(picturesOff(small2, 20)).toBeLessThanOrEqual(3);
-    expect(picturesOff(large2, 20)).toBeLessThanOrEqual(3);
     expect(small2.playingMs).toBeCloseTo(beginMs + 280_000 + small2.currentTime * 1000, -3);
     expect(end.errors.filter((error) => !error.startsWith('bufferStalledError'))).toEqual([]);
     expect(end.soundBytes).toBeGreaterThan(1000);
@@ -110,14 +116,16 @@ describe('main and sub in hls.js', () => {
     };
 
     const { page, state } = await openHlsPlayer(browser, withSub(hls), '');
-    const first = await until('shows pictures', async () =>
-      (await state()).brightness > 0 ? await state() : undefined,
-    );
-    const small = await switchTo(page, state, 320);
-    const large = await switchTo(page, state, 640);
+    const first = await until('shows pictures', async () => {
+      const now = await state();
+      return now.brightness > 0 && contentOff(now) <= 4 ? now : undefined;
+    });
+    const atItsTime = { offMax: 4, off: contentOff };
+    const small = await switchTo(page, state, { widthPixels: 320, ...atItsTime });
+    const large = await switchTo(page, state, { widthPixels: 640, ...atItsTime });
 
     expect(first).toMatchObject({ levels: 2, widthPixels: 640, fatal: [] });
-    for (const shown of [first, small, large]) expect(contentOff(shown)).toBeLessThanOrEqual(4);
+    expect(small.playingMs).toBeGreaterThanOrEqual(first.playingMs ?? Number.NaN);
     expect((large.playingMs ?? 0) - (first.playingMs ?? 0)).toBeGreaterThan(500);
     expect(large.soundBytes).toBeGreaterThan(first.soundBytes);
   });
@@ -130,7 +138,7 @@ describe('main and sub in hls.js', () => {
 
     const { page, state } = await openHlsPlayer(browser, withSub(hls), wholeRange);
     await until('plays', async () => ((await state()).currentTime > 0.5 ? await state() : undefined));
-    await switchTo(page, state, 320);
+    await switchTo(page, state, { widthPixels: 320, ...atAnyTime });
     const end = await until('played to the end', async () => {
       const now = await state();
       expect(now.fatal).toEqual([]);
@@ -150,7 +158,7 @@ describe('main and sub in hls.js', () => {
 
     const { page, state } = await openHlsPlayer(browser, withSub(hls), wholeRange);
     await until('plays', async () => ((await state()).currentTime > 0.5 ? await state() : undefined));
-    await switchTo(page, state, 320);
+    await switchTo(page, state, { widthPixels: 320, ...atAnyTime });
     await page.evaluate("document.getElementById('video').currentTime = 8");
     const inHole = await until('plays where the sub stream has nothing', async () => {
       const now = await state();
