@@ -128,7 +128,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
     new Imports(
       {
         ...{ clock, log, footage: source },
-        ownerOf: (streamId) => must(lanes[partIndexOf(streamId, lanes.length)], 'every part has an owner').client,
+        ownerOf: laneOf,
       },
       {
         directory: paths.imports,
@@ -182,9 +182,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
           }),
           ...putMediaOperations({
             clock,
-            ownerOf: (streamId) =>
-              must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner')
-                .client,
+            ownerOf: laneOf,
           }),
           ...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) }),
         ]),
