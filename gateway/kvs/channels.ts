@@ -1,7 +1,7 @@
 /** Signalling channels as KVS clients know them, and which of them a request means. */
 
 import { createHash } from 'node:crypto';
-import type { Channel } from '../../storage/catalog/index.ts';
+import type { Channel, ListedChannel } from '../../storage/catalog/index.ts';
 import { channelArn, type KvsSite } from './arns.ts';
 import { denied, type KvsCall } from './call.ts';
 import { awsError } from './errors.ts';
@@ -14,12 +14,12 @@ export function channelResource({ id }: Pick<Channel, 'id'>): string {
 }
 
 /** Opaque, 1 to 64 characters of a-zA-Z0-9; another one after every change. */
-export function channelVersion({ id, revision }: Channel): string {
+export function channelVersion({ id, revision }: Pick<Channel, 'id' | 'revision'>): string {
   return createHash('sha256').update(`${id} ${revision}`).digest('hex').slice(0, 20);
 }
 
 /** The member `ChannelInfo`, and an item of `ChannelInfoList`. */
-export function channelInfo(site: KvsSite, channel: Channel): object {
+export function channelInfo(site: KvsSite, channel: ListedChannel): object {
   return {
     ChannelName: channel.name,
     ChannelARN: channelArn(site, channel),

@@ -5,10 +5,9 @@ import {
   type Camera,
   type Catalog,
   type CatalogStream,
+  type ListedStreamSettings,
   plainStreamSettings,
   type StorageTier,
-  type StreamSettings,
-  type StreamTags,
 } from '../../storage/catalog/index.ts';
 import { isRing, type Source, type SourceRole } from '../../storage/model/camera.ts';
 import { limits } from '../../storage/model/limits.ts';
@@ -31,7 +30,6 @@ export type KvsStream = {
   readonly deviceName: string | undefined;
   readonly mediaType: string | undefined;
   readonly storageTier: StorageTier;
-  readonly tags: StreamTags;
   /** Opaque, 1 to 64 characters of a-zA-Z0-9; another one after every change. */
   readonly version: string;
 };
@@ -86,15 +84,15 @@ export function streamInfo(site: KvsSite, stream: KvsStream) {
 
 type Tables = Pick<Catalog['tables'], 'cameras' | 'streamSettings'>;
 
-function kvsStream(camera: Camera, stream: CatalogStream, settings: StreamSettings): KvsStream {
+function kvsStream(camera: Camera, stream: CatalogStream, settings: ListedStreamSettings): KvsStream {
   const { id, name, role, createdMs } = stream;
   const { source, recording } = camera.sources[role] ?? camera.sources.main;
-  const { deviceName, mediaType, storageTier, tags, hiddenBeforeMs } = settings;
+  const { deviceName, mediaType, storageTier, hiddenBeforeMs } = settings;
   return {
     ...{ id, name, cameraId: camera.id, role, createdMs },
     feed: source.kind,
     retentionHours: isRing(recording) ? 0 : recording.retentionHours,
-    ...{ hiddenBeforeMs, deviceName, mediaType, storageTier, tags },
+    ...{ hiddenBeforeMs, deviceName, mediaType, storageTier },
     version: versionOf(id, camera.revision, settings.revision),
   };
 }

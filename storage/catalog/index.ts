@@ -13,7 +13,7 @@ export type {
 } from './camera-settings.ts';
 export { type Camera, type CatalogStream, camerasMax, changedSettings } from './cameras.ts';
 export { Catalog } from './catalog.ts';
-export { type Channel, type ChannelSettings, channelsMax } from './channels.ts';
+export { type Channel, type ChannelSettings, channelsMax, type ListedChannel } from './channels.ts';
 export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax } from './deliveries.ts';
 export { type Device, devicesMax } from './devices.ts';
 export type { EdgeConfiguration, EdgeState } from './edge-configurations.ts';
@@ -24,7 +24,12 @@ export type { AlarmSubject, AuditDetail, EdgeSchedule, EdgeSettings, PolicyState
 export type { SealedKind } from './sealed.ts';
 export { type StoredSecret, secretsMax } from './secrets.ts';
 export type { Session } from './sessions.ts';
-export { plainStreamSettings, type StorageTier, type StreamSettings } from './stream-settings.ts';
+export {
+  type ListedStreamSettings,
+  plainStreamSettings,
+  type StorageTier,
+  type StreamSettings,
+} from './stream-settings.ts';
 export type { Token } from './tokens.ts';
 export type { TagPurpose, Topic } from './topics.ts';
 export { type UsageDirection, type UsageRow, usageDaysMax } from './usage.ts';

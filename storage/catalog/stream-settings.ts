@@ -1,8 +1,8 @@
 /** What the KVS API knows of streams beyond their cameras: kept by the stream, whatever becomes of its camera. */
 
-import { eq } from '../base/drizzle.ts';
+import { eq, isNull } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
-import { type StreamTags, streamSettings } from './schema.ts';
+import { type StreamTags, streamSettings, streams } from './schema.ts';
 
 /** What KVS calls the storage of a stream: at hand at once, or cheaper and a little later. */
 export type StorageTier = 'HOT' | 'WARM';
@@ -21,6 +21,9 @@ export type StreamSettings = {
   /** Rises with every change, from 0; not with tags, which are no part of what a version is of. */
   readonly revision: number;
 };
+
+/** In a list: clients may tag each stream with 19 KB. */
+export type ListedStreamSettings = Omit<StreamSettings, 'tags'>;
 
 /** Of a stream that nobody said anything of. */
 export const plainStreamSettings: StreamSettings = {
@@ -46,10 +49,18 @@ export class StreamSettingsTable {
     return row === undefined ? plainStreamSettings : rowToSettings(row);
   }
 
-  /** Of all streams that somebody said something of, by their ids. */
-  all(): ReadonlyMap<string, StreamSettings> {
-    const rows = this.#db.select().from(streamSettings).all();
-    return new Map(rows.map((row) => [row.streamId, rowToSettings(row)]));
+  /** Of all streams that somebody said something of, by their ids; without those of removed ones, of which there is no end. */
+  all(): ReadonlyMap<string, ListedStreamSettings> {
+    const { streamId, deviceName, mediaType, storageTier, hiddenBeforeMs, imageGeneration, notification, revision } =
+      streamSettings;
+    const columns = { streamId, deviceName, mediaType, storageTier, hiddenBeforeMs, imageGeneration, notification };
+    const rows = this.#db
+      .select({ ...columns, revision })
+      .from(streamSettings)
+      .innerJoin(streams, eq(streams.id, streamId))
+      .where(isNull(streams.removedMs))
+      .all();
+    return new Map(rows.map((row) => [row.streamId, rowToListed(row)]));
   }
 
   /**
@@ -99,12 +110,17 @@ function settingsToRow(settings: StreamSettings) {
   };
 }
 
-function rowToSettings(row: typeof streamSettings.$inferSelect): StreamSettings {
+type SettingsRow = typeof streamSettings.$inferSelect;
+
+function rowToSettings(row: SettingsRow): StreamSettings {
+  return { ...rowToListed(row), tags: row.tags };
+}
+
+function rowToListed(row: Omit<SettingsRow, 'tags' | 'updatedMs'>): ListedStreamSettings {
   return {
     deviceName: row.deviceName ?? undefined,
     mediaType: row.mediaType ?? undefined,
     storageTier: row.storageTier,
-    tags: row.tags,
     hiddenBeforeMs: row.hiddenBeforeMs ?? undefined,
     imageGeneration: row.imageGeneration ?? undefined,
     notification: row.notification ?? undefined,

@@ -49,7 +49,7 @@ export const taggedStream: TaggedKind = (call, arn) => {
   const stream = findKvsStreamByArn(call.tables, call.site, arn);
   if (stream === undefined) return undefined;
   return {
-    tags: stream.tags,
+    tags: call.tables.streamSettings.find(stream.id).tags,
     resource: streamResourceOf(stream),
     ...{ streamId: stream.id, name: stream.name },
     put: (tags, nowMs) => void call.tables.streamSettings.put(stream.id, { tags }, nowMs),

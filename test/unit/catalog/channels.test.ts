@@ -31,6 +31,14 @@ test('there are as many channels and secrets as their bounds say, and no name is
   expect(() => secrets.create(secret('secret-7'), 2)).toThrowError(taken);
 });
 
+test('channels are listed without their tags, of which clients make 190 MB', async () => {
+  const { channels } = (await openTestCatalog()).catalog.tables;
+  const { tags, ...made } = channels.create({ ...channel, tags: { site: 'x'.repeat(256) } }, 1);
+
+  expect(channels.list()).toEqual([made]);
+  expect(channels.findByName('gate')).toEqual({ ...made, tags });
+});
+
 test('secrets are listed without what they say', async () => {
   const { secrets } = (await openTestCatalog()).catalog.tables;
   secrets.create({ name: 'gate', createdBy: 'ada', sealedValue: 'v1.sealed' }, 1);

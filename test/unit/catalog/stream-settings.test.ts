@@ -58,6 +58,17 @@ test('what is given is changed and the rest stays; the revision rises with a cha
   });
 });
 
+test('lists have streams that are there alone, and no tags: clients make as many of both as they like', async () => {
+  const { cameras, camera, streamSettings, streamId } = await openWithStream();
+  streamSettings.put(streamId, { mediaType: 'video/h264', tags: { site: 'x'.repeat(256) } }, 1);
+
+  expect([...streamSettings.all()]).toMatchObject([[streamId, { mediaType: 'video/h264', revision: 1 }]]);
+  expect(streamSettings.all().get(streamId)).not.toHaveProperty('tags');
+  cameras.remove(camera.id, 2);
+  expect(streamSettings.all().size).toBe(0);
+  expect(streamSettings.find(streamId).tags).not.toEqual({});
+});
+
 test('an update makes another revision even where everything is as it was', async () => {
   const { streamSettings, streamId } = await openWithStream();
 
