@@ -6,10 +6,17 @@
 
 import { Counter, type Registry } from 'prom-client';
 
-type Sample = { sum: number; count: number };
+type Sample = {
+  sum: number;
+  count: number;
+  /** Since somebody looked for one to forget. */
+  wasUsed?: boolean;
+};
 
 const namespace = 'aws_kinesisvideo';
 const labelNames = ['stream_name'];
+/** Series of one metric: twice as many streams as there may be at once. Of removed ones nobody tells. */
+const streamsMax = 4_000;
 
 export class KvsMeter {
   readonly #registry: Registry;
@@ -34,10 +41,13 @@ export class KvsMeter {
       this.#register(metric, ofMetric);
     }
     const sample = ofMetric.get(stream);
-    if (sample === undefined) ofMetric.set(stream, { sum: value, count: 1 });
-    else {
+    if (sample === undefined) {
+      if (ofMetric.size >= streamsMax) forgetOne(ofMetric);
+      ofMetric.set(stream, { sum: value, count: 1 });
+    } else {
       sample.sum += value;
       sample.count++;
+      sample.wasUsed = true;
     }
   }
 
@@ -54,6 +64,15 @@ export class KvsMeter {
         },
       });
     }
+  }
+}
+
+/** The oldest that was not used since the last look; used ones go to the end, so that none is looked at twice before all others. */
+function forgetOne(samples: Map<string, Sample>): void {
+  for (const [stream, sample] of samples) {
+    samples.delete(stream);
+    if (sample.wasUsed !== true) return;
+    samples.set(stream, { ...sample, wasUsed: false });
   }
 }
 

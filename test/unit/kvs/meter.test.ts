@@ -32,3 +32,17 @@ test('sums and counts rise by stream, however often they are asked for', async (
   expect(text).toContain('aws_kinesisvideo_get_media_outgoing_bytes_count{stream_name="gate"} 2\n');
   expect(text).toContain('aws_kinesisvideo_get_media_outgoing_bytes_sum{stream_name="yard"} 7\n');
 });
+
+test('streams that clients make and remove in a loop do not make series without end, and those in use stay', async () => {
+  const registry = new Registry();
+  const meter = new KvsMeter({ registry });
+
+  for (let i = 0; i < 10_000; i++) {
+    meter.add('ListFragments.Requests', `stream-${i}`, 1);
+    meter.add('ListFragments.Requests', 'gate', 1);
+  }
+
+  const text = await registry.metrics();
+  expect(text.split('requests_sum{').length - 1).toBe(4_000);
+  expect(text).toContain('aws_kinesisvideo_list_fragments_requests_sum{stream_name="gate"} 10000\n');
+});
