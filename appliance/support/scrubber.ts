@@ -24,6 +24,8 @@ const forms: readonly RegExp[] = [
   /whsec_[A-Za-z0-9+/_-]{20,}={0,2}/g,
   // A stream key, as publishers send it.
   /(?<![a-z0-9])[a-z2-7]{32}(?![a-z0-9])/g,
+  // What opens a streaming session, or signs a request, in a URL or header of the KVS API.
+  /\b(?:SessionToken|X-Amz-Security-Token|X-Amz-Signature|Signature)=[A-Za-z0-9%+/=_.~-]{32,}/g,
   // Sealed by the site key, and the key itself.
   /\bv1\.[0-9a-f]{8}\.[A-Za-z0-9_-]{30,}/g,
   /weir-site-key-v1 [0-9a-f]{8} \S+/g,

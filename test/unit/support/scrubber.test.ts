@@ -40,6 +40,10 @@ test('what has the form of a secret goes although nobody knew it', () => {
     `v1.0123abcd.${'Ab_-'.repeat(12)}`,
     '-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----',
     'Basic dmlld2VyOnBhc3N3b3Jk',
+    `SessionToken=${'aB3-'.repeat(60)}`,
+    'X-Amz-Security-Token=v1.0123abcd.AbcdAbcdAbcdAbcdAbcdAbcdAbcdAbcd%3D',
+    `X-Amz-Signature=${'0a'.repeat(32)}`,
+    `Signature=${'0a'.repeat(32)}`,
   ];
 
   for (const form of forms) expect([form, scrubber.scrub(`begin ${form} end`)]).toEqual([form, 'begin (secret) end']);
