@@ -89,7 +89,8 @@ const unfinishedError: Ack = { kind: 'error', error: 'internal' };
 async function send(put: LanePut, acks: AckPipe, upload: KvsUpload, over: AbortSignal): Promise<void> {
   let isCut = false;
   const onClosing = () => void put.end({ isCut: true }).catch(() => {});
-  upload.closing.addEventListener('abort', onClosing, { once: true });
+  if (upload.closing.aborted) onClosing();
+  else upload.closing.addEventListener('abort', onClosing, { once: true });
   try {
     for await (const bytes of upload.body) {
       if (over.aborted || upload.closing.aborted) return;

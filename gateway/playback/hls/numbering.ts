@@ -5,6 +5,7 @@
  */
 
 import { fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
+import { isProduced } from '../../../storage/model/run.ts';
 import { isDiscontinuity } from '../continuity.ts';
 import type { PlayableFragment } from '../fragment-source.ts';
 
@@ -43,7 +44,10 @@ export function numberAfterLostBeginning(
   reference: PlayableFragment,
 ): NumberedFragment {
   const { counter } = fragmentNumberParts(reference.fragment.number);
-  const sinceAnchorMs = reference.segment.runStartServerMs - anchor.serverTimestampMs;
+  const { fragment, segment } = reference;
+  // Media time 0 of a producer's run may be decades away: its timecodes are times of day.
+  const beganMs = isProduced(segment) ? fragment.serverTimestampMs : segment.runStartServerMs;
+  const sinceAnchorMs = beganMs - anchor.serverTimestampMs;
   return {
     reference,
     mediaSequence: Math.max(0, counter - anchor.counter),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   type Ack,
@@ -318,4 +319,46 @@ test('a connection that breaks leaves what was whole, and nothing of what was no
   });
   const { fragments } = await scanSegment(join(paths.journalFinished, 's1', name));
   expect(fragments.map(({ mediaTimeMs }) => mediaTimeMs)).toEqual([1_000]);
+});
+
+test('(44) whatever bytes come, the journal holds exactly what was told to be persisted, as it came', async () => {
+  const clusters = footage({ beginTimecode: 1_000, fragments: 4 }).map((each, i) =>
+    cluster({ ...each, isSized: i === 1, isGrouped: i === 2 }),
+  );
+  const plain = Buffer.concat([head(), ...clusters, endOfFragment]);
+  const edits = fc.array(fc.tuple(fc.integer({ min: head().length, max: plain.length - 1 }), fc.nat(255)), {
+    maxLength: 3,
+  });
+  await fc.assert(
+    fc.asyncProperty(edits, fc.nat(plain.length), async (changes, cut) => {
+      const bytes = Buffer.from(plain);
+      for (const [index, value] of changes) bytes[index] = value;
+      let isClosed = false;
+      const { receiver, clock, told, paths } = await startReceiver({
+        onClosed: () => {
+          isClosed = true;
+        },
+      });
+      receiver.bytes(bytes.subarray(0, cut));
+      receiver.bytes(bytes.subarray(cut));
+      receiver.end({ isCut: false });
+      await until('its files are finished', async () => {
+        await clock.advance(100);
+        return isClosed;
+      });
+      const directory = join(paths.journalFinished, 's1');
+      const persisted = told.flatMap((ack) => (ack.kind === 'persisted' ? [ack.number] : []));
+      const names = await readdir(directory).catch(() => []);
+      const numbers: string[] = [];
+      for (const name of names.sort()) {
+        const file = await readFile(join(directory, name));
+        for (const { number, offset, byteLength } of (await scanSegment(join(directory, name))).fragments) {
+          numbers.push(number);
+          expect(bytes.includes(file.subarray(offset, offset + byteLength))).toBe(true);
+        }
+      }
+      expect(numbers).toEqual(persisted);
+    }),
+    { numRuns: 40 },
+  );
 });
