@@ -46,6 +46,12 @@ export function fragmentNumberParts(number: FragmentNumber): { counter: number; 
   };
 }
 
+/** The highest number that lies before the given one and has another counter: what comes after it begins with the one. */
+export function numberBefore(number: FragmentNumber): FragmentNumber {
+  const { counter } = fragmentNumberParts(number);
+  return (BigInt(fragmentNumber(counter, 0, 0)) - 1n).toString().padStart(digits, '0') as FragmentNumber;
+}
+
 /** The 20 bytes of a number, big endian, for packed tables. */
 export function fragmentNumberToBytes(number: FragmentNumber): Uint8Array {
   return Buffer.from(BigInt(number).toString(16).padStart(40, '0'), 'hex');

@@ -14,7 +14,7 @@ import { type AppError, appError, errnoOf, isAppError, toAppError } from '../bas
 import type { Log } from '../base/log.ts';
 import { parseCommitTags, runHeadOf } from '../journal/index.ts';
 import { type Fragment, type FragmentTags, fragmentEndMs } from '../model/fragment.ts';
-import { type FragmentNumber, fragmentNumber, fragmentNumberParts } from '../model/fragment-number.ts';
+import { type FragmentNumber, fragmentNumber, fragmentNumberParts, numberBefore } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
 import { type JournalPaths, journalRoots } from '../model/paths.ts';
 import { isImported } from '../model/run.ts';
@@ -222,7 +222,7 @@ export class StreamReader {
     const result = new Map<FragmentNumber, FragmentRef>();
     const [lowest] = sorted;
     if (lowest === undefined) return result;
-    const found = await this.#find(streamId, () => this.#index.after(streamId, before(lowest), 1));
+    const found = await this.#find(streamId, () => this.#index.after(streamId, numberBefore(lowest), 1));
     const take = (segment: SegmentRef, fragments: readonly Fragment[]) => {
       for (const fragment of fragments) {
         const isVisible = found.bound === undefined || fragment.number < found.bound;
@@ -241,7 +241,7 @@ export class StreamReader {
     let tables = 0;
     for (const number of sorted) {
       if (result.has(number)) continue;
-      const segments = this.#index.after(streamId, before(number), parallelRunsMax);
+      const segments = this.#index.after(streamId, numberBefore(number), parallelRunsMax);
       const { refusal } = this.#index;
       if (refusal !== undefined) throw refusal;
       for (const segment of segments) {
@@ -509,11 +509,6 @@ function followsDirectly(number: FragmentNumber | undefined, [first]: readonly F
   if (first === undefined) return true;
   if (number === undefined) return false;
   return fragmentNumberParts(first.fragment.number).counter <= fragmentNumberParts(number).counter + 1;
-}
-
-/** The number before one: what lies after it begins with the one. */
-function before(number: FragmentNumber): FragmentNumber {
-  return (BigInt(number) - 1n).toString() as FragmentNumber;
 }
 
 type CollectOptions = {

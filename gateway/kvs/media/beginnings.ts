@@ -1,7 +1,7 @@
 /** Where a reader begins: a start selector becomes a number after which everything is sent. */
 
 import { type Fragment, fragmentEndMs } from '../../../storage/model/fragment.ts';
-import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
+import { type FragmentNumber, numberBefore } from '../../../storage/model/fragment-number.ts';
 import { mediaLimits } from './limits.ts';
 import type { StartSelector } from './selectors.ts';
 import type { MediaFragment, MediaSource, TimeAxis } from './source.ts';
@@ -27,12 +27,13 @@ export async function beginningOf(selector: StartSelector, where: Where): Promis
       return { after: selector.number, isRecordedOnly: false };
     case 'now': {
       const latest = (await source.latest(streamId))?.fragment;
-      const after = latest === undefined || latest.serverTimestampMs < floorMs ? latest?.number : before(latest.number);
+      const after =
+        latest === undefined || latest.serverTimestampMs < floorMs ? latest?.number : numberBefore(latest.number);
       return { after, isRecordedOnly: true };
     }
     case 'at': {
       const first = await firstAt(selector, where);
-      if (first !== undefined) return { after: before(first.fragment.number), isRecordedOnly: false };
+      if (first !== undefined) return { after: numberBefore(first.fragment.number), isRecordedOnly: false };
       const latest = await source.latest(streamId);
       return { after: latest?.fragment.number, isRecordedOnly: false, from: selector };
     }
@@ -68,9 +69,4 @@ export async function firstAt(
 
 export function endOf(fragment: Fragment, axis: TimeAxis): number {
   return axis === 'server' ? fragmentEndMs(fragment) : fragment.producerTimestampMs + fragment.durationMs;
-}
-
-/** The number before one: what is after it begins with the one. */
-export function before(number: FragmentNumber): FragmentNumber {
-  return (BigInt(number) - 1n).toString() as FragmentNumber;
 }

@@ -9,13 +9,13 @@
 
 import type { Clock } from '../../../storage/base/clock.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
-import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
+import { type FragmentNumber, numberBefore } from '../../../storage/model/fragment-number.ts';
 import { isImported } from '../../../storage/model/run.ts';
 import { streamArn } from '../arns.ts';
 import { type KvsBytes, type KvsCall, type KvsOperation, requireStream } from '../call.ts';
 import { awsError } from '../errors.ts';
 import { type KvsStream, kvsStreams, retentionFloorMs } from '../streams.ts';
-import { type Beginning, before, beginningOf, endOf, firstAt } from './beginnings.ts';
+import { type Beginning, beginningOf, endOf, firstAt } from './beginnings.ts';
 import { closingBytes } from './documents.ts';
 import { mediaLimits } from './limits.ts';
 import { startSelectorMember } from './selectors.ts';
@@ -175,7 +175,7 @@ export class GetMedia {
     const { source } = this.#deps;
     const first = await firstAt({ axis: 'server', atMs: floorMs }, { source, streamId, floorMs });
     const target =
-      first === undefined ? (await source.latest(streamId))?.fragment.number : before(first.fragment.number);
+      first === undefined ? (await source.latest(streamId))?.fragment.number : numberBefore(first.fragment.number);
     return target !== undefined && target > last ? target : last;
   }
 

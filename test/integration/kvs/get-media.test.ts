@@ -67,6 +67,36 @@ test('(65) each kind of start selector begins where it should, by name and by AR
   expect((await byArn.until(6)).map(({ before }) => before[numberTag])).toEqual(numbers(recorded));
 });
 
+test('(65, 68) of footage that only the index tells of, each fragment may be the first, also the last of its file', async () => {
+  const { getMedia, beginRun, streams, takeIn } = await startMediaSite();
+  const runs = await Promise.all(
+    [20, 15].map((minutes) =>
+      beginRun({ streamId: streams.front.id, beginMs: minutesAgo(minutes), firstCounter: 100 - minutes }),
+    ),
+  );
+  const recorded: RecordedFragment[] = [];
+  for (const run of runs) {
+    recorded.push(...(await run.commitAll(3)));
+    await run.end();
+    await takeIn(run.finishedPaths());
+  }
+  const told = async (StartSelector: StartSelector, count: number) => {
+    const open = await getMedia({ StreamName: streams.front.name, StartSelector });
+    const documents = await open.until(count);
+    open.close();
+    return documents.map(({ before }) => before[numberTag]);
+  };
+
+  for (const [i, { serverTimestampMs, number }] of recorded.entries()) {
+    const StartTimestamp = new Date(serverTimestampMs);
+    const rest = numbers(recorded.slice(i));
+    expect(await told({ StartSelectorType: 'SERVER_TIMESTAMP', StartTimestamp }, rest.length)).toEqual(rest);
+    const after = { StartSelectorType: 'FRAGMENT_NUMBER', AfterFragmentNumber: number } as const;
+    if (rest.length > 1) expect(await told(after, rest.length - 1)).toEqual(rest.slice(1));
+  }
+  expect(await told({ StartSelectorType: 'NOW' }, 1)).toEqual(numbers(recorded.slice(-1)));
+});
+
 test('(65) a moment that lies ahead is waited for', async () => {
   const { getMedia, beginRun, streams } = await startMediaSite();
   const beginMs = minutesAgo(1);

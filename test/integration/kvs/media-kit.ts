@@ -15,7 +15,7 @@ import { type MediaReaders, mediaReaders } from '../../../gateway/kvs/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { createLog } from '../../../storage/base/log.ts';
 import { IndexReader } from '../../../storage/index/index.ts';
-import { ByteBudget, SegmentWriter } from '../../../storage/journal/index.ts';
+import { ByteBudget, readSegment, SegmentWriter } from '../../../storage/journal/index.ts';
 import { LaneClient } from '../../../storage/lane/index.ts';
 import { g711Track } from '../../../storage/media/index.ts';
 import { type FragmentNumber, fragmentNumber } from '../../../storage/model/fragment-number.ts';
@@ -127,6 +127,14 @@ export async function startMediaSite({ statements = [everything], ...options }: 
     archiveClient,
     /** Begins a run; its fragments are committed one by one. */
     beginRun: (run: RunOptions) => beginRun({ paths, tellHint: kvs.site.tellHint }, run),
+    /** What a keeper does with finished files first: from then on the index tells of them. */
+    takeIn: async (finishedPaths: readonly string[]) => {
+      for (const path of finishedPaths) {
+        const segment = await readSegment(path);
+        const takenIn = { location: 'local', takenInMs: systemClock.wallMs() } as const;
+        kvs.site.writer.transaction(({ segments }) => segments.insert(segment, takenIn));
+      }
+    },
     /** Opens GetMedia by the SDK and reads along. */
     getMedia: (input: GetMediaInput) => openMedia(mediaClient(), input),
     mediaOf: async (StreamName: string, Fragments: readonly string[]) => {

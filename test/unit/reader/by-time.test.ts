@@ -2,14 +2,18 @@
 
 import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
+import { IndexReader, IndexWriter } from '../../../storage/index/index.ts';
 import { matroskaHead, readMatroskaHead } from '../../../storage/media/index.ts';
-import { type FragmentNumber, fragmentNumber, fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
-import { limits } from '../../../storage/model/limits.ts';
-import { objectKey } from '../../../storage/model/segment.ts';
+import {
+  type FragmentNumber,
+  fragmentNumber,
+  fragmentNumberParts,
+  numberBefore,
+} from '../../../storage/model/fragment-number.ts';
 import { type FragmentRef, type SegmentIndex, StreamReader, type TimeAxis } from '../../../storage/reader/index.ts';
 import { someSegment } from '../../kit/segments.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -104,42 +108,40 @@ test('pages of any size, each after the last of the one before, have every fragm
   }
 });
 
-/** Segments of two fragments, one every 10 s, and the questions that were asked. */
+/** A real index of segments of two fragments, one every 10 s, a newer run in the journal, and the questions that were asked. */
 async function indexed(count: number) {
   const beginMs = runStartServerMs - count * 10 * secondMs;
   const segments = Array.from({ length: count }, (_, i) => {
     const plan = { streamId, firstCounter: 1 + 2 * i, beginMs: beginMs + i * 10 * secondMs, producerOffsetMs: 500 };
-    const segment = someSegment({ ...plan, fragments: 2 });
-    const [first, last] = segment.fragments;
-    if (first === undefined || last === undefined) throw new Error('empty segment');
-    const { serverTimestampMs: beginServerMs, producerTimestampMs: beginProducerMs } = first;
-    const key = objectKey({ ...segment, beginServerMs });
-    return { ...segment, segmentId: i, beginServerMs, beginProducerMs, lastNumber: last.number, objectKey: key };
+    return someSegment({ ...plan, sequence: i, fragments: 2 });
   });
+  const path = join(await temporaryDirectory(), 'index.sqlite');
+  const deps = { clock: systemClock, log: silentLog };
+  const writer = new IndexWriter(deps, { path });
+  await writer.start();
+  writer.transaction(({ segments: rows }) => {
+    for (const segment of segments) rows.insert(segment, { location: 'stored', takenInMs: 0 });
+  });
+  await writer.close();
+  const real = new IndexReader(deps, { path });
+  await real.start();
+  onTestFinished(() => real.close());
   const asked = { rows: 0, tables: 0, isAway: false };
-  const mustBeThere = () => {
+  const ask = <T>(question: () => T): T => {
     if (asked.isAway) throw appError('unavailable', 'the index is locked');
+    return question();
   };
-  const rows = (found: typeof segments) => {
-    mustBeThere();
-    asked.rows += found.length;
-    return found;
+  const counted = <T>(rows: T[]) => {
+    asked.rows += rows.length;
+    return rows;
   };
   const index: SegmentIndex = {
-    segmentsBetween: (_, span, { axis = 'server', limit = limits.indexRowsMax } = {}) => {
-      mustBeThere();
-      const begin = (each: (typeof segments)[number]) =>
-        axis === 'server' ? each.beginServerMs : each.beginProducerMs;
-      return rows(
-        segments.filter((each) => begin(each) < span.endMs && begin(each) + 4_000 > span.beginMs).slice(0, limit),
-      );
-    },
-    segmentsAfter: (_, number, limit = limits.indexRowsMax) =>
-      rows(segments.filter((each) => number === undefined || each.lastNumber > number).slice(0, limit)),
-    latestSegment: () => segments.at(-1),
+    segmentsBetween: (id, span, options) => ask(() => counted(real.segmentsBetween(id, span, options))),
+    segmentsAfter: (id, number, limit) => ask(() => counted(real.segmentsAfter(id, number, limit))),
+    latestSegment: (id) => ask(() => real.latestSegment(id)),
     fragmentsOf: (id) => {
       asked.tables++;
-      return segments[id]?.fragments;
+      return ask(() => real.fragmentsOf(id));
     },
   };
   const root = await temporaryDirectory();
@@ -180,6 +182,11 @@ test('fragments are found by their numbers, from files and index, and those that
   expect(asked.tables).toBeLessThan(20);
   expect([...ofFiles.keys()].sort()).toEqual(local.map(({ fragment }) => fragment.number).sort());
   expect(await reader.fragmentsOfNumbers(streamId, [])).toEqual(new Map());
+  // Wherever in its segment a fragment stands: first, or last.
+  expect((await reader.fragmentsOfNumbers(streamId, numbers)).size).toBe(numbers.length);
+  for (const number of [...numbers.slice(0, 4), numbers.at(-1) ?? none]) {
+    expect((await reader.fragmentsAfter(streamId, numberBefore(number), 1))[0]?.fragment.number).toBe(number);
+  }
 });
 
 test('while the index cannot be asked nothing is told as if it were all, but what follows a cursor directly', async () => {
