@@ -10,6 +10,7 @@ import { benchConversion } from './conversion.ts';
 import { benchGetMedia } from './get-media.ts';
 import { benchImport } from './import.ts';
 import { benchIndex } from './index-range.ts';
+import { benchListFragments } from './list-fragments.ts';
 import { benchLowLatency } from './low-latency.ts';
 import { benchPlayback } from './playback.ts';
 import { benchPublishers } from './publishers.ts';
@@ -54,6 +55,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   'put-media': () => benchPutMedia({ uploads: 40, windowMs: window.windowMs }),
   'rtsp-out': () => benchRtspOut({ readers: 50, windowMs: window.windowMs }),
   'get-media': () => benchGetMedia({ readers: 50, windowMs: window.windowMs }),
+  'list-fragments': () => benchListFragments({ segments: flags.quick ? 100_000 : 1_000_000 }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
   'low-latency': () => benchLowLatency({ isQuick: flags.quick }),
   conversion: () => benchConversion({ isQuick: flags.quick }),
