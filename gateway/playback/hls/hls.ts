@@ -158,8 +158,8 @@ export class Hls {
     }
     const main: Offer = { prefix: '', renditions, references, shift: noShift };
     // Whatever is wrong with the sub stream: the main one plays.
-    const sub =
-      request.sub === undefined ? undefined : await this.#subOffer(request.sub, range, main).catch(undefinedForWorld);
+    const beside = isLowLatency ? undefined : request.sub;
+    const sub = beside === undefined ? undefined : await this.#subOffer(beside, range, main).catch(undefinedForWorld);
     const offers = sub === undefined ? [main] : [main, sub];
     const shown = sub === undefined ? range : rangeWithLead(range, main.references, sub.references);
     const longestMs = Math.max(...offers.map((offer) => offer.renditions.longestMs));

@@ -150,6 +150,16 @@ describe('a playlist with parts', () => {
     await expect(uriOf(site, 'video', '?latency=high')).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 
+  test('is of one stream: the sub stream has a session of its own', async () => {
+    const { hls } = startSite();
+    const sub = { streamId: liveStreamId, isRecorded: true };
+    const masterOf = async (query: Record<string, string>) =>
+      String((await hls.get({ streamId: liveStreamId, file: 'master.m3u8', query, sub })).body);
+
+    expect(await masterOf({ latency: 'low' })).not.toContain('sub-');
+    expect(await masterOf({})).toContain('sub-');
+  });
+
   test('of sound alone has parts of sound', async () => {
     const [, aac] = liveTracks;
     const site = startSite([must(aac, 'there is sound')]);
