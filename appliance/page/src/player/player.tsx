@@ -12,6 +12,12 @@ const clockPeriodMs = 250;
 /** How much faster a live picture plays to come back to its delay: nobody hears it. */
 const catchUpRate = 1.1;
 
+/** In an address: it is played in parts, about a second and a half behind. */
+const lowLatency = 'latency=low';
+/** So many stalls within that time are more than a camera's restart: with low latency there is nothing left to wait with. */
+const stallsMax = 4;
+const stallsWithinMs = 30_000;
+
 export type PlayerControls = {
   /** Goes to a wall time and plays; false where the loaded playlist has none of it. */
   seek(atMs: number): boolean;
@@ -54,7 +60,9 @@ export function Player(props: {
     setMessage(undefined);
     setHasPicture(false);
     setBehindS(undefined);
-    const playable = asForm ?? (await playableOf(url, { player: name }));
+    // With both streams of a camera: what is decided here is whether either can be played.
+    const plain = url.replace(lowLatency, '');
+    const playable = asForm ?? (await playableOf(plain, { player: name }));
     if (mine !== generation) return;
     setForm(playable);
     if (playable.kind === 'refused') {
@@ -64,18 +72,26 @@ export function Player(props: {
     // Loaded when the first picture is wanted: the list of cameras does not need it.
     const { default: HlsPlayer } = await import('hls.js');
     if (mine !== generation || video === undefined) return;
+    const isLow = isLive && playable.kind === 'original' && asForm === undefined && url !== plain;
     const next = new HlsPlayer({
       enableWorker: true,
       backBufferLength: 60,
       // What is converted has no parts: it stays two segments behind, as does the end of what is still recorded.
-      ...(isLive && playable.kind === 'original'
+      ...(isLow
         ? { lowLatencyMode: true, maxLiveSyncPlaybackRate: catchUpRate }
         : { lowLatencyMode: false, liveSyncDurationCount: 2 }),
       ...(isLive ? {} : { startPosition: 0 }),
     });
     player = next;
+    let stallsAtMs: number[] = [];
     next.on(HlsPlayer.Events.ERROR, (_, data) => {
-      if (!data.fatal || mine !== generation) return;
+      if (mine !== generation) return;
+      if (data.details === HlsPlayer.ErrorDetails.BUFFER_STALLED_ERROR && isLow) {
+        const now = Date.now();
+        stallsAtMs = [...stallsAtMs, now].filter((atMs) => now - atMs < stallsWithinMs);
+        if (stallsAtMs.length >= stallsMax) return void play(plain, isLive);
+      }
+      if (!data.fatal) return;
       if (
         data.type === HlsPlayer.ErrorTypes.MEDIA_ERROR &&
         data.details !== HlsPlayer.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR
@@ -86,7 +102,7 @@ export function Player(props: {
       setMessage(explain(data.details, data.response?.code));
       timer = setTimeout(() => void play(url, isLive, asForm), restartDelayMs);
     });
-    next.loadSource(playable.kind === 'converted' ? playable.url : url);
+    next.loadSource(playable.kind === 'converted' ? playable.url : isLow ? url : plain);
     next.attachMedia(video);
     video.playbackRate = isLive ? 1 : props.rate;
     video.play().catch(() => setMessage('press play to begin'));
