@@ -112,3 +112,21 @@ test('a lost index gets its gaps back around what was brought in', async () => {
     [3, 5, 'source-silent'],
   ]);
 });
+
+test('a lost index gets no gaps between what producers sent, in one run or in two', async () => {
+  const { index, beginMs, insert, rows } = await setUp();
+  const runReason = 'producer-connected';
+  const plans = [
+    { runId: someRunId('a'), runReason, beginMs },
+    { runId: someRunId('a'), runReason, beginMs: beginMs + 2 * minute, sequence: 1 },
+    { runId: someRunId('b'), runReason, beginMs: beginMs + 60 * minute },
+  ];
+  for (const plan of plans) {
+    index.transaction((change) => change.segments.insert(insert(plan), { location: 'stored', takenInMs: beginMs }));
+  }
+
+  const added = index.transaction((change) => rebuildGaps(change, streamId));
+
+  expect(added).toBe(0);
+  expect(rows()).toEqual([]);
+});
