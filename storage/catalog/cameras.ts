@@ -9,7 +9,7 @@ import type { CameraSettings } from './camera-settings.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';
 import { forgetManaged } from './managed.ts';
-import { cameras, managed, sources, streams } from './schema.ts';
+import { cameras, edgeConfigurations, managed, sources, streams } from './schema.ts';
 import { streamNameFor } from './stream-name.ts';
 
 export type CatalogStream = {
@@ -167,6 +167,11 @@ export class CameraTable {
       .where(and(eq(sources.cameraId, cameraId), eq(sources.role, 'main')))
       .run();
     this.#putSub(cameraId, rows.sub, { cameraName: settings.name, nowMs });
+    // Its address is another one than an edge agent was told, whoever gave it: until the agent says that it is its own.
+    if (changed.includes('url') || changed.includes('kind')) {
+      const isCameras = eq(edgeConfigurations.cameraId, cameraId);
+      this.#db.update(edgeConfigurations).set({ isApplied: false }).where(isCameras).run();
+    }
     return { camera: must(this.find(cameraId), 'an updated camera is found'), changed };
   }
 

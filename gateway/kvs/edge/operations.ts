@@ -98,6 +98,10 @@ function requireOurs({ tables }: KvsCall, stream: KvsStream, before: EdgeConfigu
   if (stream.role !== 'main' || !isOurs) {
     throw awsError('ResourceInUseException', 'A camera of this appliance feeds the stream already.');
   }
+  const { managedBy } = must(tables.cameras.find(stream.cameraId), 'a stream has its camera');
+  if (managedBy !== undefined) {
+    throw awsError('ResourceInUseException', `The site file "${managedBy}" manages this stream: change it there.`);
+  }
   if (tables.channels.findByStorage(stream.id) !== undefined) {
     throw awsError('ResourceInUseException', 'A signaling channel stores its media in the stream.');
   }
@@ -140,7 +144,7 @@ function remove(deps: EdgeDeps, call: KvsCall, action: string): object {
   call.change(({ nowMs, note }) => {
     const { cameras, edgeConfigurations } = call.tables;
     const camera = must(cameras.find(stream.cameraId), 'a stream has its camera');
-    if (isApplied && stream.feed === 'rtsp') {
+    if (isApplied && stream.feed === 'rtsp' && camera.managedBy === undefined) {
       const settings = deps.changedSettings(camera, releasedCamera);
       cameras.update(camera.id, settings, { revision: camera.revision, nowMs });
     }

@@ -242,6 +242,23 @@ test('(23) without its configuration a camera is let go, its credentials too; a 
   await expect(edge.describe()).rejects.toMatchObject(noConfiguration);
 });
 
+test('a camera that people pointed elsewhere meanwhile is theirs: no configuration replaces it, and none takes it away', async () => {
+  const edge = await startEdge({ gate: 'rtsp://192.0.2.7/', other: 'rtsp://192.0.2.8/' });
+  await edge.start(edge.edgeConfig('gate'));
+  const credentials = { username: 'ada', password: 'ours' };
+  const source = { kind: 'rtsp', url: 'rtsp://192.0.2.99/ours' };
+  const { id } = await edge.camera();
+  expect((await edge.admin.patch(`/api/cameras/${id}`, { source, credentials })).status).toBe(200);
+  await edge.tell({ state: 'live', isRecording: true });
+  await edge.settled();
+
+  await expect(edge.start(edge.edgeConfig('other'))).rejects.toMatchObject(inUse);
+  await edge.client.send(new DeleteEdgeConfigurationCommand({ StreamName: 'gate' }));
+
+  expect((await edge.planned()).source).toMatchObject({ kind: 'rtsp', url: source.url });
+  await expect(edge.start(edge.edgeConfig('other'))).rejects.toMatchObject(inUse);
+});
+
 test('configurations of a hub are listed page by page', async () => {
   const { client, edgeConfig, start } = await startEdge({ gate: 'rtsp://192.0.2.7/' });
   const names = ['a', 'b', 'c'];
