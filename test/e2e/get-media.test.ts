@@ -24,6 +24,7 @@ import { cluster, head, pictures, tags } from '../kit/producer-media.ts';
 import { RawProducer } from '../kit/raw-producer.ts';
 import { runCommand } from '../kit/run-command.ts';
 import { temporaryDirectory } from '../kit/temp.ts';
+import { until } from '../kit/until.ts';
 
 type Made = { accessKey: { id: string }; secretAccessKey: string };
 
@@ -117,6 +118,17 @@ test('(64, 66, 68, 69, 76, 77) a camera and a producer are read live and afterwa
   const [video] = JSON.parse(probed.out).streams;
   expect(video.codec_name).toBe('h264');
   expect(Number(video.nb_read_frames)).toBeGreaterThan(60);
+
+  // The recording process dies and comes back: who reads goes on with the next run.
+  const before = on.documents().length;
+  await appliance.kill('ingest');
+  const runs = await until('fragments of the next run came', () => {
+    const heads = new Set(on.documents().map(({ head: bytesOfHead }) => bytesOfHead.toString('hex')));
+    return heads.size > 1 ? on.documents() : undefined;
+  });
+  const order = runs.map(({ before: tagsBefore }) => tagsBefore.AWS_KINESISVIDEO_FRAGMENT_NUMBER ?? '');
+  expect(runs.length).toBeGreaterThan(before);
+  expect(order).toEqual([...new Set(order)].sort());
 
   // A stream that is removed has no readers.
   const earlier = await openMedia(media, { StreamName: 'door', StartSelector: earliest });

@@ -10,6 +10,7 @@ import {
   secondsText,
 } from '../../../../gateway/kvs/media/documents.ts';
 import { readListToken, writeListToken } from '../../../../gateway/kvs/media/list-token.ts';
+import { fragmentSelectorMember, numbersMember, startSelectorMember } from '../../../../gateway/kvs/media/selectors.ts';
 import { readMatroskaHead, readTags, untargetedTags } from '../../../../storage/media/index.ts';
 import { readBody } from '../../../kit/kvs-documents.ts';
 import { runHead, someFragments } from './kit.ts';
@@ -111,6 +112,44 @@ test('a token of any bytes is one that we made, or refused by name', () => {
     fc.property(fc.nat(token.length - 5), fc.constantFrom('A', 'b', '9', '+'), (at, letter) => {
       const changed = token.slice(0, at) + letter + token.slice(at + 1);
       if (changed !== token) expect(refusal(changed, 'door')).toBe('InvalidArgumentException');
+    }),
+  );
+});
+
+test('selectors and lists of any JSON are taken or refused by name', () => {
+  const types = fc.constantFrom(
+    'NOW',
+    'FRAGMENT_NUMBER',
+    'SERVER_TIMESTAMP',
+    'CONTINUATION_TOKEN',
+    'PRODUCER_TIMESTAMP',
+  );
+  const value = fc.oneof(fc.jsonValue(), fc.constant(fragment.number), fc.double(), types);
+  const selector = fc.record(
+    {
+      StartSelectorType: value,
+      AfterFragmentNumber: value,
+      ContinuationToken: value,
+      StartTimestamp: value,
+      FragmentSelectorType: value,
+      TimestampRange: fc.oneof(fc.jsonValue(), fc.record({ StartTimestamp: value, EndTimestamp: value })),
+    },
+    { requiredKeys: [] },
+  );
+  const input = fc.record({
+    StartSelector: fc.oneof(selector, fc.jsonValue()),
+    FragmentSelector: fc.oneof(selector, fc.jsonValue()),
+    Fragments: fc.oneof(fc.array(value), fc.jsonValue()),
+  });
+  fc.assert(
+    fc.property(input, (given) => {
+      for (const read of [startSelectorMember, fragmentSelectorMember, numbersMember]) {
+        try {
+          read(given);
+        } catch (error) {
+          expect(error).toMatchObject({ context: { awsName: 'InvalidArgumentException' } });
+        }
+      }
     }),
   );
 });
