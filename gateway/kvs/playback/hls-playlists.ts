@@ -93,7 +93,8 @@ function fragmentUri(
   const silence = container === 'ts' || track === soundTrack ? silenceOf(entry) : undefined;
   // Without a mark nothing may break: players would wait for what was never recorded.
   const skippedMs = discontinuity === 'never' ? entry.skippedMs : 0;
-  const suffix = (silence === undefined ? '' : `&Silence=${silence}`) + (skippedMs > 0 ? `&Skipped=${skippedMs}` : '');
+  const suffix =
+    (silence === undefined ? '' : `&Silence=${silence}`) + (skippedMs === 0 ? '' : `&Skipped=${skippedMs}`);
   return container === 'ts'
     ? `getTSFragment.ts?FragmentNumber=${number}&SessionToken=${token}${suffix}`
     : `getMP4MediaFragment.mp4?FragmentNumber=${number}&SessionToken=${token}&TrackNumber=${track}${suffix}`;

@@ -270,7 +270,7 @@ function zeroMs({ range, startedMs, leadMs }: PlaybackSession): number {
 /** By how much a session without marks is behind the times of its fragments, milliseconds. */
 function skippedOf({ query }: Asked): number {
   const text = query.get('Skipped') ?? '0';
-  if (!/^\d{1,13}$/.test(text)) throw invalid('Skipped');
+  if (!/^-?\d{1,13}$/.test(text)) throw invalid('Skipped');
   return Number(text);
 }
 

@@ -25,9 +25,9 @@ export type SessionEntry = {
   readonly sound: { readonly track: Track; readonly setUp: number } | undefined;
   /** Where it begins on a timeline that starts at 0 with the session and has no gaps. */
   readonly positionMs: number;
-  /** What passed on the axis since the session's beginning. */
+  /** What passed since the session's beginning. */
   readonly passedMs: number;
-  /** Breaks before it that players are not to live through. */
+  /** Breaks before it, and steps back, that players are not to live through. */
   readonly skippedMs: number;
   /** Of a replay: when it is shown. */
   readonly revealMs: number;
@@ -37,6 +37,8 @@ export type SessionEntry = {
 const gapMsMax = 50;
 /** Players step over shorter gaps by themselves, and wait for ever at longer ones. */
 const holeMsMax = 1_000;
+/** When nothing newer came for so long, an older time is what the stream has now. */
+const lateMsMax = 30_000;
 
 /** A fragment's beginning on an axis. */
 export function axisTime({ fragment }: PlayableFragment, axis: TimeAxis): number {
@@ -57,7 +59,7 @@ export function entryAfter(
   const leading = pacing ?? (previous === undefined ? tracks.audio : undefined);
   if (leading === undefined || samplesOf(reference, leading) === 0) return undefined;
   const axisMs = axisTime(reference, session.axis);
-  if (previous !== undefined && axisMs < earliestAfter(session, previous)) return undefined;
+  if (previous !== undefined && isLate(session, previous, { reference, axisMs })) return undefined;
   const isContinuation = leading.kind === 'video' && !reference.fragment.isKey;
   if (isContinuation && (previous === undefined || isDiscontinuity(previous.reference, reference))) return undefined;
   const played =
@@ -77,15 +79,26 @@ export function entryAfter(
     marksBefore: previous.marksBefore + (previous.isMarked ? 1 : 0),
     sound: played.audio === undefined ? previous.sound : { track: played.audio, setUp },
     positionMs: previous.positionMs + durationMs,
-    passedMs: previous.passedMs + axisMs - previous.axisMs,
-    skippedMs: previous.skippedMs + (holeMs > holeMsMax ? holeMs : 0),
+    passedMs: previous.passedMs + durationMs + Math.max(0, holeMs),
+    skippedMs: previous.skippedMs + (Math.abs(holeMs) > holeMsMax ? holeMs : 0),
   };
 }
 
-/** Later than the one before; of DASH not before it ends, so that of ingests that overlap the first alone is played. */
-function earliestAfter({ protocol, axis }: PlaybackSession, { axisMs, reference }: SessionEntry): number {
-  const isWhole = protocol === 'dash' && axis === 'producer';
-  return isWhole ? Math.max(axisMs + 1, axisMs + reference.fragment.durationMs - gapMsMax) : axisMs + 1;
+/** What comes too late to be put in its place is left out. */
+function isLate(
+  { mode, protocol, axis }: PlaybackSession,
+  previous: SessionEntry,
+  { reference, axisMs }: Pick<SessionEntry, 'reference' | 'axisMs'>,
+): boolean {
+  const { fragment, segment } = previous.reference;
+  if (mode !== 'live') {
+    // Of ingests that overlap in producer time DASH plays the first alone.
+    const isWhole = protocol === 'dash' && axis === 'producer';
+    return axisMs <= previous.axisMs || (isWhole && axisMs < previous.axisMs + fragment.durationMs - gapMsMax);
+  }
+  // What is live goes on whatever clocks do: that of this machine may be set back, and a source's may be told late.
+  if (axis === 'server' || axisMs > previous.axisMs || reference.segment.runId === segment.runId) return false;
+  return reference.fragment.serverTimestampMs - fragment.serverTimestampMs <= lateMsMax;
 }
 
 /** Of the session, or of what is left of it: then fragment counters and times bound the numbers, which jump forward and never back. */

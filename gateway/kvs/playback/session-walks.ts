@@ -3,7 +3,8 @@
  * session's beginning again.
  */
 
-import { type FragmentNumber, fragmentNumberParts } from '../../../storage/model/fragment-number.ts';
+import type { Fragment } from '../../../storage/model/fragment.ts';
+import { type FragmentNumber, numberBefore } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { isImported } from '../../../storage/model/run.ts';
 import { fragmentEnd, type PlayableFragment } from '../../playback/index.ts';
@@ -25,7 +26,7 @@ type Walk = {
   entries: SessionEntry[];
   /** By set-up, the first entry that had it. */
   readonly setUps: Map<number, SessionEntry>;
-  /** The last fragment that was looked at. */
+  /** The last fragment that was looked at, and its time on the axis. */
   last: { readonly atMs: number; readonly number: FragmentNumber } | undefined;
   isComplete: boolean;
   /** Requests of one session take turns. */
@@ -43,8 +44,6 @@ export const liveAgeMsMax = 30_000;
 /** Fragments of one page of a stream's tables. */
 const pageFragments = 500;
 const dayMs = 24 * 3_600_000;
-/** Numbers are given when a fragment begins; its time may have been slewed by a little since. */
-const slewMsMax = 1_000;
 
 export class SessionWalks {
   readonly #source: SessionSource;
@@ -161,26 +160,27 @@ export class SessionWalks {
   async #page(
     walk: Walk,
     session: PlaybackSession,
-    { nowMs, floorMs }: WalkMoment,
+    moment: WalkMoment,
   ): Promise<{ readonly references: readonly PlayableFragment[]; readonly isLast: boolean }> {
-    const { streamId, anchor, range } = session;
-    const isLive = session.mode === 'live';
-    const axis = isLive ? 'server' : session.axis;
-    const liveBeginMs = anchor === undefined ? nowMs : fragmentNumberParts(anchor).serverTimestampMs - slewMsMax;
-    const found = await this.#source.fragmentsByTime(streamId, {
-      axis,
-      beginMs: isLive ? liveBeginMs : (range?.beginMs ?? 0),
-      endMs: (isLive ? undefined : range?.endMs === undefined ? undefined : range.endMs + 1) ?? nowMs + dayMs,
-      after: walk.last,
-      // What is brought in from a file meanwhile is old footage, and would change the numbers of a live session.
-      isRecordedOnly: isLive,
-      isWanted: ({ number, serverTimestampMs }) =>
-        serverTimestampMs >= floorMs && (!isLive || anchor === undefined || number >= anchor),
-      limit: pageFragments,
-    });
+    const { streamId, anchor, axis, range, mode } = session;
+    const isKept = ({ serverTimestampMs }: Fragment) => serverTimestampMs >= moment.floorMs;
+    const isLive = mode === 'live' && anchor !== undefined;
+    const found = isLive
+      ? await this.#source.fragmentsAfter(streamId, walk.last?.number ?? numberBefore(anchor), pageFragments, {
+          isWhole: true,
+        })
+      : await this.#source.fragmentsByTime(streamId, {
+          ...{ axis, after: walk.last, isWanted: isKept, limit: pageFragments },
+          beginMs: range?.beginMs ?? 0,
+          endMs: range?.endMs === undefined ? moment.nowMs + dayMs : range.endMs + 1,
+        });
     const last = found.at(-1);
     if (last !== undefined) walk.last = { atMs: axisTime(last, axis), number: last.fragment.number };
-    return { references: oncePerTime(found, session), isLast: found.length < pageFragments };
+    const isLast = found.length < pageFragments;
+    if (!isLive) return { references: oncePerTime(found, session), isLast };
+    // What is brought in from a file meanwhile is old footage, and would change the numbers of a live session.
+    const references = found.filter(({ fragment, segment }) => isKept(fragment) && !isImported(segment));
+    return { references, isLast };
   }
 
   #forget(key: string): void {

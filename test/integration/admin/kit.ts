@@ -269,6 +269,7 @@ export async function startSite(options: SiteOptions = {}) {
 
 const nothingRecorded: SessionSource = {
   fragmentsBetween: async () => [],
+  fragmentsAfter: async () => [],
   fragmentsByTime: async () => [],
   latest: async () => undefined,
   clusterBytes: async () => {

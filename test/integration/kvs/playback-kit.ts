@@ -13,13 +13,18 @@ import { clipOperations, imageOperations } from '../../../gateway/kvs/index.ts';
 import { Clips, FragmentPictures } from '../../../gateway/playback/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { createLog } from '../../../storage/base/log.ts';
+import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
 import type { TimeRange } from '../../../storage/reader/index.ts';
 import type { SiteOptions } from '../admin/kit.ts';
 import { RecordedStream } from '../playback/recorded-stream.ts';
 import { everything, type Statement, startKvsSite } from './kit.ts';
 
-/** What a reader knows beside: fragments by either time. */
+/** What a reader knows beside: fragments by either time, and as they came. */
 export class TimedStream extends RecordedStream {
+  async fragmentsAfter(_: string, number: FragmentNumber, limit: number) {
+    return this.fragments.filter(({ fragment }) => fragment.number > number).slice(0, limit);
+  }
+
   async fragmentsByTime(_: string, range: TimeRange) {
     const { axis, beginMs, endMs, after, isWanted, limit } = range;
     const timeOf = ({ fragment }: (typeof this.fragments)[number]) =>

@@ -195,6 +195,25 @@ describe('live sessions', () => {
     expect(numbersIn(await playlist(url, startMs + 8_000))).toEqual(numbersOf([...first, ...next]));
   });
 
+  test('goes on when a clock is set back: that of this machine, or that of a source', async () => {
+    const stream = new RowStream();
+    stream.run({ atMs: startMs, count: 3, producerMs: 0 });
+    const byProducer = { HLSFragmentSelector: { FragmentSelectorType: 'PRODUCER_TIMESTAMP' } };
+    const { hls, playlist } = player(stream);
+    const nowMs = startMs + 6_000;
+    const [server = '', producer = ''] = [await hls({}, nowMs), await hls(byProducer, nowMs)];
+    for (const url of [server, producer]) await playlist(url, nowMs);
+
+    const back = stream.run({ atMs: startMs - 600_000, count: 2, producerMs: 606_000 });
+    const told = stream.run({ atMs: startMs - 500_000, count: 2, producerMs: 0 });
+
+    const laterMs = startMs - 490_000;
+    expect(numbersIn(await playlist(server, laterMs)).slice(-4)).toEqual(numbersOf([...back, ...told]));
+    const lines = await playlist(producer, laterMs);
+    expect(numbersIn(lines).slice(-4)).toEqual(numbersOf([...back, ...told]));
+    expect(lines.at(-2)).toMatch(/&Skipped=-\d+$/);
+  });
+
   test('numbers go on where the beginning of the session was removed meanwhile', async () => {
     const stream = new RowStream();
     stream.run({ atMs: startMs, count: 30 });

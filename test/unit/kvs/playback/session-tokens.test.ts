@@ -163,7 +163,7 @@ describe('a session', () => {
       `${media}&FragmentNumber=1&TrackNumber=1`,
       `${media}&FragmentNumber=${'9'.repeat(47)}&TrackNumber=1`,
       `${media}&FragmentNumber=${stream.references[0]?.fragment.number}&TrackNumber=7`,
-      `${media}&FragmentNumber=${stream.references[0]?.fragment.number}&TrackNumber=1&Skipped=-1`,
+      `${media}&FragmentNumber=${stream.references[0]?.fragment.number}&TrackNumber=1&Skipped=x`,
       `${init}&SequenceNumber=-1`,
       `${init}&SequenceNumber=x`,
     ]) {

@@ -122,6 +122,13 @@ export class RowStream implements SessionSource {
       .slice(0, limit);
   }
 
+  async fragmentsAfter(_: string, number: FragmentNumber, limit: number) {
+    return this.references
+      .filter(({ fragment }) => fragment.number > number)
+      .sort((a, b) => (a.fragment.number < b.fragment.number ? -1 : 1))
+      .slice(0, limit);
+  }
+
   async latest() {
     return this.references.toSorted((a, b) => (a.fragment.number < b.fragment.number ? -1 : 1)).at(-1);
   }
