@@ -170,4 +170,51 @@ describe('a session', () => {
       await expect(get(wrong, nowMs)).rejects.toMatchObject({ context: { awsName: 'InvalidArgumentException' } });
     }
   });
+
+  test('answers whatever is asked of it by what it names or by a refusal of AWS', async () => {
+    const stream = new RowStream();
+    stream.run({ atMs: startMs, count: 3 });
+    const { hls, dash, get } = player(stream);
+    const urls = [
+      await hls({ PlaybackMode: 'ON_DEMAND', HLSFragmentSelector: seconds(0, 60) }, nowMs),
+      await hls(
+        { PlaybackMode: 'LIVE_REPLAY', ContainerFormat: 'MPEG_TS', HLSFragmentSelector: seconds(0, 60) },
+        nowMs,
+      ),
+      await dash({ PlaybackMode: 'ON_DEMAND', DASHFragmentSelector: seconds(0, 60) }, nowMs),
+    ];
+    const names = [
+      'getHLSMasterPlaylist.m3u8',
+      'getHLSMediaPlaylist.m3u8',
+      'getMP4InitFragment.mp4',
+      'getTSFragment.ts',
+    ];
+    const file = fc.constantFrom(...names, 'getMP4MediaFragment.mp4', 'getDASHManifest.mpd');
+    const known = stream.references.map(({ fragment }): string => fragment.number);
+    const value = fc.oneof(fc.string({ maxLength: 60 }), fc.constantFrom('0', '1', '2', '-1', '1e9', ...known));
+    const query = fc.dictionary(
+      fc.constantFrom('TrackNumber', 'SequenceNumber', 'FragmentNumber', 'Silence', 'Skipped', 'SessionToken'),
+      value,
+    );
+
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...urls), file, query, async (url, name, parameters) => {
+        const asked = new URL(url);
+        asked.pathname = asked.pathname.replace(/[^/]+$/, name);
+        for (const [key, text] of Object.entries(parameters)) asked.searchParams.append(key, text);
+        try {
+          await get(asked.href, nowMs);
+        } catch (error) {
+          // Rows have no bytes: whatever got so far would have been answered.
+          expect(
+            isAppError(error) &&
+              ['invalid_argument', 'not_found', 'permission_denied', 'unimplemented', 'failed_precondition'].includes(
+                error.code,
+              ),
+          ).toBe(true);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
