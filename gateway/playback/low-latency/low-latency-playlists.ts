@@ -37,6 +37,9 @@ type Shown = {
   readonly view: PartsView | undefined;
 };
 
+/** Parts that are later than so many segments have something wrong: segments play on. */
+const newerMax = 2;
+
 /** Whose parts stand in for a rendition: its own, or for silence those of the video. */
 type PartNames = { readonly list: PartKind; readonly silence: string | undefined };
 
@@ -123,7 +126,8 @@ export class LowLatencyPlaylists {
     if (view === undefined) return { ...window, view };
     // What is newer than the parts is told when they are there, a moment later: nothing that was told goes away.
     const fragments = window.fragments.filter(({ reference }) => reference.fragment.number <= view.newest);
-    return fragments.length === 0 ? { ...window, view: undefined } : { fragments, firstOfRun: window.firstOfRun, view };
+    const isLate = fragments.length === 0 || window.fragments.length - fragments.length > newerMax;
+    return isLate ? { ...window, view: undefined } : { fragments, firstOfRun: window.firstOfRun, view };
   }
 
   async #window(session: LiveSession, newest: string | undefined): Promise<LiveWindow> {

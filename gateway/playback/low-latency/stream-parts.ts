@@ -200,14 +200,30 @@ export class StreamParts {
     const run = this.#run;
     const isOfRun = run?.runId === segment.runId;
     const isBefore = isOfRun && (run.openMediaMs ?? Number.POSITIVE_INFINITY) > fragment.mediaTimeMs;
-    const told = isOfRun && !isBefore ? run.committed(reference) : undefined;
-    const parts = told ?? (await this.#cut(reference));
-    if (run === this.#run && !isBefore && (told === undefined || this.#isRunOver)) this.#leave();
+    const told = isOfRun && !isBefore ? this.#told(run, reference) : undefined;
+    if (told !== undefined) {
+      this.#close(fragment, told);
+      if (this.#isRunOver) this.#leave();
+    } else {
+      const parts = await this.#cut(reference);
+      if (run === this.#run && !isBefore) this.#leave();
+      this.#close(fragment, parts);
+    }
     this.#laneless = this.#run === undefined ? this.#laneless + 1 : 0;
-    this.#close(fragment, parts);
     this.#newest = reference;
     // The lane knows where the run's time lies in the session's: it tells when it is joined.
     if (this.#run === undefined) this.#rejoin?.abort();
+  }
+
+  /** Parts that were told while the fragment was open, and its last ones; undefined when they are not those of its segment. */
+  #told(run: RunParts, reference: PlayableFragment): PartLists | undefined {
+    try {
+      return run.committed(reference);
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      this.#deps.log.counted('units not playable for low-latency players', 1, { streamId: this.#streamId, error });
+      return undefined;
+    }
   }
 
   /** Parts of a fragment that nobody heard arrive; none of one that cannot be read. */

@@ -421,6 +421,31 @@ describe('the lane of a stream', () => {
     expect((await read(site, uri)).open.length).toBeGreaterThan(0);
   });
 
+  test('that brings a broken picture costs the parts of its fragment', async () => {
+    const site = startSite();
+    const uri = await uriOf(site, 'video');
+    site.play(4_000);
+    const [broken, ...rest] = unitsBetween(4_000, 6_120);
+    site.stream.units([{ ...must(broken, 'is a key frame'), bytes: Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x65) }]);
+    site.stream.commit(4_000);
+    site.stream.units(rest);
+    await settled();
+    site.atMs = 6_120;
+    site.stream.commit(6_000);
+    await settled();
+
+    const after = await read(site, uri);
+
+    expect(after.segments.at(-1)).toMatchObject({ mediaSequence: 2, parts: [] });
+    site.play(8_200);
+    await settled();
+    site.play(9_000);
+    await settled();
+    const later = await read(site, uri);
+    expect(later.segments.at(-1)?.parts.length).toBeGreaterThan(3);
+    expect(later.open.length).toBeGreaterThan(0);
+  });
+
   test('of a camera that begins anew goes on with a discontinuity, and its second fragment has open parts', async () => {
     const site = startSite();
     const uri = await uriOf(site, 'video');
