@@ -5,6 +5,7 @@ import { denied, type KvsCall, type KvsOperations, requireStream } from '../call
 import { choiceMember, required } from '../members.ts';
 import { beginningMember, pageMember, pageOf } from '../paging.ts';
 import { kvsStreams, streamInfo } from '../streams.ts';
+import { streamResourceOf } from './stream-changes.ts';
 
 /** AWS answers so many at most. */
 const listMax = 10_000;
@@ -43,7 +44,7 @@ function listStreams(call: KvsCall): object {
   const beginning = beginningMember(call.input, 'StreamNameCondition');
   const seen = kvsStreams(call.tables)
     .filter(({ name }) => name.startsWith(beginning))
-    .filter((stream) => call.may(action, { arn: streamArn(call.site, stream), streamId: stream.id }));
+    .filter((stream) => call.may(action, { arn: streamArn(call.site, stream), resource: streamResourceOf(stream) }));
   const { items, next } = pageOf(seen, ({ name }) => name, page);
   return { StreamInfoList: items.map((stream) => streamInfo(call.site, stream)), ...next };
 }
