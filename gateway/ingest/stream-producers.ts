@@ -109,6 +109,7 @@ export class StreamProducers {
   begin(head: PutMediaHead, answers: PutAnswers, options: { readonly isRing: boolean }): IncomingPut {
     const { quotas, running } = this.#deps.share;
     this.#counters.requests++;
+    if (this.#open.length >= quotas.connectionsOfStreamMax) this.#makeRoom();
     try {
       if (this.#open.length >= quotas.connectionsOfStreamMax || running.count >= putMediaLimits.connectionsMax) {
         throw appError('resource_exhausted', 'too many producers are connected to this stream');
@@ -139,6 +140,23 @@ export class StreamProducers {
     return [...this.#connections].filter(({ isOver }) => !isOver);
   }
 
+  /** A producer whose network broke is back before we hear of that: its old connection says nothing and gives its place away. */
+  #makeRoom(): void {
+    const silent = this.#open.find(({ receiver }) => receiver.isSilent);
+    if (silent === undefined) return;
+    silent.receiver.giveWay();
+    this.#leave(silent);
+  }
+
+  #leave(connection: Connection): void {
+    if (connection.isOver) return;
+    connection.isOver = true;
+    this.#deps.share.running.count--;
+    this.#counters.activeConnections--;
+    this.#leaveLive(connection);
+    this.#deps.onChange();
+  }
+
   #connect(head: PutMediaHead, answers: PutAnswers, { isRing }: { readonly isRing: boolean }): Connection {
     const { share, hub: _, onChange, ...deps } = this.#deps;
     const { budget, heldBudget, turns, quotas, running } = share;
@@ -153,13 +171,7 @@ export class StreamProducers {
           frame: (frame) => this.#frame(connection, frame),
         },
         isNewerThere: () => this.#open.some((each) => each.order > order),
-        onOver: () => {
-          connection.isOver = true;
-          running.count--;
-          this.#counters.activeConnections--;
-          this.#leaveLive(connection);
-          onChange();
-        },
+        onOver: () => this.#leave(connection),
         onClosed: () => this.#connections.delete(connection),
       },
       { head, quotas, isRing },

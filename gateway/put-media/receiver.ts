@@ -188,6 +188,17 @@ export class PutMediaReceiver implements IncomingPut {
     await this.#run.ended();
   }
 
+  /** Nothing came for so long that the producer was told so. */
+  get isSilent(): boolean {
+    const silentMs = this.#deps.clock.monotonicMs() - this.#lastBytesMs;
+    return this.#pausedSinceMs === undefined && silentMs >= putMediaLimits.idleMs;
+  }
+
+  /** Another connection of the stream needs its place. */
+  giveWay(): void {
+    this.#finish(mediaError('read-error', 'another connection took its place'));
+  }
+
   /** To be called about twice a second. */
   tick(): void {
     if (this.#closing !== undefined) return;

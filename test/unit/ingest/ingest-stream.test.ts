@@ -186,6 +186,20 @@ test('what a producer brings, and that it is recorded, is told as soon as it is 
   expect(recorded).toMatchObject({ state: 'live', tracks: [{ number: 1, codec: 'h264' }] });
 });
 
+test('(59) a connection that says nothing gives its place to a producer that is back', async () => {
+  const { stream, clock } = await startProduced();
+  putMedia(stream);
+  await clock.advance(9_000);
+  expect(() => putMedia(stream)).toThrow('too many producers');
+
+  await clock.advance(1_500);
+  const third = putMedia(stream);
+  third.bytes(new Uint8Array(0));
+  putMedia(stream);
+
+  expect(() => putMedia(stream)).toThrow('too many producers');
+});
+
 test('hours of the week change nothing for a KVS producer', async () => {
   const { stream, lines } = await startProduced();
   const live = { ...stream.planned, recording: recordingPolicy({ mode: 'live' }) };
