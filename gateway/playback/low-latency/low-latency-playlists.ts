@@ -14,10 +14,11 @@ import { type LowLatencyTags, type MediaEntry, type MediaPart, mediaPlaylistText
 import type { NumberedFragment } from '../hls/numbering.ts';
 import { type HlsSession, type Query, queryText, sessionToQuery, shiftOfQuery, shiftQuery } from '../hls/session.ts';
 import { trackChooser } from '../playable-tracks.ts';
+import type { IndexedParts } from './kept-parts.ts';
 import type { LowLatency } from './low-latency.ts';
 import { type PartKind, partBytes, partDurationMs, silentPartBytes } from './part.ts';
 import { isReached, type PlaylistEnd, reloadOfQuery, requireNear } from './reload.ts';
-import type { IndexedParts, PartsView, StreamParts } from './stream-parts.ts';
+import type { PartsView, StreamParts } from './stream-parts.ts';
 
 export type LowLatencyRequest = {
   readonly streamId: string;

@@ -13,7 +13,6 @@ import { Lifetime } from '../../../storage/base/lifecycle.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import { Backoff } from '../../../storage/base/retry.ts';
 import type { LaneClient, LaneEvent } from '../../../storage/lane/index.ts';
-import { type Fragment, fragmentEndMs } from '../../../storage/model/fragment.ts';
 import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { isImported } from '../../../storage/model/run.ts';
@@ -21,8 +20,9 @@ import { isContinued } from '../continuity.ts';
 import type { FragmentSource, PlayableFragment } from '../fragment-source.ts';
 import { paceOf, partsOfCluster } from './fragment-cutter.ts';
 import type { PartPace } from './fragment-parts.ts';
+import { type IndexedParts, KeptParts } from './kept-parts.ts';
 import { readOpenCluster } from './open-cluster.ts';
-import { type Part, type PartKind, partPayloadBytes } from './part.ts';
+import type { Part, PartKind } from './part.ts';
 import { type PartLists, RunParts } from './run-parts.ts';
 
 export type StreamPartsDeps = {
@@ -34,9 +34,6 @@ export type StreamPartsDeps = {
   readonly hasRoom: () => boolean;
 };
 
-/** Parts of one fragment and the index of the first of each kind. */
-export type IndexedParts = Readonly<Record<PartKind, { readonly first: number; readonly parts: readonly Part[] }>>;
-
 /** What there is now. A snapshot: it does not change. */
 export type PartsView = {
   /** The newest committed fragment: the open one follows it. */
@@ -45,8 +42,6 @@ export type PartsView = {
   readonly closed: ReadonlyMap<FragmentNumber, IndexedParts>;
   readonly open: IndexedParts;
 };
-
-type Closed = IndexedParts & { readonly number: FragmentNumber; readonly endMs: number };
 
 /** After so many fragments without a lane players had better be those of plain segments. */
 const lanelessMax = 3;
@@ -62,13 +57,10 @@ export class StreamParts {
   readonly #streamId: string;
   readonly #lifetime = new Lifetime();
   readonly #waiting = new Set<() => void>();
+  readonly #kept = new KeptParts();
   #newest: PlayableFragment | undefined;
   #pace: PartPace | undefined;
   #run: RunParts | undefined;
-  #closed: Closed[] = [];
-  #closedBytes = 0;
-  /** Indexes of the open fragment's first parts. */
-  #first = { video: 0, audio: 0 };
   #laneless = 0;
   #isCatchingUp = false;
   #isNewsPending = false;
@@ -101,7 +93,7 @@ export class StreamParts {
   }
 
   get byteLength(): number {
-    return this.#closedBytes + (this.#run?.byteLength ?? 0);
+    return this.#kept.byteLength + (this.#run?.byteLength ?? 0);
   }
 
   /** Undefined while there are no parts that a player would be glad of: segments are what it gets then. */
@@ -112,20 +104,14 @@ export class StreamParts {
     return {
       newest: newest.fragment.number,
       targetMs: pace.targetUs / 1000,
-      closed: new Map(this.#closed.map((each) => [each.number, each])),
-      open: this.#indexed(this.#isNext(newest) ? (this.#run?.open ?? noParts) : noParts),
+      closed: this.#kept.closed,
+      open: this.#kept.indexed(this.#isNext(newest) ? (this.#run?.open ?? noParts) : noParts),
     };
   }
 
   /** The part of that index; 'next' for the one that comes next, undefined for those that are gone or far away. */
   part(kind: PartKind, index: number): Part | 'next' | undefined {
-    const open = this.#indexed(this.#run?.open ?? noParts)[kind];
-    if (index === open.first + open.parts.length) return 'next';
-    for (const each of [...this.#closed.map((closed) => closed[kind]), open]) {
-      const part = index < each.first ? undefined : each.parts[index - each.first];
-      if (part !== undefined) return part;
-    }
-    return undefined;
+    return this.#kept.find(kind, index, this.#run?.open ?? noParts);
   }
 
   /** Resolves when something changed, the time is over, or the signal aborts. */
@@ -150,13 +136,6 @@ export class StreamParts {
     if (mediaTimeMs === undefined || this.#run?.runId !== segment.runId || mediaTimeMs <= fragment.mediaTimeMs)
       return false;
     return isContinued(fragment, mediaTimeMs);
-  }
-
-  #indexed({ video, audio }: PartLists): IndexedParts {
-    return {
-      video: { first: this.#first.video, parts: [...video] },
-      audio: { first: this.#first.audio, parts: [...audio] },
-    };
   }
 
   /** Fragments were committed: takes them up one after the other, and once more when others come meanwhile. */
@@ -202,12 +181,12 @@ export class StreamParts {
     const isBefore = isOfRun && (run.openMediaMs ?? Number.POSITIVE_INFINITY) > fragment.mediaTimeMs;
     const told = isOfRun && !isBefore ? this.#told(run, reference) : undefined;
     if (told !== undefined) {
-      this.#close(fragment, told);
+      this.#kept.close(fragment, told, this.#deps.hasRoom);
       if (this.#isRunOver) this.#leave();
     } else {
       const parts = await this.#cut(reference);
       if (run === this.#run && !isBefore) this.#leave();
-      this.#close(fragment, parts);
+      this.#kept.close(fragment, parts, this.#deps.hasRoom);
     }
     this.#laneless = this.#run === undefined ? this.#laneless + 1 : 0;
     this.#newest = reference;
@@ -240,32 +219,9 @@ export class StreamParts {
     }
   }
 
-  #close(fragment: Fragment, parts: PartLists): void {
-    const { number } = fragment;
-    const indexed = this.#indexed(parts);
-    this.#closed.push({ number, endMs: fragmentEndMs(fragment), ...indexed });
-    this.#first = {
-      video: indexed.video.first + indexed.video.parts.length,
-      audio: indexed.audio.first + indexed.audio.parts.length,
-    };
-    this.#closedBytes = bytesOf(this.#closed);
-    while (this.#isTooMuch(fragment)) {
-      this.#closed.shift();
-      this.#closedBytes = bytesOf(this.#closed);
-    }
-  }
-
-  #isTooMuch(newest: Fragment): boolean {
-    const [oldest] = this.#closed;
-    if (oldest === undefined || this.#closed.length === 1) return false;
-    const isOld = oldest.endMs < newest.serverTimestampMs - limits.hlsPartsKeptMs;
-    return (isOld && this.#closed.length > limits.hlsPartFragments) || !this.#deps.hasRoom();
-  }
-
   /** The run's open parts are given up: names that were told for them are not used for others. */
   #leave(): void {
-    const { video, audio } = this.#run?.open ?? noParts;
-    this.#first = { video: this.#first.video + video.length, audio: this.#first.audio + audio.length };
+    this.#kept.giveUp(this.#run?.open ?? noParts);
     this.#run = undefined;
     this.#isRunOver = false;
   }
@@ -353,14 +309,6 @@ export class StreamParts {
   #tell(): void {
     for (const done of [...this.#waiting]) done();
   }
-}
-
-function bytesOf(closed: readonly Closed[]): number {
-  return closed.reduce(
-    (sum, { video, audio }) =>
-      [...video.parts, ...audio.parts].reduce((bytes, part) => bytes + partPayloadBytes(part), sum),
-    0,
-  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
