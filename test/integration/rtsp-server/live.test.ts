@@ -53,7 +53,8 @@ test.each([
 ] as const)('GStreamer records %s with %s by %s', async (codec, audio, protocol, video, sound) => {
   const { url } = await site({ codec, audio });
   const path = join(await temporaryDirectory(), 'out.mkv');
-  const source = ['rtspsrc', `location=${url(streamId)}`, `protocols=${protocol}`, 'name=s'];
+  // By the stream's own times: a receiver that stood still for a second thinks its clock wrong, and its muxer drops pictures.
+  const source = ['rtspsrc', `location=${url(streamId)}`, `protocols=${protocol}`, 'buffer-mode=none', 'name=s'];
   const pictures = ['s.', '!', 'application/x-rtp,media=video', '!', ...video.split(' '), '!', 'mux.'];
   const sounds = ['s.', '!', 'application/x-rtp,media=audio', '!', sound, '!', 'mux.'];
   const sink = ['matroskamux', 'name=mux', '!', 'filesink', `location=${path}`];
