@@ -239,6 +239,11 @@ const configFields = z.strictObject({
       changeNeeds: 'restart',
       example: 'eu-central-1',
     }),
+    quotaFactor: key(z.number().min(0).max(1_000_000).default(20), {
+      description:
+        "How many times AWS's quotas clients of the KVS API have: 1 to try a program as at AWS, 0 for no quotas at all.",
+      changeNeeds: 'restart',
+    }),
     putMedia: section({
       connectionMinutesMax: key(z.number().min(0.1).max(1_440).default(45), {
         description: 'A producer is told to connect anew after so many minutes, at the beginning of a fragment.',

@@ -208,6 +208,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         },
         arePlainRtspPasswordsAllowed: config.rtsp.allowPlainPasswords,
         publicUrl: config.publicUrl,
+        kvsQuotaFactor: config.kvs.quotaFactor,
         credentialsPort: config.kvs.credentials.enabled ? config.kvs.credentials.port : undefined,
         kvs: {
           site: { region: config.kvs.region, accountId: config.kvs.accountId },
