@@ -104,7 +104,7 @@ export class TagFollower {
     const { source, cursor } = this.#deps;
     const known = await this.#begin();
     const after = known === beforeAll ? undefined : known;
-    const fragments = await source.fragmentsAfter(this.#streamId, after, batchMax);
+    const fragments = await source.fragmentsAfter(this.#streamId, after, batchMax, { isWhole: true });
     let passed: FragmentNumber | undefined;
     for (const reference of fragments) {
       if (signal.aborted) return false;
