@@ -47,9 +47,9 @@ import { SecretStore } from './secret-store.ts';
 import { StateBoard } from './state-board.ts';
 import { newStreamKey } from './stream-keys.ts';
 import { StsDoor } from './sts-door.ts';
+import { TagDeliveries } from './tag-deliveries.ts';
 import { TemporaryKeys } from './temporary-keys.ts';
 import { digestPurpose } from './token-digests.ts';
-import { TagDeliveries } from './tag-deliveries.ts';
 import { UsageBook } from './usage-book.ts';
 
 export type ServeOptions = {
@@ -267,6 +267,7 @@ export class Serve {
       playbackTokens,
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
       kvs: {
+        isUploading: (socket) => kvs.isUploading(socket),
         take: (request, response) => [sts, playback.door, kvs].some((door) => door.take(request, response)),
       },
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
@@ -328,6 +329,7 @@ export class Serve {
     await devices.start();
     // Closed before the port, which waits for its connections to end.
     this.#lifetime.own(feed);
+    this.#lifetime.own(kvs);
     this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweepSessions(catalog)));
     log.info('serve listens', { port: this.port, isEncrypted: tls !== undefined });
     return firstAdmin;
