@@ -41,6 +41,8 @@ export class Durability {
   readonly #periodMs: number;
   readonly #timeoutMs: number;
   #isWhole = true;
+  /** The first sync, which ends in any case. */
+  #starting: Promise<void> | undefined;
   #waiters: Waiter[] = [];
   #lastBeganMs = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
@@ -64,17 +66,13 @@ export class Durability {
     return this.#count;
   }
 
-  /** Finds out whether the file system can be synced as a whole; without that each writer syncs its own file. */
-  async start(): Promise<void> {
-    try {
-      await this.#withDeadline(this.#syncFileSystem(this.#options.directory));
-    } catch (error) {
-      this.#isWhole = false;
-      this.#log.warn('file system cannot be synced as a whole, syncing each file', {
-        directory: this.#options.directory,
-        error: toAppError(error).message,
-      });
-    }
+  /**
+   * Finds out whether the file system can be synced as a whole; without that each writer syncs its own file. Need not be waited
+   * for: who asks meanwhile is served by the sync after this one.
+   */
+  start(): Promise<void> {
+    this.#starting = this.#syncFirst();
+    return this.#starting;
   }
 
   /**
@@ -103,6 +101,18 @@ export class Durability {
     this.#child.close();
   }
 
+  async #syncFirst(): Promise<void> {
+    try {
+      await this.#withDeadline(this.#syncFileSystem(this.#options.directory));
+    } catch (error) {
+      this.#isWhole = false;
+      this.#log.warn('file system cannot be synced as a whole, syncing each file', {
+        directory: this.#options.directory,
+        error: toAppError(error).message,
+      });
+    }
+  }
+
   #armNext(): void {
     const urgent = this.#waiters.some((waiter) => waiter.isUrgent);
     this.#arm(urgent ? 0 : Math.max(0, this.#lastBeganMs + this.#periodMs - this.#clock.monotonicMs()));
@@ -122,7 +132,7 @@ export class Durability {
     if (this.#running !== undefined || this.#waiters.length === 0) return;
     this.#lastBeganMs = this.#clock.monotonicMs();
     // Asking and beginning may be the same call: others of this turn of the event loop share the sync.
-    this.#running = Promise.resolve()
+    this.#running = Promise.resolve(this.#starting)
       .then(() => {
         const waiters = this.#waiters;
         this.#waiters = [];

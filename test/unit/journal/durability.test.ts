@@ -53,6 +53,22 @@ test('who asks while a sync runs waits for the next one, a period after the last
   expect((syncs[1]?.atMs ?? 0) - (syncs[0]?.atMs ?? 0)).toBe(2_000);
 });
 
+test('who asks during the first sync, on a busy disk, is served by one of his own after it', async () => {
+  const { clock, syncs, durability, outcomes, ask } = setUp();
+  void durability.start();
+  ask('early', true);
+  await clock.advance(5_000);
+  const during = [syncs.length, outcomes.length];
+
+  syncs[0]?.resolve();
+  await clock.advance(1);
+  syncs[1]?.resolve();
+  await clock.advance(1);
+
+  expect(during).toEqual([1, 0]);
+  expect([syncs.length, outcomes]).toEqual([2, ['early']]);
+});
+
 test('an urgent request does not wait for the period', async () => {
   const { clock, syncs, outcomes, ask } = setUp();
   ask('first');
