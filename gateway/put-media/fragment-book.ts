@@ -7,6 +7,7 @@ import type { Ack } from './messages.ts';
 import type { FragmentOpening } from './producer-media.ts';
 
 export type OpenedFragment = FragmentOpening & {
+  readonly runId: string;
   readonly number: FragmentNumber;
   readonly serverTimestampMs: number;
 };
@@ -15,6 +16,7 @@ type Entry = OpenedFragment & {
   readonly firstByteMs: number;
   wholeMs: number | undefined;
   isCommitted: boolean;
+  stored: { readonly isKept: boolean } | undefined;
 };
 
 export class FragmentBook {
@@ -60,7 +62,7 @@ export class FragmentBook {
 
   begin(fragment: OpenedFragment, firstByteMs: number): void {
     const { timecodeMs, number } = fragment;
-    this.#entries.push({ ...fragment, firstByteMs, wholeMs: undefined, isCommitted: false });
+    this.#entries.push({ ...fragment, firstByteMs, wholeMs: undefined, isCommitted: false, stored: undefined });
     this.#tell({ kind: 'buffering', timecodeMs, number });
     this.#counters.bufferingAckLatency.add(this.#clock.monotonicMs() - firstByteMs);
   }
@@ -83,17 +85,22 @@ export class FragmentBook {
   }
 
   /**
-   * Everything up to this number is where it is to be.
+   * Everything of this run up to this number is where it is to be. Another run has a file of its own, which may be slower; one that is told
+   * stands for all before it, as producers then forget them, so it waits for those.
    *
    * @param options.isKept  beyond what live readers need: only then it is told
    */
-  stored(upTo: FragmentNumber, { isKept }: { readonly isKept: boolean }): void {
-    for (let first = this.#entries[0]; first !== undefined && first.number <= upTo; first = this.#entries[0]) {
+  stored(upTo: Pick<OpenedFragment, 'runId' | 'number'>, { isKept }: { readonly isKept: boolean }): void {
+    for (const entry of this.#entries) {
+      if (entry.number > upTo.number) break;
+      if (entry.runId === upTo.runId) entry.stored ??= { isKept };
+    }
+    for (let first = this.#entries[0]; first?.stored !== undefined; first = this.#entries[0]) {
       this.#entries.shift();
       const latencyMs = this.#clock.monotonicMs() - (first.wholeMs ?? first.firstByteMs);
       this.#counters.storedFragments++;
       this.#counters.fragmentPersistLatency.add(latencyMs);
-      if (!isKept) continue;
+      if (!first.stored.isKept) continue;
       this.#tell({ kind: 'persisted', timecodeMs: first.timecodeMs, number: first.number });
       this.#counters.persistedAckLatency.add(latencyMs);
     }

@@ -63,7 +63,8 @@ export class ProducerRun {
   readonly #ending = new Set<Promise<void>>();
   #head: ProducerHead | undefined;
   #run: Run | undefined;
-  #lastServerMs = 0;
+  /** Of the run. */
+  #lastServerMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ProducerRunDeps, options: ProducerRunOptions) {
     this.#deps = deps;
@@ -89,6 +90,7 @@ export class ProducerRun {
 
   /** @throws AppError  no number is reserved, or no place takes writes */
   begin({ mediaTimeMs, producerTimestampMs }: FragmentOpening): {
+    readonly runId: string;
     readonly number: FragmentNumber;
     readonly serverTimestampMs: number;
   } {
@@ -99,7 +101,7 @@ export class ProducerRun {
     const { number, counter } = numbers.next(serverTimestampMs);
     this.#lastServerMs = serverTimestampMs;
     run.writer.begin({ number, counter, serverTimestampMs, producerTimestampMs, mediaTimeMs });
-    return { number, serverTimestampMs };
+    return { runId: run.runId, number, serverTimestampMs };
   }
 
   write(bytes: Uint8Array): void {
@@ -157,6 +159,7 @@ export class ProducerRun {
     const runId = createRunId();
     const [beginWallMs, beginMonotonicMs] = [clock.wallMs(), clock.monotonicMs()];
     this.#wallWatch.reset(beginWallMs, beginMonotonicMs);
+    this.#lastServerMs = Number.NEGATIVE_INFINITY;
     const writer = new SegmentWriter(
       {
         ...{
@@ -171,7 +174,8 @@ export class ProducerRun {
           onHint(hint);
         },
         onFailed: (error, reason) => {
-          places.failed(place, reason, error);
+          // A mistake of ours over a producer's bytes says nothing of the disk, which cameras need too.
+          if (error.code !== 'internal') places.failed(place, reason, error);
           onFailed(error);
         },
       },

@@ -14,6 +14,7 @@ import type { IncomingPut, PutAnswers } from '../../storage/lane/index.ts';
 import type { Hint, OpenSegment } from '../../storage/model/hint.ts';
 import type { RunEndReason } from '../../storage/model/run.ts';
 import { AckQueue } from './ack-queue.ts';
+import { faultOfStart } from './broken-start.ts';
 import type { PutMediaCounters } from './counters.ts';
 import { FragmentBook, type OpenedFragment } from './fragment-book.ts';
 import { type PutMediaQuotas, putMediaLimits } from './limits.ts';
@@ -45,6 +46,8 @@ export type ReceiverDeps = Omit<ProducerRunDeps, 'budget' | 'onFailed'> & {
   readonly hasNumbersAhead: () => boolean;
   /** Another connection of this stream began later. */
   readonly isNewerThere: () => boolean;
+  /** The connection of this stream before this one broke. */
+  readonly isContinued: boolean;
   /** It takes no more media. */
   readonly onOver: () => void;
   /** Its files are finished, too. */
@@ -75,6 +78,7 @@ export class PutMediaReceiver implements IncomingPut {
   #cancelSettle: (() => void) | undefined;
   #journalFailure: AppError | undefined;
   #isHeard = true;
+  #isBroken = false;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -135,6 +139,11 @@ export class PutMediaReceiver implements IncomingPut {
     return this.#run.runId !== undefined;
   }
 
+  /** Its connection ended before its media did. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
   /** Where a lane that joins now finds the fragment being written, if it has pieces that are not too large. */
   get openFragment() {
     const open = this.#run.openFragment;
@@ -163,6 +172,7 @@ export class PutMediaReceiver implements IncomingPut {
   end({ isCut }: { readonly isCut: boolean }): void {
     if (this.#closing !== undefined) return;
     if (isCut) {
+      this.#isBroken = true;
       this.#finish(mediaError('read-error', 'the body broke off'));
       return;
     }
@@ -173,6 +183,7 @@ export class PutMediaReceiver implements IncomingPut {
   /** The sender is gone; what is not whole comes again on another connection. */
   lost(): void {
     this.#isHeard = false;
+    this.#isBroken ||= this.#closing === undefined;
     this.#finish(mediaError('read-error', 'the connection broke'));
   }
 
@@ -234,7 +245,7 @@ export class PutMediaReceiver implements IncomingPut {
       work();
     } catch (error) {
       if (!isAppError(error)) this.#deps.log.error('put-media failed', { error });
-      this.#finish(isAppError(error) ? error : toAppError(error));
+      this.#finish(isAppError(error) ? faultOfStart(error, this.#deps) : toAppError(error));
     }
   }
 
@@ -264,8 +275,11 @@ export class PutMediaReceiver implements IncomingPut {
 
   #onHint(hint: Hint): void {
     const isKept = this.#deps.hasRetention();
-    if (hint.kind === 'durable') this.#fragments.stored(hint.number, { isKept });
-    if (hint.kind === 'committed' && !isKept) this.#fragments.stored(hint.fragment.number, { isKept });
+    const { runId } = hint;
+    if (hint.kind === 'durable') this.#fragments.stored({ runId, number: hint.number }, { isKept });
+    if (hint.kind === 'committed' && !isKept) {
+      this.#fragments.stored({ runId, number: hint.fragment.number }, { isKept });
+    }
     this.#deps.onHint(hint);
   }
 

@@ -184,9 +184,10 @@ export function endBytes(options: {
   return cues.length === 0 ? [table] : [cuesElement(cues), table];
 }
 
-/** Media time in units of the file's TimecodeScale. */
+/** Media time in units of the file's TimecodeScale. The latest that a producer may send is rounded to one that no element holds. */
 export function timecodeOf(mediaTimeMs: number, timecodeScaleNs: number): number {
-  return Math.max(0, Math.round((mediaTimeMs * 1_000_000) / timecodeScaleNs));
+  const timecode = Math.round((mediaTimeMs * 1_000_000) / timecodeScaleNs);
+  return Math.min(Math.max(0, timecode), Number.MAX_SAFE_INTEGER);
 }
 
 /** The bytes of the value of WEIR_COMMIT and of the whole Tags element that follows a cluster. */

@@ -14,10 +14,10 @@ import {
 } from '../../../gateway/put-media/index.ts';
 import { parsePutMediaEvent } from '../../../gateway/put-media/messages.ts';
 import { silentLog } from '../../../storage/base/log.ts';
-import { ByteBudget, Durability, scanSegment, systemFiles } from '../../../storage/journal/index.ts';
+import { ByteBudget, Durability, readSegment, scanSegment, systemFiles } from '../../../storage/journal/index.ts';
 import { fragmentNumber } from '../../../storage/model/fragment-number.ts';
 import { pathsUnder } from '../../../storage/model/paths.ts';
-import { cluster, endOfFragment, footage, fragment, head, pictures } from '../../kit/producer-media.ts';
+import { cluster, endOfFragment, footage, fragment, h264, head, pictures } from '../../kit/producer-media.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -69,6 +69,7 @@ async function startReceiver(options: Options = {}) {
       hasRetention: () => !isRing,
       live: { begin: () => {}, frame: () => {} },
       isNewerThere: () => false,
+      isContinued: false,
       ...{ onOver: () => {}, onClosed: () => {} },
       ...deps,
     },
@@ -247,6 +248,95 @@ test('a write that fails is told, and what was stored before stays acknowledged'
   expect(kinds()).toEqual(['buffering', 'received', 'persisted', 'buffering', 'received', 'not-persisted']);
   expect(told.at(-1)).toMatchObject({ timecodeMs: second.timecode });
   expect(failed).toEqual(['disk-full']);
+});
+
+test("a mistake of ours in writing a producer's bytes keeps no camera from the disk", async () => {
+  const { receiver, kinds, untilTold, failed } = await startReceiver({
+    files: { ...systemFiles, write: () => Promise.reject(new RangeError('a mistake')) },
+  });
+
+  receiver.bytes(Buffer.concat([one, endOfFragment]));
+  await untilTold('internal');
+
+  expect(kinds()).toEqual(['buffering', 'received', 'internal']);
+  expect(failed).toEqual([]);
+});
+
+test('after a step of the clock nothing is told before what came before it is on the disk', async () => {
+  const firstSynced = Promise.withResolvers<void>();
+  let isFirst = true;
+  const { receiver, clock, told, kinds, untilTold } = await startReceiver({
+    files: {
+      ...systemFiles,
+      sync: (descriptor) => {
+        const wait = isFirst ? firstSynced.promise : Promise.resolve();
+        isFirst = false;
+        return wait.then(() => systemFiles.sync(descriptor));
+      },
+    },
+    onHint: (hint) => {
+      if (hint.kind === 'durable') durable.push(hint.number);
+    },
+  });
+  const durable: string[] = [];
+  receiver.bytes(Buffer.concat([one, endOfFragment]));
+  await until('the earlier one waits for the disk', async () => {
+    await clock.advance(10);
+    return !isFirst;
+  });
+  clock.stepWall(-3_600_000);
+  receiver.bytes(Buffer.concat([fragment(second), endOfFragment]));
+  await until('the later one is on the disk', async () => {
+    await clock.advance(10);
+    return durable.length === 1;
+  });
+  const before = kinds();
+  firstSynced.resolve();
+  await untilTold('persisted', 2);
+
+  expect(before).toEqual(['buffering', 'received', 'buffering', 'received']);
+  expect(told.flatMap((ack) => (ack.kind === 'persisted' ? [ack.timecodeMs] : []))).toEqual([
+    first.timecode,
+    second.timecode,
+  ]);
+});
+
+test('server time goes on from the clock as it was set', async () => {
+  const { receiver, clock, untilTold, paths } = await startReceiver();
+  receiver.bytes(Buffer.concat([one, endOfFragment]));
+  await untilTold('persisted');
+  const beginMs = clock.wallMs();
+  clock.stepWall(-3_600_000);
+  receiver.bytes(Buffer.concat([fragment(second), endOfFragment]));
+  await untilTold('persisted', 2);
+
+  const directory = join(paths.journalOpen, 'ingest-0.1', 's1');
+  const files = await Promise.all((await readdir(directory)).map((name) => scanSegment(join(directory, name))));
+  const times = files.flatMap(({ fragments }) => fragments.map(({ serverTimestampMs }) => serverTimestampMs)).sort();
+  expect(times[0]).toBeLessThan(beginMs - 3_500_000);
+});
+
+test('the latest timecode that there can be is stored, and its file is finished', async () => {
+  let isClosed = false;
+  const { receiver, clock, kinds, untilTold, paths, failed } = await startReceiver({
+    onClosed: () => {
+      isClosed = true;
+    },
+  });
+  const latest = cluster(pictures({ timecode: Number.MAX_SAFE_INTEGER, firstId: 1 }));
+
+  receiver.bytes(Buffer.concat([head([h264], { timecodeScaleNs: 1 }), latest, endOfFragment]));
+  await untilTold('persisted');
+  receiver.end({ isCut: false });
+  await until('its files are finished', async () => {
+    await clock.advance(100);
+    return isClosed;
+  });
+
+  const [name = ''] = await readdir(join(paths.journalFinished, 's1')).catch(() => []);
+  expect(failed).toEqual([]);
+  expect(kinds()).toEqual(['buffering', 'received', 'persisted']);
+  expect((await readSegment(join(paths.journalFinished, 's1', name))).fragments).toHaveLength(1);
 });
 
 test('acknowledgements wait in order for a producer that does not read', async () => {
