@@ -27,6 +27,9 @@ export class PlanWriter {
   /** Wakes the loop that tries again. */
   #onFailed: (() => void) | undefined;
   #failure: string | undefined;
+  /** The plan that has not been begun, for whoever changes something until then. */
+  #next: Promise<void> | undefined;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(deps: PlanWriterDeps, options: { readonly path: string }) {
     this.#deps = deps;
@@ -49,10 +52,20 @@ export class PlanWriter {
   }
 
   /**
-   * Writes what the catalog says now, and tells the supervisor.
+   * Writes what the catalog says now, and tells the supervisor. One after another: a plan is that of a thousand cameras, and those
+   * who change something while one is written share the next.
    * @throws AppError unavailable  it could not be written; that is tried again without the caller
    */
-  async write(): Promise<void> {
+  write(): Promise<void> {
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined;
+      return this.#writeTold();
+    });
+    this.#writing = this.#next.catch(() => {});
+    return this.#next;
+  }
+
+  async #writeTold(): Promise<void> {
     try {
       await this.#writeOnce();
     } catch (error) {

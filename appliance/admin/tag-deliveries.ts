@@ -29,7 +29,7 @@ import type { Clock } from '../../storage/base/clock.ts';
 import { appError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
-import type { Actor, Catalog, Delivery } from '../../storage/catalog/index.ts';
+import { type Actor, type Catalog, type Delivery, plainStreamSettings } from '../../storage/catalog/index.ts';
 import type { PictureStore } from '../../storage/objects/index.ts';
 import type { FragmentRef, StreamReader } from '../../storage/reader/index.ts';
 import type { Courier } from '../webhooks/index.ts';
@@ -72,6 +72,8 @@ export class TagDeliveries {
   /** By everything that they are to do. */
   readonly #followers = new Map<string, TagFollower>();
   #applying: Promise<void> = Promise.resolve();
+  /** What has not been begun, for whoever changes something until then. */
+  #next: Promise<void> | undefined;
 
   constructor(deps: TagDeliveriesDeps, options: { readonly site: KvsSite }) {
     this.#deps = deps;
@@ -99,12 +101,16 @@ export class TagDeliveries {
 
   /** Makes what the catalog says true; called whenever streams, their configurations or topics changed. */
   refresh(): Promise<void> {
-    this.#applying = this.#applying
-      .then(() => this.#apply())
+    this.#next ??= this.#applying
+      .then(() => {
+        this.#next = undefined;
+        return this.#apply();
+      })
       .catch((error: unknown) => {
         this.#deps.log.error('what tagged fragments set off could not be read', { error });
       });
-    return this.#applying;
+    this.#applying = this.#next;
+    return this.#next;
   }
 
   async #apply(): Promise<void> {
@@ -121,22 +127,28 @@ export class TagDeliveries {
     }
   }
 
-  /** What is switched off begins anew when it is switched on; a topic that leads nowhere only waits. */
+  /**
+   * What is switched off begins anew when it is switched on; a topic that leads nowhere only waits. Asked after every change of any
+   * stream: nothing is written of streams of which nothing changed.
+   */
   #wanted(): Wanted[] {
-    const { tables } = this.#deps.catalog;
-    return kvsStreams(tables).flatMap((stream) => {
-      const settings = tables.streamSettings.find(stream.id);
-      const wanted: Wanted[] = [];
-      const notification = notificationOf(settings);
-      if (notification?.isEnabled !== true) tables.topics.forgetCursor(stream.id, 'notification');
-      else if (tables.topics.find(topicNameOf(notification.topicArn)) !== undefined) {
-        wanted.push({ stream, purpose: 'notification', target: notification });
-      }
-      const images = imageGenerationOf(settings);
-      if (images?.isEnabled !== true) tables.topics.forgetCursor(stream.id, 'images');
-      else wanted.push({ stream, purpose: 'images', target: images });
-      return wanted;
+    const { topics, ...tables } = this.#deps.catalog.tables;
+    const settingsOf = tables.streamSettings.all();
+    const enabled = kvsStreams(tables).flatMap((stream): Wanted[] => {
+      const settings = settingsOf.get(stream.id) ?? plainStreamSettings;
+      const [notification, images] = [notificationOf(settings), imageGenerationOf(settings)];
+      return [
+        ...(notification?.isEnabled ? [{ stream, purpose: 'notification' as const, target: notification }] : []),
+        ...(images?.isEnabled ? [{ stream, purpose: 'images' as const, target: images }] : []),
+      ];
     });
+    const going = new Set(enabled.map(({ stream, purpose }) => `${stream.id} ${purpose}`));
+    for (const { streamId, purpose } of topics.cursors()) {
+      if (!going.has(`${streamId} ${purpose}`)) topics.forgetCursor(streamId, purpose);
+    }
+    return enabled.filter(
+      ({ purpose, target }) => purpose === 'images' || topics.find(topicNameOf(target.topicArn)) !== undefined,
+    );
   }
 
   #follow(wanted: Wanted): TagFollower {

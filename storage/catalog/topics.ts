@@ -47,6 +47,11 @@ export class TopicTable {
     if (removed.changes === 0) throw appError('not_found', 'no such topic', { topic: name });
   }
 
+  /** How far all streams were looked at. */
+  cursors(): { readonly streamId: string; readonly purpose: TagPurpose }[] {
+    return this.#db.select({ streamId: tagCursors.streamId, purpose: tagCursors.purpose }).from(tagCursors).all();
+  }
+
   /** The newest fragment for which everything was done; undefined before the first look. */
   cursorOf(streamId: string, purpose: TagPurpose): FragmentNumber | undefined {
     const row = this.#db.select().from(tagCursors).where(cursorIs(streamId, purpose)).get();
