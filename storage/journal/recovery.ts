@@ -19,7 +19,7 @@ import { abandonedSuffix } from './journal-listing.ts';
 import { endBytes } from './segment-file.ts';
 import { isClusterIntact, readTable } from './segment-read.ts';
 import { segmentDigest } from './segment-record.ts';
-import { readFragmentAt, readHeadBytes, type SegmentHeadBytes, tagNames } from './segment-scan.ts';
+import { readFragmentAt, readHeadBytes, type SearchCosts, type SegmentHeadBytes, tagNames } from './segment-scan.ts';
 
 export type RecoverOptions = {
   /** `journal/open/<ingest>.<epoch>`. */
@@ -54,6 +54,12 @@ export const damagedSuffix = '.damaged';
 
 const segmentSuffix = '.mkv';
 const searchBytes = 1024 * 1024;
+/**
+ * Elements that a search behind damage looks at, over a whole file: more than it has of usual ones. What a producer sends may look like
+ * clusters at every place, and no file of one may keep those of all others from being recovered.
+ */
+const searchBytesOfCost = 8;
+const searchCostsMin = 100_000;
 const clusterId = Uint8Array.of(0x1f, 0x43, 0xb6, 0x75);
 
 /**
@@ -170,9 +176,11 @@ async function findFragments(
 /** Every committed fragment of a file, also behind bytes that cannot be walked: what was committed there is footage. */
 async function walk(file: FileHandle, begin: number, size: number): Promise<FragmentAt[]> {
   const window = new FileWindow(file, size);
+  const costs = { left: searchCostsMin + size / searchBytesOfCost };
   const found: FragmentAt[] = [];
   for (let at = begin; found.length < limits.segmentFragmentsMax; ) {
-    const next = (await readFragmentAt(window, at)) ?? (await findFragmentBehind(file, window, at + 1));
+    const next =
+      (await readFragmentAt(window, at)) ?? (await findFragmentBehind(file, window, { from: at + 1, costs }));
     if (next === undefined) break;
     found.push(next);
     at = next.end;
@@ -181,10 +189,16 @@ async function walk(file: FileHandle, begin: number, size: number): Promise<Frag
 }
 
 /** The next place that looks like a cluster and has a commit record that says so. */
-async function findFragmentBehind(file: FileHandle, window: FileWindow, from: number): Promise<FragmentAt | undefined> {
+async function findFragmentBehind(
+  file: FileHandle,
+  window: FileWindow,
+  { from, costs }: { readonly from: number; readonly costs: SearchCosts },
+): Promise<FragmentAt | undefined> {
   for await (const at of occurrences(file, clusterId, from)) {
-    const found = await readFragmentAt(window, at);
+    const found = await readFragmentAt(window, at, costs);
     if (found !== undefined) return found;
+    costs.left--;
+    if (costs.left < 0) return undefined;
   }
   return undefined;
 }

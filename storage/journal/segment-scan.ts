@@ -120,13 +120,26 @@ export async function scanFile(file: FileHandle, begin: number): Promise<Segment
   return { fragments, committedBytes, fileBytes: size, isEnded };
 }
 
-/** The fragment whose cluster begins at `at`, and where its commit tags end; undefined when it is not committed. */
+/** What a search that tries many places may still cost: a walk from each of them would take the square of a file's length. */
+export type SearchCosts = { left: number };
+
+/** Costs beside an element's head: reading elsewhere in the file, and taking commit tags apart. */
+const bytesOfCost = 1024;
+const tagsCost = 256;
+
+/**
+ * The fragment whose cluster begins at `at`, and where its commit tags end; undefined when it is not committed.
+ *
+ * @param costs  taken from; undefined too when they are used up
+ */
 export async function readFragmentAt(
   window: FileWindow,
   at: number,
+  costs?: SearchCosts,
 ): Promise<{ fragment: Fragment; end: number } | undefined> {
-  const clusterEnd = await findClusterEnd(window, at);
+  const clusterEnd = await findClusterEnd(window, at, costs);
   if (clusterEnd === undefined) return undefined;
+  if (costs !== undefined) costs.left -= tagsCost + (clusterEnd - at) / bytesOfCost;
   const commit = await readCommitTags(window, { offset: at, byteLength: clusterEnd - at });
   return commit === undefined ? undefined : { fragment: commit.fragment, end: commit.end };
 }
@@ -177,7 +190,7 @@ async function findHeadEnd(window: FileWindow): Promise<number | undefined> {
 }
 
 /** Where the cluster that begins at `at` ends; undefined when there is none or the file ends first. */
-async function findClusterEnd(window: FileWindow, begin: number): Promise<number | undefined> {
+async function findClusterEnd(window: FileWindow, begin: number, costs?: SearchCosts): Promise<number | undefined> {
   const cluster = await window.head(begin);
   if (cluster?.id !== ebmlIds.cluster) return undefined;
   if (cluster.size !== undefined) return begin + cluster.headBytes + cluster.size;
@@ -187,7 +200,11 @@ async function findClusterEnd(window: FileWindow, begin: number): Promise<number
     if (child === undefined) return undefined;
     if (isTopLevel(child.id)) return at;
     // A child of unknown size (a BlockGroup of a careless producer) is walked into.
-    at += child.headBytes + (child.size ?? 0);
+    const { headBytes, size = 0 } = child;
+    at += headBytes + size;
+    if (costs === undefined) continue;
+    costs.left -= 1 + size / bytesOfCost;
+    if (costs.left < 0) return undefined;
   }
 }
 

@@ -128,6 +128,23 @@ test('fragments behind bytes that cannot be walked are kept', async () => {
   expect(report?.bytesCut).toBe(0);
 });
 
+test('a torn tail in which every place looks like a cluster is recovered in a time that its length tells', async () => {
+  const { path, recover } = await tornFile(3);
+  const { size } = await stat(path);
+  const openCluster = Buffer.from('1f43b67501ffffffffffffff', 'hex');
+  // In each element lies the beginning of a cluster whose children are all that follow.
+  const nested = Buffer.from('ec851f43b675ff'.repeat(200_000), 'hex');
+  await appendFile(path, Buffer.concat([openCluster, nested]));
+
+  const [report] = await recover();
+
+  expect(report).toMatchObject({ outcome: 'finished', fragments: 3, bytesCut: openCluster.length + nested.length });
+  expect((await readSegment(report?.finishedPath ?? '')).fragments.at(-1)).toMatchObject({
+    number: report?.lastNumber,
+  });
+  expect((await stat(report?.finishedPath ?? '')).size).toBeGreaterThan(size);
+});
+
 test('a file without a fragment is removed, one with a damaged head and footage is put aside', async () => {
   const { path, recover, openDirectory } = await tornFile(2);
   await flip(path, 3);
