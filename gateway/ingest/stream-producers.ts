@@ -69,6 +69,8 @@ export class StreamProducers {
   readonly #counters = new PutMediaCounters();
   readonly #connections = new Set<Connection>();
   #order = 0;
+  /** The connection that ended last broke. */
+  #isBroken = false;
   #live: Live | undefined;
 
   constructor(deps: StreamProducersDeps) {
@@ -151,6 +153,7 @@ export class StreamProducers {
   #leave(connection: Connection): void {
     if (connection.isOver) return;
     connection.isOver = true;
+    this.#isBroken = connection.receiver.isBroken;
     this.#deps.share.running.count--;
     this.#counters.activeConnections--;
     this.#leaveLive(connection);
@@ -171,6 +174,8 @@ export class StreamProducers {
           frame: (frame) => this.#frame(connection, frame),
         },
         isNewerThere: () => this.#open.some((each) => each.order > order),
+        // Of one that is still open it may not be known yet.
+        isContinued: this.#isBroken || this.#open.length > 0,
         onOver: () => this.#leave(connection),
         onClosed: () => this.#connections.delete(connection),
       },

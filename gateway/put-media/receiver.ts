@@ -46,7 +46,7 @@ export type ReceiverDeps = Omit<ProducerRunDeps, 'budget' | 'onFailed'> & {
   readonly hasNumbersAhead: () => boolean;
   /** Another connection of this stream began later. */
   readonly isNewerThere: () => boolean;
-  /** The connection of this stream before this one broke. */
+  /** The connection of this stream before this one broke, or may have. */
   readonly isContinued: boolean;
   /** It takes no more media. */
   readonly onOver: () => void;
@@ -207,6 +207,7 @@ export class PutMediaReceiver implements IncomingPut {
 
   /** Another connection of the stream needs its place. */
   giveWay(): void {
+    this.#isBroken ||= this.#closing === undefined;
     this.#finish(mediaError('read-error', 'another connection took its place'));
   }
 

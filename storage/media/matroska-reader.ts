@@ -192,7 +192,7 @@ export class MatroskaReader {
   /** An element of the document or of the Segment. */
   #takeOutside(bytes: Uint8Array, at: number, told: ElementHead): number {
     const { id, size, headLength } = told;
-    if (this.#scope === 'document' && id !== ebmlIds.ebml) throw this.#invalid('not a matroska stream');
+    if (this.#scope === 'document' && id !== ebmlIds.ebml) throw this.#invalid('not a matroska stream', id);
     if (this.#scope === 'after-ebml' && id === ebmlIds.segment) return this.#beginSegment(bytes, at, told);
     if (this.#scope !== 'document' && (id === ebmlIds.segment || id === ebmlIds.ebml)) {
       throw this.#invalid('stream has a second segment');

@@ -117,6 +117,29 @@ test('a number is given and told with the first bytes of a cluster', async () =>
   expect(kinds()).toEqual(['buffering']);
 });
 
+test.each<[what: string, body: Uint8Array, isContinued: boolean, error: string]>([
+  ['a block', fragment(first).subarray(12 + 10), true, 'read-error'],
+  ['the rest of a frame', fragment(first).subarray(60), true, 'read-error'],
+  ['a cluster, whatever was before', fragment(first), false, 'read-error'],
+  ['no matroska where nothing broke', Buffer.from('no matroska at all'), false, 'invalid-matroska'],
+])('a body that begins with %s', async (_, body, isContinued, error) => {
+  const { receiver, kinds, untilTold } = await startReceiver({ isContinued });
+
+  receiver.bytes(body);
+  await untilTold(error);
+
+  expect(kinds()).toEqual([error]);
+});
+
+test('what is wrong after a head is wrong, though the connection before broke', async () => {
+  const { receiver, kinds, untilTold } = await startReceiver({ isContinued: true });
+
+  receiver.bytes(Buffer.concat([one, head()]));
+  await untilTold('invalid-matroska');
+
+  expect(kinds().at(-1)).toBe('invalid-matroska');
+});
+
 test('(43) silence is told every ten seconds, and ends the connection after thirty', async () => {
   const { receiver, kinds, passes, untilTold, results } = await startReceiver();
   receiver.bytes(Buffer.concat([one, endOfFragment]));
