@@ -48,7 +48,7 @@ export type HttpAppDeps = IdentifyDeps & {
     | {
         readonly take: (request: IncomingMessage, response: ServerResponse) => boolean;
         /** A body comes for as long as its sender likes. */
-        readonly isUploading?: (socket: Socket) => boolean;
+        readonly isUploading: (socket: Socket) => boolean;
       }
     | undefined;
   /** Told about every route as it is made. */
@@ -79,7 +79,7 @@ export async function createHttpApp(deps: HttpAppDeps): Promise<{ readonly app: 
     routerOptions: { maxParamLength: 256 },
     genReqId: () => Buffer.from(deps.random(9)).toString('base64url'),
     clientErrorHandler: (error, socket) => {
-      const isUploading = uploads.has(socket) || deps.kvs?.isUploading?.(socket) === true;
+      const isUploading = uploads.has(socket) || deps.kvs?.isUploading(socket) === true;
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUploading) return;
       refuseGarbage(error, socket);
     },
