@@ -126,10 +126,10 @@ export class RunFiles {
   async #makeDirectories(): Promise<void> {
     for (const directory of [this.openDirectory, this.finishedDirectory]) {
       const created = await this.#makeDirectory(directory);
-      // In shared mode the file system's sync covers the new entry, before anything in it is called durable.
-      if (created !== undefined && this.#options.durability === 'each-fragment') {
-        await this.files.syncDirectory(join(created, '..'));
-      }
+      // In shared mode the file system's sync covers the new entry, before anything in it is called durable. Where it was there it may
+      // have come from a run of that mode a moment ago, or from one whose own sync is not over.
+      if (this.#options.durability === 'each-fragment')
+        await this.files.syncDirectory(join(created ?? directory, '..'));
     }
   }
 

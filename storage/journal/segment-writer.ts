@@ -12,6 +12,7 @@ import { assert } from '../base/assert.ts';
 import { appError } from '../base/errors.ts';
 import { clusterHead, simpleBlockHeadBytesMax, writeSimpleBlockHead } from '../media/index.ts';
 import type { Fragment } from '../model/fragment.ts';
+import type { FragmentNumber } from '../model/fragment-number.ts';
 import type { OpenSegment } from '../model/hint.ts';
 import { limits } from '../model/limits.ts';
 import type { RunEndReason } from '../model/run.ts';
@@ -39,6 +40,8 @@ type OpenFragment = FragmentBegin & {
 
 /** A lane's first message is JSON with the tail in base64: above this the lane begins with the next key frame. */
 const joinTailBytesMax = limits.laneMessageBytesMax / 2;
+/** Numbers of a file that a snapshot tells: fragments of a second wait for a disk that hangs a minute. */
+const openNumbersMax = 64;
 /** The fragment that a segment's last begin lets in may be so long, without the segment passing its hard bound. */
 const fragmentDurationMsMax = limits.segmentDurationMsMax - limits.segmentDurationMs;
 
@@ -189,17 +192,17 @@ export class SegmentWriter {
     };
   }
 
-  /** The run's files that are not finished, for watchers that begin now. */
+  /** The run's files that are not finished, for watchers that begin now: once for each number that is open in them. */
   snapshot(): OpenSegment[] {
-    return this.#files.unsealed.map((file) => ({
-      streamId: this.#options.streamId,
-      runId: this.#options.runId,
-      path: file.path,
-      committedBytes: file.readableBytes,
+    return this.#files.unsealed.flatMap((file) => {
+      const { path, readableBytes: committedBytes } = file;
       // A committed fragment whose bytes are still on their way is open for everyone else.
-      openNumber:
-        file.fragments[file.readableCount]?.number ?? (this.#open?.file === file ? this.#open.number : undefined),
-    }));
+      const open = file.fragments.slice(file.readableCount, file.readableCount + openNumbersMax);
+      const numbers: (FragmentNumber | undefined)[] = open.map(({ number }) => number);
+      if (this.#open?.file === file) numbers.push(this.#open.number);
+      if (numbers.length === 0) numbers.push(undefined);
+      return numbers.map((openNumber) => ({ ...this.#identity(), path, committedBytes, openNumber }));
+    });
   }
 
   /**

@@ -41,13 +41,13 @@ export type Hint =
     }
   | { readonly kind: 'run-ended'; readonly streamId: string; readonly runId: string; readonly reason: string };
 
-/** One open file as a snapshot tells it: the watcher reads head and fragments from the file itself. */
+/** One open file as a snapshot tells it, again for each further open number: the watcher reads head and fragments from the file itself. */
 export type OpenSegment = {
   readonly streamId: string;
   readonly runId: string;
   readonly path: string;
   /** All bytes before it are committed fragments (or the head). */
   readonly committedBytes: number;
-  /** The fragment being written, if any: nothing of it is visible to readers of fragments. */
+  /** A fragment being written, if any: nothing of it is visible to readers of fragments. */
   readonly openNumber: FragmentNumber | undefined;
 };

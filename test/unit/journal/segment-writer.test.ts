@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   ByteBudget,
@@ -130,6 +130,49 @@ test('a full file is not synced by itself, and gets its finished name when the s
   await ended;
   expect((await readSegment(finished()[0] ?? '')).fragments).toHaveLength(30);
   expect(calls).toEqual(['rename', 'rename']);
+});
+
+test('a snapshot tells every number that nobody can read yet', async () => {
+  const written = Promise.withResolvers<void>();
+  const files: JournalFiles = {
+    ...systemFiles,
+    write: (...args) => written.promise.then(() => systemFiles.write(...args)),
+  };
+  const { writer, hints } = await startWriter(await temporaryDirectory(), { files });
+  writeFragment(writer, 1);
+  writeFragment(writer, 2);
+  begin(writer, 3);
+
+  const open = writer.snapshot().map(({ openNumber }) => openNumber);
+
+  written.resolve();
+  await until('two are readable', () => hints.filter(({ kind }) => kind === 'committed').length === 2);
+  const later = writer.snapshot().map(({ openNumber }) => openNumber);
+  const begun = hints.flatMap((hint) => (hint.kind === 'begun' ? [hint.number] : []));
+  expect([open, later]).toEqual([begun, begun.slice(2)]);
+  await writer.end('shutdown');
+});
+
+test('what an acknowledged producer sends is durable in a directory that another run made a moment ago', async () => {
+  const root = await temporaryDirectory();
+  await startWriter(root);
+  const calls: string[] = [];
+  const files: JournalFiles = {
+    ...systemFiles,
+    async syncDirectory(path) {
+      calls.push(basename(path));
+      await systemFiles.syncDirectory(path);
+    },
+  };
+  const { writer, hints } = await startWriter(root, {
+    ...{ files, durability: 'each-fragment', runId: 'ffeeddccbbaa99887766554433221100' },
+  });
+
+  writeFragment(writer, 2);
+  await until('it is durable', () => hints.some(({ kind }) => kind === 'durable'));
+
+  expect(calls).toEqual(['ingest-0.1', 'finished', streamId]);
+  await writer.end('shutdown');
 });
 
 test('a full file of an acknowledged producer is durable by itself', async () => {
