@@ -3,7 +3,7 @@
  * the alarm and is over only when its target took it: whatever ends `serve`, nothing is lost, and little is told twice.
  */
 
-import { and, desc, eq, lt, ne, sql } from '../base/drizzle.ts';
+import { and, count, desc, eq, lt, ne, sql } from '../base/drizzle.ts';
 import type { CatalogDb } from './database.ts';
 import { newId } from './id.ts';
 import { deliveries } from './schema.ts';
@@ -49,6 +49,9 @@ export const waitingMax = 10_000;
 /** Ended deliveries of one target that the log keeps: about 200 KB. */
 export const endedMax = 1_000;
 
+/** Of a tagged fragment: 1, of anything else: 0. */
+const isNotification = sql<number>`${deliveries.event} = 'kvs.notification'`;
+
 export class DeliveryTable {
   readonly #db: CatalogDb;
   readonly #random: (bytes: number) => Uint8Array;
@@ -63,7 +66,10 @@ export class DeliveryTable {
     return newId(this.#random);
   }
 
-  /** Adds something to be told. When the target owes `waitingMax` already the oldest is given up. */
+  /**
+   * Adds something to be told. When the target owes `waitingMax` already the oldest is given up, an alarm only where nothing else
+   * waits: of notifications producers make as many as they like.
+   */
   add(
     delivery: Pick<Delivery, 'id' | 'webhookId' | 'alarmId'> & { readonly event: DeliveryEvent; readonly body: string },
     nowMs: number,
@@ -72,11 +78,22 @@ export class DeliveryTable {
       .insert(deliveries)
       .values({ ...delivery, createdMs: nowMs, state: 'waiting', attempts: 0, nextAttemptMs: nowMs })
       .run();
-    const tooMany = sql`webhook_id = ${delivery.webhookId} and state = 'waiting' and sequence <=
-      (select sequence from deliveries where webhook_id = ${delivery.webhookId} and state = 'waiting'
-        order by sequence desc limit 1 offset ${waitingMax})`;
+    const isWaiting = and(eq(deliveries.webhookId, delivery.webhookId), eq(deliveries.state, 'waiting'));
+    const surplus =
+      (this.#db.select({ rows: count() }).from(deliveries).where(isWaiting).get()?.rows ?? 0) - waitingMax;
+    if (surplus <= 0) return;
+    const leaving = this.#db
+      .select({ sequence: deliveries.sequence })
+      .from(deliveries)
+      .where(isWaiting)
+      .orderBy(desc(isNotification), deliveries.sequence)
+      .limit(surplus)
+      .all();
     const error = `more than ${waitingMax} deliveries waited for this target`;
-    this.#db.update(deliveries).set({ state: 'given-up', body: null, error, endedMs: nowMs }).where(tooMany).run();
+    const given = { state: 'given-up', body: null, error, endedMs: nowMs } as const;
+    for (const { sequence } of leaving) {
+      this.#db.update(deliveries).set(given).where(eq(deliveries.sequence, sequence)).run();
+    }
   }
 
   /** Notes a delivery that is over already: a test. */
@@ -94,15 +111,18 @@ export class DeliveryTable {
     this.#forgetOldest(delivery.webhookId);
   }
 
-  /** What a target is to be told next; undefined when it knows everything. */
+  /** What a target is to be told next, alarms first; undefined when it knows everything. */
   firstWaiting(webhookId: string): Delivery | undefined {
-    return this.#db
-      .select()
+    // By its number alone first: sorting would read what all of them say.
+    const first = this.#db
+      .select({ sequence: deliveries.sequence })
       .from(deliveries)
       .where(and(eq(deliveries.webhookId, webhookId), eq(deliveries.state, 'waiting')))
-      .orderBy(deliveries.sequence)
+      .orderBy(isNotification, deliveries.sequence)
       .limit(1)
       .get();
+    if (first === undefined) return undefined;
+    return this.#db.select().from(deliveries).where(eq(deliveries.sequence, first.sequence)).get();
   }
 
   /** How many wait for each target, and since when the oldest does. */
