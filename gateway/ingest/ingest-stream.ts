@@ -49,6 +49,7 @@ export class IngestStream {
   readonly #schedule: ScheduleWatch;
   #planned: PlannedSource;
   #hasNumbers = false;
+  #isClosing = false;
   #wayMs: number | undefined;
   #mainOffsetMs: number | undefined;
   #waitingReason: GapReason | undefined;
@@ -224,6 +225,8 @@ export class IngestStream {
    */
   beginPutMedia(head: PutMediaHead, answers: PutAnswers): IncomingPut {
     if (this.#producers === undefined) throw appError('failed_precondition', 'a camera feeds this stream');
+    // Those that were told just now are back at once: nobody would end what they begin.
+    if (this.#isClosing) throw appError('unavailable', 'the stream ends');
     return this.#producers.begin(head, answers, { isRing: isRing(this.#planned.recording) });
   }
 
@@ -242,6 +245,7 @@ export class IngestStream {
 
   /** Ends the session and the run for the reason given; resolves when the files are finished. */
   async close(reason: RunEndReason): Promise<void> {
+    this.#isClosing = true;
     await this.#runner.close(reason);
     await this.#producers?.close(reason);
     await this.#imports.close(runEndReasons[reason]);

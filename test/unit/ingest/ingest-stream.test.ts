@@ -215,3 +215,33 @@ test('a stream that a camera feeds takes no producer', async () => {
 
   expect(() => putMedia(stream)).toThrow('a camera feeds this stream');
 });
+
+test('a stream that ends takes no more producers: nobody would end what they begin', async () => {
+  const { stream, clock } = await startStream({ kind: 'kvs' });
+  const putHead = {
+    ...{ kind: 'put-media', streamId: 's1', requestId: 'r1', timecodes: 'absolute' },
+    ...{ producerStartMs: 0, wantsAcks: true },
+  } as const;
+  const answers = { event: () => true, done: () => {}, failed: () => {} };
+  const connect = () => stream.beginPutMedia(putHead, answers);
+  await until('numbers are reserved', async () => {
+    await clock.advance(10);
+    try {
+      return connect() !== undefined;
+    } catch {
+      return false;
+    }
+  });
+
+  const closing = stream.close('camera-removed');
+  expect(connect).toThrow('the stream ends');
+
+  let isClosed = false;
+  void closing.finally(() => {
+    isClosed = true;
+  });
+  await until('it is closed', async () => {
+    await clock.advance(100);
+    return isClosed;
+  });
+});
