@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { IngestStream } from '../../../gateway/ingest/ingest-stream.ts';
-import { putMediaLimits, putMediaQuotasDefault, Turns } from '../../../gateway/put-media/index.ts';
+import { type PutMediaHead, putMediaLimits, putMediaQuotasDefault, Turns } from '../../../gateway/put-media/index.ts';
 import type { JournalPlace } from '../../../gateway/record/index.ts';
 import type { SourceSink } from '../../../gateway/rtsp/index.ts';
 import { AssertionError } from '../../../storage/base/assert.ts';
@@ -218,10 +218,10 @@ test('a stream that a camera feeds takes no producer', async () => {
 
 test('a stream that ends takes no more producers: nobody would end what they begin', async () => {
   const { stream, clock } = await startStream({ kind: 'kvs' });
-  const putHead = {
+  const putHead: PutMediaHead = {
     ...{ kind: 'put-media', streamId: 's1', requestId: 'r1', timecodes: 'absolute' },
     ...{ producerStartMs: 0, wantsAcks: true },
-  } as const;
+  };
   const answers = { event: () => true, done: () => {}, failed: () => {} };
   const connect = () => stream.beginPutMedia(putHead, answers);
   await until('numbers are reserved', async () => {
