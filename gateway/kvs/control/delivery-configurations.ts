@@ -1,6 +1,6 @@
 /** Which pictures and messages tagged fragments of a stream set off: told, changed and taken away. */
 
-import { type KvsCall, type KvsInput, type KvsOperations, requireStream } from '../call.ts';
+import { denied, type KvsCall, type KvsInput, type KvsOperations, requireStream } from '../call.ts';
 import { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from '../deliveries.ts';
 import { awsError } from '../errors.ts';
 import { choiceMember, integerMember, required, structureMember, textMember } from '../members.ts';
@@ -47,15 +47,29 @@ function describeNotification(call: KvsCall): object {
 }
 
 function updateImageGeneration(call: KvsCall): object {
+  const action = 'kinesisvideo:UpdateImageGenerationConfiguration';
   const given = structureMember(call.input, 'ImageGenerationConfiguration');
   const imageGeneration = given === undefined ? undefined : wireToImageGeneration(given, call.site.region);
-  return update(call, 'kinesisvideo:UpdateImageGenerationConfiguration', { imageGeneration });
+  if (imageGeneration !== undefined) requireDestination(call, action, bucketArn(imageGeneration.uri));
+  return update(call, action, { imageGeneration });
 }
 
 function updateNotification(call: KvsCall): object {
+  const action = 'kinesisvideo:UpdateNotificationConfiguration';
   const given = structureMember(call.input, 'NotificationConfiguration');
   const notification = given === undefined ? undefined : wireToNotification(given);
-  return update(call, 'kinesisvideo:UpdateNotificationConfiguration', { notification });
+  if (notification !== undefined) requireDestination(call, action, notification.topicArn);
+  return update(call, action, { notification });
+}
+
+/** We write and send by rights of our own: where to is the caller's right too, as at AWS. @throws AppError AccessDeniedException */
+function requireDestination(call: KvsCall, action: string, arn: string): void {
+  if (!call.may(action, { arn })) throw denied(action, arn);
+}
+
+/** `s3://pictures/of/gates` is in `arn:aws:s3:::pictures`. */
+function bucketArn(uri: string): string {
+  return `arn:aws:s3:::${uri.split('/')[2]}`;
 }
 
 /** Undefined takes a configuration away. */

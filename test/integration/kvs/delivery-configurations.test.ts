@@ -10,6 +10,8 @@ import {
 import { expect, test } from 'vitest';
 import { startKvsSite } from './kit.ts';
 
+const streamArns = 'arn:aws:kinesisvideo:*:*:stream/*';
+
 const invalid = { name: 'InvalidArgumentException', $metadata: { httpStatusCode: 400 } };
 const images = {
   Status: 'ENABLED',
@@ -117,4 +119,36 @@ test('a stream that keeps nothing sets nothing off', async () => {
     client.send(new UpdateNotificationConfigurationCommand({ StreamName, NotificationConfiguration: topic })),
   ).rejects.toMatchObject(refused);
   await client.send(new UpdateNotificationConfigurationCommand({ StreamName }));
+});
+
+test('a key may name the buckets and topics of its policies, and no others', async () => {
+  const resources = [streamArns, 'arn:aws:s3:::pictures', 'arn:aws:sns:*:*:gate-*'];
+  const { sdk } = await startKvsSite([{ effect: 'allow', actions: ['kinesisvideo:*'], resources }]);
+  const client = sdk();
+  const StreamName = 'Front-door';
+  const putImages = (Uri: string) =>
+    client.send(
+      new UpdateImageGenerationConfigurationCommand({
+        StreamName,
+        ImageGenerationConfiguration: { ...images, DestinationConfig: { ...images.DestinationConfig, Uri } },
+      }),
+    );
+  const putTopic = (name: string) =>
+    client.send(
+      new UpdateNotificationConfigurationCommand({
+        StreamName,
+        NotificationConfiguration: {
+          ...topic,
+          DestinationConfig: { Uri: `arn:aws:sns:eu-west-1:000000000000:${name}` },
+        },
+      }),
+    );
+
+  await putImages('s3://pictures/of/gates');
+  await putTopic('gate-opened');
+  const refused = { name: 'AccessDeniedException' };
+  await expect(putImages('s3://recordings')).rejects.toMatchObject(refused);
+  await expect(putImages('s3://pictures-of-others/x')).rejects.toMatchObject(refused);
+  await expect(putTopic('alarms')).rejects.toMatchObject(refused);
+  await client.send(new UpdateImageGenerationConfigurationCommand({ StreamName }));
 });
