@@ -12,6 +12,7 @@ import type { Log } from '../base/log.ts';
 import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
 import type { FragmentNumber } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
+import { isProduced } from '../model/run.ts';
 import type { SegmentHead } from '../model/segment.ts';
 import { FileWindow } from './ebml.ts';
 import { isOwnerFile } from './epoch.ts';
@@ -111,7 +112,9 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
       lastNumber: last?.number,
       bytesCut: size - found.goodBytes,
       bytesDamaged: found.bytesDamaged,
-      torn: size > found.goodBytes ? tornSpan(last, { head: head.head, birthtimeMs, mtimeMs }) : undefined,
+      torn: isFootageLost(found, { size, head: head.head })
+        ? tornSpan(last, { head: head.head, birthtimeMs, mtimeMs })
+        : undefined,
     };
     if (last === undefined) {
       await unlink(path);
@@ -131,14 +134,23 @@ async function recoverFile(path: string, options: RecoverOptions): Promise<Recov
   }
 }
 
+/** What a KVS producer was not told to be stored it sends again: missing is only what had been committed. */
+function isFootageLost(found: Found, { size, head }: { readonly size: number; readonly head: SegmentHead }): boolean {
+  return size > found.goodBytes && (!isProduced(head) || found.fragmentsDropped > 0);
+}
+
 /** From the end of the last good fragment, or from the file's beginning, to its last change, as far as a segment may reach. */
 function tornSpan(
   last: Fragment | undefined,
   file: { readonly head: SegmentHead; readonly birthtimeMs: number; readonly mtimeMs: number },
 ): NonNullable<RecoveredFile['torn']> {
   const { runStartServerMs, sequence } = file.head;
-  // Before the second file of a run lies the first one, whose footage is whole. A file system without times of birth says 0.
-  const fileBeginMs = sequence === 0 ? runStartServerMs : Math.max(runStartServerMs, Math.round(file.birthtimeMs));
+  // Before the second file of a run lies the first one, whose footage is whole. A file system without times of birth says 0. Media time
+  // of a producer may be a time of day: its run then starts in 1970.
+  const fileBeginMs =
+    sequence === 0 && !isProduced(file.head)
+      ? runStartServerMs
+      : Math.max(runStartServerMs, Math.round(file.birthtimeMs));
   const beginMs = last === undefined ? fileBeginMs : fragmentEndMs(last);
   const endMs = Math.min(Math.max(beginMs, Math.round(file.mtimeMs)), beginMs + limits.segmentDurationMsMax);
   return { beginMs, endMs };
@@ -149,6 +161,8 @@ type Found = {
   /** Where the file is to be cut. */
   readonly goodBytes: number;
   readonly bytesDamaged: number;
+  /** Committed, and not what was hashed any more. */
+  readonly fragmentsDropped: number;
   readonly isFinished: boolean;
 };
 
@@ -163,14 +177,16 @@ async function findFragments(
   const table = await readTable(file).catch(undefinedIfDamaged);
   const isTableGood = table !== undefined && isSameDigest(table.digest, segmentDigest(head.bytes, table.fragments));
   if (isTableGood && (await areLastIntact(file, table.fragments, verifyLast))) {
-    return { fragments: table.fragments, goodBytes: size, bytesDamaged: 0, isFinished: true };
+    return { fragments: table.fragments, goodBytes: size, bytesDamaged: 0, fragmentsDropped: 0, isFinished: true };
   }
   const headBytes = head.bytes.byteLength;
-  const good = await withoutDamaged(file, await walk(file, headBytes, size), verifyLast);
+  const committed = await walk(file, headBytes, size);
+  const good = await withoutDamaged(file, committed, verifyLast);
   const goodBytes = good.at(-1)?.end ?? headBytes;
   const bytesUsed = good.reduce((sum, { fragment, end }) => sum + end - fragment.offset, 0);
   const fragments = good.map(({ fragment }) => fragment);
-  return { fragments, goodBytes, bytesDamaged: goodBytes - headBytes - bytesUsed, isFinished: false };
+  const fragmentsDropped = committed.length - good.length;
+  return { fragments, goodBytes, bytesDamaged: goodBytes - headBytes - bytesUsed, fragmentsDropped, isFinished: false };
 }
 
 /** Every committed fragment of a file, also behind bytes that cannot be walked: what was committed there is footage. */

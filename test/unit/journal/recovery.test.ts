@@ -13,12 +13,12 @@ import {
 } from '../../../storage/journal/index.ts';
 import { type Fragment, fragmentEndMs } from '../../../storage/model/fragment.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
-import { runStartServerMs, startWriter, streamId, writeFragment } from './kit.ts';
+import { runStartServerMs, startWriter, streamId, type TestWriterOptions, writeFragment } from './kit.ts';
 
 /** A finished file of `count` fragments, put back without its table into an open directory as a crash would leave it. */
-async function tornFile(count: number, sizes: readonly number[] = [160, 2_000]) {
+async function tornFile(count: number, sizes: readonly number[] = [160, 2_000], options: TestWriterOptions = {}) {
   const root = await temporaryDirectory();
-  const { writer, finished, openDirectory, finishedDirectory } = await startWriter(root);
+  const { writer, finished, openDirectory, finishedDirectory } = await startWriter(root, options);
   for (let counter = 1; counter <= count; counter++) writeFragment(writer, counter, sizes);
   await writer.end('shutdown');
   const [source = ''] = finished();
@@ -176,6 +176,30 @@ test('the loss of a file without a fragment does not reach back into the files o
   const { fragments: before } = await readSegment(first);
   expect(report).toMatchObject({ outcome: 'removed', fragments: 0, bytesCut: 20 });
   expect(report?.torn?.beginMs).toBeGreaterThanOrEqual(fragmentEndMs(must(before.at(-1), 'it has fragments')));
+});
+
+test('of what a KVS producer sends only what was committed can be missing: the rest comes again', async () => {
+  const ofProducer = { runReason: 'producer-connected', runStartServerMs: 500 };
+  const broken = await tornFile(3, undefined, ofProducer);
+  await appendFile(
+    broken.path,
+    (await readFile(broken.path)).subarray(range(broken.fragments[0]).begin).subarray(0, 200),
+  );
+  const empty = await tornFile(1, undefined, ofProducer);
+  await truncate(empty.path, range(empty.fragments[0]).begin + 100);
+  const damaged = await tornFile(1, undefined, ofProducer);
+  const bytes = await readFile(damaged.path);
+  bytes.fill(0, range(damaged.fragments[0]).end - 10, range(damaged.fragments[0]).end);
+  await writeFile(damaged.path, bytes);
+
+  const reports = [await broken.recover(), await empty.recover(), await damaged.recover()].flat();
+
+  expect(reports.map(({ outcome, torn }) => [outcome, torn !== undefined])).toEqual([
+    ['finished', false],
+    ['removed', false],
+    ['removed', true],
+  ]);
+  expect(reports[2]?.torn?.beginMs).toBeGreaterThan(runStartServerMs);
 });
 
 test('of a living writer only what it abandoned is touched', async () => {
