@@ -84,6 +84,8 @@ export const kvsQuotaFactorDefault = 20;
 export class KvsDoor {
   readonly #deps: KvsDoorDeps;
   readonly #options: KvsDoorOptions;
+  /** Requests that go on, by whoever answers for them. */
+  readonly #openOfKey = new Map<string, number>();
 
   readonly #exchanges: KvsExchanges;
 
@@ -121,7 +123,7 @@ export class KvsDoor {
     const startMs = this.#deps.clock.monotonicMs();
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const told: Told = { requestId, accessKeyId: '' };
+    const told: Told = { requestId, accessKeyId: '', leave: () => {} };
     const { socket } = request;
     const [readBefore, writtenBefore] = [socket.bytesRead, socket.bytesWritten];
     const head = {
@@ -154,6 +156,8 @@ export class KvsDoor {
         sendJson(request, response, { status: httpStatus, body, head: errorHead, lingers });
         if (lingers) await this.#exchanges.linger(request);
       }
+    } finally {
+      told.leave();
     }
     const { accessKeyId, subject, stream } = told;
     this.#deps.log.info('kvs request', {
@@ -176,6 +180,25 @@ export class KvsDoor {
       ...(subject === undefined ? {} : { subject: { kind: subject.kind, id: subject.id } }),
       bytes: isUpload ? socket.bytesRead - readBefore : socket.bytesWritten - writtenBefore,
     });
+  }
+
+  /**
+   * Counts a request that goes on.
+   *
+   * @returns to be called when it is over
+   * @throws AppError ConnectionLimitExceededException  one key has so many open that others would find no place
+   */
+  #enter(accountable: string): () => void {
+    const open = this.#openOfKey.get(accountable) ?? 0;
+    if (open >= adminLimits.kvsRequestsOfKeyMax) {
+      throw awsError('ConnectionLimitExceededException', 'The access key has as many open requests as it may have.');
+    }
+    this.#openOfKey.set(accountable, open + 1);
+    return () => {
+      const left = (this.#openOfKey.get(accountable) ?? 1) - 1;
+      if (left === 0) this.#openOfKey.delete(accountable);
+      else this.#openOfKey.set(accountable, left);
+    };
   }
 
   /** Of a stream that could not be named nothing is counted, so that nobody makes series at will. */
@@ -213,6 +236,7 @@ export class KvsDoor {
     told.accessKeyId = proven.accessKeyId;
     const { subject, accountable, identity } = identities.identify(proven, nowMs);
     told.subject = subject;
+    told.leave = this.#enter(accountable);
     if (operation === undefined) throw awsError('UnknownOperationException', 'this operation is not known here');
     const { kind, id, name } = subject;
     const actor = { kind, id, name, address: request.socket.remoteAddress ?? '', requestId: told.requestId };
@@ -285,7 +309,13 @@ export class KvsDoor {
 }
 
 /** What is known of a request when it is over. */
-type Told = { readonly requestId: string; accessKeyId: string; subject?: Subject; stream?: KvsStream };
+type Told = {
+  readonly requestId: string;
+  accessKeyId: string;
+  leave: () => void;
+  subject?: Subject;
+  stream?: KvsStream;
+};
 
 /** What AWS counts; their own rooms count fragments and what else they know better. */
 const countedOperations: ReadonlySet<string> = new Set([

@@ -16,6 +16,8 @@ export const adminLimits = {
   idleTimeoutMs: 2 * minutes,
   /** A client that takes nothing of the media that it asked for: what it holds of ours is others' then. */
   kvsStallMs: 1 * minutes,
+  /** Of one key or device at a time: fifty cameras with four readers each, and never all connections that there are. */
+  kvsRequestsOfKeyMax: 250,
   /** Between two requests of one connection; above the 60 s of common proxies, so that they close first. */
   keepAliveTimeoutMs: 75 * seconds,
   /** A device asks once an hour: its connection makes room for others. */
