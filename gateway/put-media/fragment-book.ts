@@ -39,7 +39,7 @@ export class FragmentBook {
   }
 
   /** Bytes of it are missing. */
-  get open(): OpenedFragment | undefined {
+  get open(): (OpenedFragment & { readonly firstByteMs: number }) | undefined {
     const last = this.#entries.at(-1);
     return last?.wholeMs === undefined ? last : undefined;
   }

@@ -33,6 +33,8 @@ export const putMediaLimits = {
   idleMs: 10 * seconds,
   /** An open fragment holds back what readers see: beside a newer connection of its stream it may be silent for so long. */
   silenceMsBesideNewer: 5 * seconds,
+  /** And, however slowly its bytes come, be open for so long: three times what a fragment may last. Its producer sends it again. */
+  openMsMaxBesideNewer: 60 * seconds,
   /** Tags behind a whole fragment may still be its own: a producer sends them with its last bytes, a bad network a moment later. */
   tagsWaitMs: 200,
   /** A whole fragment that is not durable after this counts as not persisted: a busy spinning disk syncs within 10 s. */

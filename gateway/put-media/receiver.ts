@@ -222,7 +222,8 @@ export class PutMediaReceiver implements IncomingPut {
       this.#finish(stall);
       return;
     }
-    const isOpen = this.#fragments.open !== undefined;
+    const { open } = this.#fragments;
+    const isOpen = open !== undefined;
     const ageMs = nowMs - this.#beganMs;
     if (ageMs > this.#quotas.connectionMsMax + (isOpen ? putMediaLimits.connectionGraceMs : 0)) {
       this.#finish(tooOld());
@@ -231,7 +232,12 @@ export class PutMediaReceiver implements IncomingPut {
     // What we do not read is no silence.
     if (this.#pausedSinceMs !== undefined) this.#lastBytesMs = nowMs;
     const silentMs = nowMs - this.#lastBytesMs;
-    const silentMsMax = isOpen && isNewerThere() ? putMediaLimits.silenceMsBesideNewer : putMediaLimits.silenceMsMax;
+    const isInTheWay = isOpen && isNewerThere();
+    if (isInTheWay && nowMs - open.firstByteMs >= putMediaLimits.openMsMaxBesideNewer) {
+      this.#finish(mediaError('read-error', 'its fragment holds back those of a newer connection'));
+      return;
+    }
+    const silentMsMax = isInTheWay ? putMediaLimits.silenceMsBesideNewer : putMediaLimits.silenceMsMax;
     if (silentMs >= silentMsMax) {
       this.#finish(isOpen ? mediaError('read-error', 'nothing more came') : undefined);
     } else if (silentMs >= putMediaLimits.idleMs && nowMs - this.#idleToldMs >= putMediaLimits.idleMs) {

@@ -187,6 +187,26 @@ test('beside a newer connection an open fragment waits five seconds', async () =
   expect(told.at(-1)).toMatchObject({ kind: 'error', error: 'read-error', timecodeMs: 1_000 });
 });
 
+test('beside a newer connection a fragment whose bytes trickle in is open for a minute', async () => {
+  const { receiver, told, passes, results } = await startReceiver({ isNewerThere: () => true });
+  const slow = cluster(pictures({ timecode: 1_000, firstId: 1, count: 100, bytes: 1_000 }));
+  receiver.bytes(head());
+  const trickle = async (fromMs: number, toMs: number) => {
+    for (let ms = fromMs; ms < toMs; ms += 1_000) {
+      receiver.bytes(slow.subarray(ms, ms + 1_000));
+      await passes(1_000);
+    }
+  };
+
+  await trickle(0, 58_000);
+  const before = results.length;
+  await trickle(58_000, 80_000);
+
+  expect(results).toHaveLength(1);
+  expect(before).toBe(0);
+  expect(told.at(-1)).toMatchObject({ kind: 'error', error: 'read-error', timecodeMs: 1_000 });
+});
+
 test('a whole fragment is stored although nobody says what comes next', async () => {
   const { receiver, kinds, untilTold } = await startReceiver();
   const sized = cluster(pictures({ timecode: 5, firstId: 1, isSized: true }));
