@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
+  type Authenticated,
   authenticate,
   awsError,
   awsErrorOf,
@@ -240,7 +241,7 @@ export class KvsDoor {
     if (operation === undefined) throw awsError('UnknownOperationException', 'this operation is not known here');
     const { kind, id, name } = subject;
     const actor = { kind, id, name, address: request.socket.remoteAddress ?? '', requestId: told.requestId };
-    const input = bytes === undefined ? mediaInput(request, operation) : inputOf(bytes);
+    const input = bytes === undefined ? mediaInput(request, operation, proven) : inputOf(bytes);
     const admission = this.#deps.quotas.admit(this.#pathOf(request), input, thingOf(input));
     let isChanged = false;
     let isAllowed = false;
@@ -308,6 +309,9 @@ export class KvsDoor {
   }
 }
 
+/** What names the stream of an upload. */
+const streamHeaders: ReadonlySet<string> = new Set(['x-amzn-stream-name', 'x-amzn-stream-arn']);
+
 /** What is known of a request when it is over. */
 type Told = {
   readonly requestId: string;
@@ -352,10 +356,20 @@ function sendJson(
   request.resume();
 }
 
-function mediaInput({ headers }: IncomingMessage, { inputOfHeaders }: KvsOperation): KvsInput {
+/**
+ * A stream that is named by a header which the signature does not cover is not named at all: whoever saw such a head could send media
+ * elsewhere with it. Presigned URLs cover no header, and are made for one use.
+ */
+function mediaInput(
+  { headers }: IncomingMessage,
+  { inputOfHeaders }: KvsOperation,
+  { signedHeaders }: Authenticated,
+): KvsInput {
+  const isPresigned = headers.authorization === undefined;
   const header = (name: string) => {
     const value = headers[name];
-    return typeof value === 'string' ? value : undefined;
+    const isCovered = isPresigned || !streamHeaders.has(name) || signedHeaders.includes(name);
+    return typeof value === 'string' && isCovered ? value : undefined;
   };
   return inputOfHeaders?.(header) ?? {};
 }

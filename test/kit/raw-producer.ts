@@ -23,6 +23,8 @@ export type RawProducerOptions = {
   readonly isSized?: number;
   /** `sdk` signs what the SDKs do; the others are the native producers, each in its own way (kvs-api 2.1). */
   readonly signer?: 'sdk' | 'producer-c' | 'producer-java' | 'sdk-java-v1';
+  /** Sent, and not signed. */
+  readonly unsigned?: readonly string[];
 };
 
 export type ToldAck = {
@@ -163,7 +165,7 @@ export class RawProducer {
 }
 
 async function sign(
-  { credentials, signer = 'sdk', path = '/putMedia' }: RawProducerOptions,
+  { credentials, signer = 'sdk', unsigned = [], path = '/putMedia' }: RawProducerOptions,
   headers: Readonly<Record<string, string>>,
 ): Promise<{ readonly headers: Readonly<Record<string, string>> }> {
   const streaming = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
@@ -183,7 +185,7 @@ async function sign(
     },
     {
       ...(signer === 'producer-c' ? { signableHeaders: new Set(['connection', 'transfer-encoding']) } : {}),
-      ...(signer === 'producer-java' ? { unsignableHeaders: new Set(['x-amz-content-sha256']) } : {}),
+      unsignableHeaders: new Set([...unsigned, ...(signer === 'producer-java' ? ['x-amz-content-sha256'] : [])]),
     },
   );
 }
