@@ -10,7 +10,7 @@ import { appError, errnoOf, isAppError, toAppError } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { type Fragment, fragmentEndMs } from '../model/fragment.ts';
-import type { FragmentNumber } from '../model/fragment-number.ts';
+import { type FragmentNumber, fragmentNumberParts } from '../model/fragment-number.ts';
 import { limits } from '../model/limits.ts';
 import { isProduced } from '../model/run.ts';
 import type { SegmentHead } from '../model/segment.ts';
@@ -61,6 +61,8 @@ const searchBytes = 1024 * 1024;
  */
 const searchBytesOfCost = 8;
 const searchCostsMin = 100_000;
+/** A stream's connections, and restarts, use a few thousand counters in the time of a file. */
+const countersOfFileMax = 1_000_000;
 const clusterId = Uint8Array.of(0x1f, 0x43, 0xb6, 0x75);
 
 /**
@@ -196,7 +198,7 @@ async function walk(file: FileHandle, begin: number, size: number): Promise<Frag
   const found: FragmentAt[] = [];
   for (let at = begin; found.length < limits.segmentFragmentsMax; ) {
     const next =
-      (await readFragmentAt(window, at)) ?? (await findFragmentBehind(file, window, { from: at + 1, costs }));
+      (await readFragmentAt(window, at)) ?? (await findFragmentBehind(file, window, { from: at + 1, costs, found }));
     if (next === undefined) break;
     found.push(next);
     at = next.end;
@@ -208,15 +210,30 @@ async function walk(file: FileHandle, begin: number, size: number): Promise<Frag
 async function findFragmentBehind(
   file: FileHandle,
   window: FileWindow,
-  { from, costs }: { readonly from: number; readonly costs: SearchCosts },
+  { from, costs, found }: { readonly from: number; readonly costs: SearchCosts; readonly found: readonly FragmentAt[] },
 ): Promise<FragmentAt | undefined> {
   for await (const at of occurrences(file, clusterId, from)) {
-    const found = await readFragmentAt(window, at, costs);
-    if (found !== undefined) return found;
+    const next = await readFragmentAt(window, at, costs);
+    if (next !== undefined && canFollow(next.fragment, found)) return next;
     costs.left--;
     if (costs.left < 0) return undefined;
   }
   return undefined;
+}
+
+/**
+ * False for what only looks like a fragment of the file, in what a producer sent: numbers rise in a file, and it spans no more than the
+ * index can find. With one that does not, all of its fragments could not be taken in.
+ */
+function canFollow({ number, serverTimestampMs }: Fragment, found: readonly FragmentAt[]): boolean {
+  const [first, last] = [found[0]?.fragment, found.at(-1)?.fragment];
+  if (first === undefined || last === undefined) return true;
+  const [{ counter }, { counter: firstCounter }] = [fragmentNumberParts(number), fragmentNumberParts(first.number)];
+  return (
+    number > last.number &&
+    counter - firstCounter <= countersOfFileMax &&
+    Math.abs(serverTimestampMs - first.serverTimestampMs) <= limits.segmentDurationMs
+  );
 }
 
 /** Drops fragments whose cluster is not what was hashed: before a power loss the last ones may reach the disk in any order. */

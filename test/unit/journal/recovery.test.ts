@@ -11,7 +11,9 @@ import {
   scanSegment,
   verifySegment,
 } from '../../../storage/journal/index.ts';
+import { commitBytes } from '../../../storage/journal/segment-file.ts';
 import { type Fragment, fragmentEndMs } from '../../../storage/model/fragment.ts';
+import { fragmentNumber } from '../../../storage/model/fragment-number.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { runStartServerMs, startWriter, streamId, type TestWriterOptions, writeFragment } from './kit.ts';
 
@@ -143,6 +145,35 @@ test('a torn tail in which every place looks like a cluster is recovered in a ti
     number: report?.lastNumber,
   });
   expect((await stat(report?.finishedPath ?? '')).size).toBeGreaterThan(size);
+});
+
+test('what a producer sent and was cut off is no fragment, though it looks like a committed one of any time and number', async () => {
+  const { path, fragments, recover } = await tornFile(3);
+  const file = await readFile(path);
+  const openFrame = Buffer.from('1f43b67501ffffffffffffffe7810aa310100000', 'hex');
+  const last = must(fragments[2], 'three fragments');
+  const forged = (changes: Partial<Fragment>) => {
+    const bytes = file.subarray(range(last).begin, range(last).end);
+    const { element } = commitBytes({ ...last, offset: file.length + openFrame.length, ...changes }, []);
+    return Buffer.concat([openFrame, bytes, element]);
+  };
+  const outcomes: (number | undefined)[] = [];
+  const attempt = async (changes: Partial<Fragment>) => {
+    const torn = await tornFile(3);
+    await appendFile(torn.path, forged(changes));
+    outcomes.push((await torn.recover())[0]?.fragments);
+  };
+  const next = (counter: number) => fragmentNumber(counter, last.serverTimestampMs, 1);
+
+  await attempt({ number: next(2 ** 39) });
+  await attempt({ number: next(4), serverTimestampMs: last.serverTimestampMs + 86_400_000 });
+  await attempt({ number: next(4), serverTimestampMs: 0 });
+  await attempt({ number: next(2) });
+  await attempt({ number: next(4) });
+  await recover();
+
+  // The last one could be a fragment: nothing that might be footage is thrown away.
+  expect(outcomes).toEqual([3, 3, 3, 3, 4]);
 });
 
 test('a file without a fragment is removed, one with a damaged head and footage is put aside', async () => {
