@@ -16,6 +16,8 @@ export const adminLimits = {
   idleTimeoutMs: 2 * minutes,
   /** A client that takes nothing of the media that it asked for: what it holds of ours is others' then. */
   kvsStallMs: 1 * minutes,
+  /** A removed stream of which nothing was recorded keeps its name for so long: its files may still be in the journal. */
+  removedStreamMs: 7 * 24 * 60 * minutes,
   /** Of one key or device at a time: fifty cameras with four readers each, and never all connections that there are. */
   kvsRequestsOfKeyMax: 250,
   /** Between two requests of one connection; above the 60 s of common proxies, so that they close first. */

@@ -330,7 +330,7 @@ export class Serve {
     // Closed before the port, which waits for its connections to end.
     this.#lifetime.own(feed);
     this.#lifetime.own(kvs);
-    this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweepSessions(catalog)));
+    this.#lifetime.defer(clock.every(sessionSweepMs, () => this.#sweep(catalog)));
     log.info('serve listens', { port: this.port, isEncrypted: tls !== undefined });
     return firstAdmin;
   }
@@ -362,6 +362,24 @@ export class Serve {
     const key = random(32);
     catalog.tables.settings.put(playbackKeySetting, box.seal(Buffer.from(key).toString('base64')), clock.wallMs());
     return key;
+  }
+
+  #sweep(catalog: Catalog): void {
+    this.#sweepSessions(catalog);
+    try {
+      this.#sweepStreams(catalog);
+    } catch (error) {
+      this.#deps.log.debug('removed streams are not swept', { error });
+    }
+  }
+
+  /** While the index can be read, which alone knows what was recorded. */
+  #sweepStreams(catalog: Catalog): void {
+    const { clock, index, log } = this.#deps;
+    const recorded = new Set(index.totalsOfAll().map(({ streamId }) => streamId));
+    const beforeMs = clock.wallMs() - adminLimits.removedStreamMs;
+    const forgotten = catalog.tables.cameras.forgetRemoved(beforeMs, (streamId) => recorded.has(streamId));
+    if (forgotten > 0) log.info('removed streams forgotten, of which nothing was recorded', { forgotten });
   }
 
   #sweepSessions(catalog: Catalog): void {

@@ -1,7 +1,7 @@
 /** Cameras and the streams they feed. A camera and its streams are made and removed together. */
 
 import { must } from '../base/assert.ts';
-import { and, desc, eq, isNull, ne, sql } from '../base/drizzle.ts';
+import { and, desc, eq, isNull, lt, ne, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 import type { SourceRole } from '../model/camera.ts';
 import { type CameraRow, rowsToSettings, type SourceRow, settingsToRows } from './camera-rows.ts';
@@ -9,7 +9,7 @@ import type { CameraSettings } from './camera-settings.ts';
 import { type CatalogDb, countRows } from './database.ts';
 import { newId } from './id.ts';
 import { forgetManaged } from './managed.ts';
-import { cameras, edgeConfigurations, managed, sources, streams } from './schema.ts';
+import { cameras, edgeConfigurations, managed, sources, streamSettings, streams } from './schema.ts';
 import { streamNameFor } from './stream-name.ts';
 
 export type CatalogStream = {
@@ -35,6 +35,8 @@ export type Camera = CameraSettings & {
 
 /** A site of one owner: ten times what one `ingest` process carries. */
 export const camerasMax = 1_000;
+/** With those that were removed and are still names of what was recorded, or may be: a client that makes and deletes fills no disk. */
+export const streamsEverMax = 20_000;
 
 export class CameraTable {
   readonly #db: CatalogDb;
@@ -251,11 +253,36 @@ export class CameraTable {
     }
   }
 
+  /**
+   * Forgets streams that were removed before a time and of which nothing was recorded: their names say nothing to anybody.
+   *
+   * @param isRecorded  whether something is, or was, stored of it
+   * @returns           how many
+   */
+  forgetRemoved(beforeMs: number, isRecorded: (streamId: string) => boolean): number {
+    const removed = this.#db
+      .select({ id: streams.id })
+      .from(streams)
+      .where(lt(streams.removedMs, beforeMs))
+      .all()
+      .filter(({ id }) => !isRecorded(id));
+    for (const { id } of removed) {
+      this.#db.delete(streamSettings).where(eq(streamSettings.streamId, id)).run();
+      this.#db.delete(streams).where(eq(streams.id, id)).run();
+    }
+    return removed.length;
+  }
+
   #addStream(
     cameraId: string,
     role: SourceRole,
     options: { readonly cameraName: string; readonly streamName?: string | undefined; readonly nowMs: number },
   ): void {
+    if (countRows(this.#db, streams) >= streamsEverMax) {
+      throw appError('resource_exhausted', `there are ${streamsEverMax} streams with those that were removed`, {
+        hint: 'removed streams that nothing was recorded of are forgotten after a week',
+      });
+    }
     const { cameraName, streamName = this.#freeName(cameraName), nowMs } = options;
     const namesake = this.#db
       .select({ createdMs: streams.createdMs })

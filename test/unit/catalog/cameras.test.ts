@@ -82,3 +82,19 @@ test('the plan has the streams of enabled cameras, secrets as they were sealed',
     source: { url: 'rtsp://192.0.2.10/main', username: 'sealed-user', password: 'sealed-password' },
   });
 });
+
+test('removed streams are forgotten after a while, but not those of which something was recorded', async () => {
+  const { catalog } = await openTestCatalog();
+  const { cameras, streamSettings } = catalog.tables;
+  const made = ['kept', 'empty', 'young', 'there'].map((name) => cameras.create(cameraSettings({ name }), 1));
+  const [kept, empty, young, there] = made.map((camera) => camera.streams[0]?.id ?? '');
+  streamSettings.put(empty ?? '', { deviceName: 'x' }, 1);
+  for (const [i, removedMs] of [100, 100, 900].entries()) cameras.remove(made[i]?.id ?? '', removedMs);
+
+  const forgotten = cameras.forgetRemoved(500, (streamId) => streamId === kept);
+
+  expect(forgotten).toBe(1);
+  expect(cameras.streams().map(({ id }) => id)).toEqual(expect.arrayContaining([kept, young, there]));
+  expect(cameras.streams()).toHaveLength(3);
+  expect(cameras.forgetRemoved(500, (streamId) => streamId === kept)).toBe(0);
+});
