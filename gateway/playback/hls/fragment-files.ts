@@ -11,6 +11,7 @@ import {
   parseFragmentNumber,
 } from '../../../storage/model/fragment-number.ts';
 import { limits } from '../../../storage/model/limits.ts';
+import { isProduced } from '../../../storage/model/run.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import { ByteCache } from '../byte-cache.ts';
 import type { FragmentSource, PlayableFragment } from '../fragment-source.ts';
@@ -70,7 +71,9 @@ export class FragmentFiles {
     const { serverTimestampMs } = fragmentNumberParts(number);
     const reference = await this.#find(streamId, number).catch(async (error: unknown) => {
       const newest = await this.#source.latest(streamId);
-      if (newest !== undefined && newest.segment.runStartServerMs <= serverTimestampMs) return newest;
+      // Of a producer's run the beginning says nothing: its media time is a time of day.
+      const isSameRun = newest !== undefined && newest.segment.runStartServerMs <= serverTimestampMs;
+      if (isSameRun && !isProduced(newest.segment)) return newest;
       throw error;
     });
     return initSegment(trackOf(reference, trackNumber));
