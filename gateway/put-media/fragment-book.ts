@@ -44,6 +44,12 @@ export class FragmentBook {
     return last?.wholeMs === undefined ? last : undefined;
   }
 
+  /** Since when the newest is whole, while it is not committed. */
+  get heldSinceMs(): number | undefined {
+    const last = this.#entries.at(-1);
+    return last?.isCommitted === false ? last.wholeMs : undefined;
+  }
+
   /** The oldest that the producer has to send again, unless it is stored after all. */
   get oldest(): OpenedFragment | undefined {
     return this.#entries[0] ?? this.#dropped;

@@ -37,6 +37,8 @@ export const putMediaLimits = {
   openMsMaxBesideNewer: 60 * seconds,
   /** Tags behind a whole fragment may still be its own: a producer sends them with its last bytes, a bad network a moment later. */
   tagsWaitMs: 200,
+  /** However long bytes that are no tags of it go on coming. */
+  tagsWaitMsMax: 2 * seconds,
   /** A whole fragment that is not durable after this counts as not persisted: a busy spinning disk syncs within 10 s. */
   persistMsMax: 30 * seconds,
 

@@ -300,9 +300,12 @@ export class PutMediaReceiver implements IncomingPut {
     this.#cancelSettle = this.#deps.clock.after(putMediaLimits.tagsWaitMs, () => {
       this.#cancelSettle = undefined;
       if (this.#closing !== undefined) return;
-      const silentMs = this.#deps.clock.monotonicMs() - this.#lastBytesMs;
+      const nowMs = this.#deps.clock.monotonicMs();
+      const silentMs = nowMs - this.#lastBytesMs;
+      const heldMs = nowMs - (this.#fragments.heldSinceMs ?? nowMs);
       const isPaused = this.#pausedSinceMs !== undefined;
-      if (silentMs < putMediaLimits.tagsWaitMs && !isPaused) this.#settleLater();
+      const mayWait = silentMs < putMediaLimits.tagsWaitMs && heldMs < putMediaLimits.tagsWaitMsMax;
+      if (mayWait && !isPaused) this.#settleLater();
       else this.#contained(() => this.#media.settle());
     });
   }

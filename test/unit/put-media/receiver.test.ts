@@ -217,6 +217,24 @@ test('a whole fragment is stored although nobody says what comes next', async ()
   expect(kinds()).toEqual(['buffering', 'received', 'persisted']);
 });
 
+test('a whole fragment is stored although what follows it is endless', async () => {
+  const { receiver, clock, kinds } = await startReceiver();
+  const sized = cluster(pictures({ timecode: 5, firstId: 1, isSized: true }));
+  const endless = Buffer.from('ec0100000010000000', 'hex');
+
+  receiver.bytes(Buffer.concat([head(), sized, endless]));
+  for (let ms = 0; ms < 3_000; ms += 100) {
+    receiver.bytes(Uint8Array.of(0));
+    await clock.advance(100);
+  }
+  await until('it is stored', () => {
+    receiver.bytes(Uint8Array.of(0));
+    return kinds().includes('persisted');
+  });
+
+  expect(kinds()).toEqual(['buffering', 'received', 'persisted']);
+});
+
 test('a disk that does not confirm is waited for, then told as such, and nothing is acknowledged', async () => {
   const hanging = new Promise<void>(() => {});
   const { receiver, kinds, told, passes, results, failed } = await startReceiver({
