@@ -17,8 +17,9 @@ const clientMarks: readonly (readonly [client: string, mark: RegExp])[] = [
   ['coturn', /coturn|turnserver/i],
 ];
 
-const nameStart = /^\(([\d, ]+)\) /;
-const literalName = /\btest(?:\.\w+)*(?:\([^\n]*\))?\(\s*(['"`])(\([\d, ]+\) [^\n]*?)\1/g;
+const nameStart = /^\(([\d, ]+)\)(?: |$)/;
+/** A name, or the part of one that stands in a table of cases. */
+const literalName = /(['"`])(\([\d, ]+\)(?: [^\n]*?)?)\1/g;
 
 /** Points that a test's name claims; none when it claims none. */
 export function pointsOf(name: string): number[] {
