@@ -90,7 +90,9 @@ export class TagDeliveries {
     this.#lifetime.loop(async (signal) => {
       while (!signal.aborted) {
         await clock.sleep(sweepMs, signal);
-        await this.#forgetPictures();
+        await this.#forgetPictures().catch((error: unknown) => {
+          this.#deps.log.warn('which pictures stay could not be read, tried again', { error });
+        });
       }
     });
   }

@@ -104,9 +104,17 @@ export class UsageBook {
     }
   }
 
-  /** What cameras sent since the last time. Counters that went back are those of a process that was started anew. */
+  /** What cameras sent since the last time; a catalog that cannot be read just now is asked again with the next look. */
   async #receive(): Promise<void> {
-    const kinds = this.#kindOfStream();
+    try {
+      await this.#takeFigures(this.#kindOfStream());
+    } catch (error) {
+      this.#deps.log.warn('what cameras sent could not be counted, tried again', { error });
+    }
+  }
+
+  /** Counters that went back are those of a process that was started anew. */
+  async #takeFigures(kinds: ReadonlyMap<string, string>): Promise<void> {
     await Promise.all(
       [...this.#deps.ingests.values()].map(async (lane) => {
         const answer = await lane.request('figures', {}, { timeoutMs: askMs }).catch(() => []);

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { UsageBook } from '../../../appliance/admin/usage-book.ts';
 import { createLog } from '../../../storage/base/log.ts';
+import { until } from '../../kit/until.ts';
 import { cameraSettings, openTestCatalog } from '../catalog/kit.ts';
 
 const log = createLog({ level: 'error', destination: { write: () => {} } });
@@ -19,8 +20,15 @@ async function openBook() {
       },
     ],
   };
+  const fault = { isOn: false };
+  const readable = {
+    get tables() {
+      if (fault.isOn) throw new Error('database is locked');
+      return catalog.tables;
+    },
+  };
   const book = new UsageBook(
-    { clock, log, catalog, index, ingests: new Map([['ingest-0', lane]]) },
+    { clock, log, catalog: readable, index, ingests: new Map([['ingest-0', lane]]) },
     { timeZone: 'UTC' },
   );
   onTestFinished(() => book.close());
@@ -28,7 +36,7 @@ async function openBook() {
     catalog.tables.usage
       .between({ firstDay: '2000-01-01', lastDay: '2100-01-01', limit: 100 })
       .map(({ direction, protocol, subjectId, bytes, requests }) => [direction, protocol, subjectId, bytes, requests]);
-  return { book, clock, streamId, figures, rows, catalog };
+  return { book, fault, clock, streamId, figures, rows, catalog };
 }
 
 test('what cameras send is counted from when it is first asked for, also over a restart of the recording process', async () => {
@@ -73,4 +81,24 @@ test('days before the last four hundred are forgotten', async () => {
 
   const days = catalog.tables.usage.between({ firstDay: '2000-01-01', lastDay: '2100-01-01', limit: 100 });
   expect(new Set(days.map(({ day }) => day)).size).toBe(1);
+});
+
+test('a catalog that cannot be read for a while loses nothing of what was sent meanwhile', async () => {
+  const { book, clock, figures, fault, rows } = await openBook();
+  book.start();
+  await clock.advance(60_000);
+  fault.isOn = true;
+  figures.bytes = 3_000;
+  await clock.advance(180_000);
+  fault.isOn = false;
+  figures.bytes = 5_000;
+  await clock.advance(60_000);
+
+  await until('the last look is written', () =>
+    rows().find(([, protocol, , bytes]) => protocol === 'rtsp' && bytes === 4_000),
+  );
+  expect(rows()).toEqual([
+    ['in', 'rtsp', '', 4_000, 0],
+    ['stored', '', '', 7_000, 0],
+  ]);
 });
