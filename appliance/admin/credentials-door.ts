@@ -70,7 +70,9 @@ export class CredentialsDoor {
     this.#lifetime.loop(async (signal) => {
       for (;;) {
         await this.#deps.clock.sleep(lookPeriodMs, signal);
-        await this.changed();
+        await this.changed().catch((error: unknown) => {
+          this.#deps.log.warn('whether there are devices could not be read, tried again', { error });
+        });
       }
     });
     await this.changed();

@@ -365,11 +365,11 @@ export class Serve {
   }
 
   #sweep(catalog: Catalog): void {
-    this.#sweepSessions(catalog);
     try {
+      this.#sweepSessions(catalog);
       this.#sweepStreams(catalog);
     } catch (error) {
-      this.#deps.log.debug('removed streams are not swept', { error });
+      this.#deps.log.warn('what is over is not swept, tried again', { error });
     }
   }
 

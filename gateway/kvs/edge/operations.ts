@@ -89,6 +89,7 @@ function start(deps: EdgeDeps, call: KvsCall, action: string): object {
       nowMs,
     );
   });
+  if (configuration.state === 'syncing') deps.sync.began(stream.id);
   return configurationToWire(call, stream, configuration);
 }
 

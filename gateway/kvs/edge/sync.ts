@@ -30,6 +30,8 @@ export class EdgeSync {
   readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #tables: () => Tables;
   readonly #states: SourceStates;
+  /** Streams that are to be settled: states of all cameras come by here, and the catalog is not asked about the others. */
+  readonly #syncing = new Set<string>();
   #stop: (() => void) | undefined;
 
   constructor({
@@ -48,12 +50,18 @@ export class EdgeSync {
 
   start(): void {
     this.#stop = this.#states.listen({
-      onState: ({ streamId }) => void this.find(streamId),
+      onState: ({ streamId }) => this.#look(streamId),
       onSnapshot: () => {
-        for (const { streamId } of this.#tables().edgeConfigurations.syncing()) this.find(streamId);
+        for (const streamId of [...this.#syncing]) this.#look(streamId);
       },
       onRecorded: () => {},
     });
+    for (const { streamId } of this.#tables().edgeConfigurations.syncing()) this.began(streamId);
+  }
+
+  /** To be called when a configuration is to be carried out. */
+  began(streamId: string): void {
+    this.#syncing.add(streamId);
   }
 
   close(): Promise<void> {
@@ -66,11 +74,23 @@ export class EdgeSync {
   find(streamId: string): EdgeConfiguration | undefined {
     const { edgeConfigurations } = this.#tables();
     const found = edgeConfigurations.find(streamId);
-    if (found === undefined || found.state !== 'syncing') return found;
+    if (found === undefined || found.state !== 'syncing') {
+      this.#syncing.delete(streamId);
+      return found;
+    }
     const outcome = outcomeOf(found, this.#states.state(streamId), this.#clock.wallMs());
     if (outcome === undefined) return found;
     edgeConfigurations.settle(found, outcome);
+    this.#syncing.delete(streamId);
     return { ...found, ...outcome };
+  }
+
+  /** A catalog that cannot be read just now is looked into again with the next word of the camera, and by whoever asks. */
+  #look(streamId: string): void {
+    if (!this.#syncing.has(streamId)) return;
+    try {
+      this.find(streamId);
+    } catch {}
   }
 
   /** What the recorder of a stream does now; undefined while nobody can say. */

@@ -11,10 +11,16 @@ async function syncing() {
   const camera = cameras.create(cameraSettings(), clock.wallMs());
   const streamId = camera.streams[0]?.id ?? '';
   let state: SourceState | undefined;
+  const asked = { count: 0 };
+  const fault = { isOn: false };
   let tell: ((state: SourceState) => void) | undefined;
   const sync = new EdgeSync({
     clock,
-    tables: () => catalog.tables,
+    tables: () => {
+      asked.count++;
+      if (fault.isOn) throw new Error('database is locked');
+      return catalog.tables;
+    },
     states: {
       state: () => state,
       listen: ({ onState }) => {
@@ -33,12 +39,20 @@ async function syncing() {
     },
     clock.wallMs(),
   );
+  sync.began(streamId);
   return {
     clock,
     sync,
+    fault,
     say: (change: Partial<SourceState>) => {
       state = sourceState(streamId, { sinceMs: clock.wallMs(), ...change });
       tell?.(state);
+    },
+    /** Of another camera. Returns how often the catalog was asked for it. */
+    sayOfOther: () => {
+      const before = asked.count;
+      tell?.(sourceState('another-one', {}));
+      return asked.count - before;
     },
     kept: () => edgeConfigurations.find(streamId),
     found: () => sync.find(streamId),
@@ -78,4 +92,16 @@ test('after 15 minutes without an answer the sync has failed', async () => {
 
   expect(unheard.found()).toMatchObject({ state: 'failed', failure: expect.stringContaining('15 minutes') });
   expect(slow.found()).toMatchObject({ state: 'failed', failure: 'the camera has not answered yet' });
+});
+
+test('a catalog that cannot be read harms no listener, and other cameras are not looked up in it', async () => {
+  const { say, sayOfOther, fault, kept } = await syncing();
+
+  fault.isOn = true;
+  say({ state: 'live' });
+  expect(sayOfOther()).toBe(0);
+  fault.isOn = false;
+  expect(kept()?.state).toBe('syncing');
+  say({ state: 'live' });
+  expect(kept()?.state).toBe('in-sync');
 });
