@@ -87,7 +87,6 @@ export class KvsDoor {
   readonly #options: KvsDoorOptions;
   /** Requests that go on, by whoever answers for them. */
   readonly #openOfKey = new Map<string, number>();
-
   readonly #exchanges: KvsExchanges;
 
   constructor(deps: KvsDoorDeps, options: KvsDoorOptions) {
@@ -171,9 +170,9 @@ export class KvsDoor {
     });
     const name = this.#operationOf(request)?.action.split(':')[1] ?? '';
     if (stream === undefined || !countedOperations.has(name)) return;
-    // What becomes of an upload is counted by whoever records it.
-    if (name !== 'PutMedia') this.#count(name, response, { stream: stream.name, startMs });
     const isUpload = name === 'PutMedia';
+    // What becomes of an upload is counted by whoever records it.
+    if (!isUpload) this.#count(name, response, { stream: stream.name, startMs });
     this.#deps.usage.note({
       streamId: stream.id,
       direction: isUpload ? 'in' : 'out',

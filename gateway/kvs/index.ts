@@ -15,7 +15,12 @@ export {
 } from './call.ts';
 export { controlOperations } from './control/index.ts';
 export { corsHeaders, preflightHeaders } from './cors.ts';
-export { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from './deliveries.ts';
+export {
+  type ImageGeneration,
+  imageGenerationOf,
+  type NotificationTarget,
+  notificationOf,
+} from './delivery/configurations.ts';
 export {
   imageMomentsMs,
   imageObject,

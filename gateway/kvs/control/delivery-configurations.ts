@@ -1,7 +1,12 @@
 /** Which pictures and messages tagged fragments of a stream set off: told, changed and taken away. */
 
 import { denied, type KvsCall, type KvsInput, type KvsOperations, requireStream } from '../call.ts';
-import { type ImageGeneration, imageGenerationOf, type NotificationTarget, notificationOf } from '../deliveries.ts';
+import {
+  type ImageGeneration,
+  imageGenerationOf,
+  type NotificationTarget,
+  notificationOf,
+} from '../delivery/configurations.ts';
 import { awsError } from '../errors.ts';
 import { choiceMember, integerMember, required, structureMember, textMember } from '../members.ts';
 

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Fragment, FragmentTags } from '../../../storage/model/fragment.ts';
 import type { StoredPicture } from '../../../storage/objects/index.ts';
-import type { ImageGeneration } from '../deliveries.ts';
+import type { ImageGeneration } from './configurations.ts';
 import { imagePrefixTag, reservedTags } from './reserved-tags.ts';
 
 /** 20 s of a fragment at the shortest interval. */

@@ -1,10 +1,10 @@
 /**
  * What a stream's tagged fragments set off, as the catalog keeps it: pictures into a bucket, messages to a topic. Who carries it
- * out reads it here, in our words; `control/delivery-configurations.ts` has those of the wire.
+ * out reads it here, in our words; `../control/delivery-configurations.ts` has those of the wire.
  */
 
 import { z } from 'zod';
-import type { StreamSettings } from '../../storage/catalog/index.ts';
+import type { StreamSettings } from '../../../storage/catalog/index.ts';
 
 /** Fragments tagged for it become pictures. */
 export type ImageGeneration = {
