@@ -29,6 +29,8 @@ const testTools = [
   { name: 'gstreamer1.0-plugins-bad', file: plugin('videoparsersbad') },
   { name: 'gstreamer1.0-plugins-ugly', file: plugin('x264') },
   { name: 'gstreamer1.0-libav', file: plugin('libav') },
+  { name: 'gstreamer1.0-nice', file: plugin('nice') },
+  { name: 'gir1.2-gst-plugins-bad-1.0', file: join(libraries, 'girepository-1.0/GstWebRTC-1.0.typelib') },
   { name: 'python3-boto3', file: '/usr/lib/python3/dist-packages/boto3/__init__.py' },
   { name: 'awscli', commands: ['aws'] },
   { name: 'coturn', commands: ['turnserver'] },
