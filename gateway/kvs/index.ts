@@ -51,7 +51,15 @@ export {
 } from './playback/index.ts';
 export { type PutMediaDeps, putMediaOperations } from './put-media/operation.ts';
 export { Quotas, thingOf } from './quotas/index.ts';
-export { type SignalingDeps, signalingOperations, type TurnServers } from './signaling/index.ts';
+export {
+  type PeerLeaving,
+  type SignaledCandidate,
+  type SignalingDeps,
+  type StoragePeer,
+  type StorageSessionPort,
+  signalingOperations,
+  type TurnServers,
+} from './signaling/index.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';
 export { type CredentialScope, readSignature, type Signature, type SigV4Options } from './sigv4/signature.ts';
 export {

@@ -7,6 +7,7 @@ import { awsError } from '../errors.ts';
 import { choiceMember, required, textMember } from '../members.ts';
 import { iceServers, type TurnServers } from './turn-credentials.ts';
 
+export type { PeerLeaving, SignaledCandidate, StoragePeer, StorageSessionPort } from './storage-port.ts';
 export { type TurnServers, turnUrisMax } from './turn-credentials.ts';
 
 export type SignalingDeps = {
