@@ -1,0 +1,36 @@
+/** Bounds of this room, each with how it was derived. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const mediaPlaneLimits = {
+  /** One worker carries 80 Mb/s on a quarter of a core; more workers than cores help nobody. */
+  workersMax: 16,
+  /** Peers of one worker: 250 at 2 Mb/s are 500 Mb/s, more than one core encrypts. */
+  peersPerWorkerMax: 250,
+  /** A stream stays with the worker that has it already until that one has so many peers more than the emptiest: a second feed of it costs less. */
+  peersAheadMax: 16,
+  /** From the spawn to "running": 30 ms on an idle machine; one that swaps takes seconds. */
+  startTimeoutMs: 20_000,
+  /** Between attempts to start a worker that failed or died. */
+  firstRetryMs: 500,
+  retryMsMax: 30_000,
+  /** Alive for so long, a worker's next death is a first one again. */
+  stableMs: 60_000,
+  /** So often it is asked whether a worker that is missing has come: one `stat`. */
+  lookMs: 2_000,
+  /** Attempts to find a port that is free for UDP and TCP, where any will do. */
+  freePortAttemptsMax: 10,
+  /** Addresses of one answer: each is two candidates, and browsers check all pairs. */
+  addressesMax: 16,
+  /** What a publisher may send: four times a 4K camera. */
+  incomingBitsPerSecondMax: 40_000_000,
+  /** Where congestion control begins for viewers: a 1080p camera at once, on a LAN. */
+  firstOutgoingBitsPerSecond: 4_000_000,
+  /** A key frame of 4K, whole, while the other side is busy elsewhere. The kernel may give less. */
+  plainBufferBytes: 1 * MiB,
+  /** All peers send through these two sockets. */
+  serverBufferBytes: 4 * MiB,
+  /** Figures of peers for Prometheus are asked for no oftener. */
+  figuresAgeMs: 5_000,
+} as const;

@@ -1,0 +1,168 @@
+/**
+ * One worker process with its port and its router, from its start to its death. Whoever made something on it is told by `onDied`;
+ * mediasoup has closed it by then.
+ */
+
+import { networkInterfaces } from 'node:os';
+import type { types } from 'mediasoup';
+import { appError, toAppError } from '../../../storage/base/errors.ts';
+import type { Log } from '../../../storage/base/log.ts';
+import { candidateAddresses } from './candidates.ts';
+import { mediaPlaneLimits } from './limits.ts';
+import { routerCodecs } from './router-codecs.ts';
+import type { MediaWorker, PeerOptions } from './types.ts';
+
+export type WorkerPlace = {
+  readonly path: string;
+  readonly listenAddresses: readonly string[];
+  readonly port: number;
+  readonly announced: readonly string[];
+};
+
+export class RunningWorker implements MediaWorker {
+  readonly router: types.Router;
+  readonly #worker: types.Worker;
+  readonly #server: types.WebRtcServer;
+  readonly #place: WorkerPlace;
+  readonly #peers = new Map<types.WebRtcTransport, string | undefined>();
+  readonly #onDied = new Set<() => void>();
+  #peersInTheMaking = 0;
+
+  private constructor(worker: types.Worker, server: types.WebRtcServer, router: types.Router, place: WorkerPlace) {
+    this.#worker = worker;
+    this.#server = server;
+    this.router = router;
+    this.#place = place;
+    worker.observer.once('close', () => this.#end());
+  }
+
+  /**
+   * Spawns the program and has it listen.
+   * @throws AppError unavailable  it does not run, or does not get its port
+   */
+  static async start({ log }: { readonly log: Log }, place: WorkerPlace): Promise<RunningWorker> {
+    const { createWorker } = await import('mediasoup');
+    let worker: types.Worker | undefined;
+    try {
+      worker = await createWorker({ workerBin: place.path, logLevel: 'warn' });
+      worker.once('died', (error) => log.error('webrtc worker died', { pid: worker?.pid, message: error.message }));
+      const server = await worker.createWebRtcServer({ listenInfos: listenInfos(place) });
+      const router = await worker.createRouter({ mediaCodecs: routerCodecs });
+      if (worker.closed) throw appError('unavailable', 'the worker ended at once');
+      return new RunningWorker(worker, server, router, place);
+    } catch (error) {
+      worker?.close();
+      const cause = toAppError(error);
+      throw appError('unavailable', `the WebRTC worker does not start: ${cause.message}`, { cause, path: place.path });
+    }
+  }
+
+  get isAlive(): boolean {
+    return !this.#worker.closed;
+  }
+
+  get pid(): number {
+    return this.#worker.pid;
+  }
+
+  get port(): number {
+    return this.#place.port;
+  }
+
+  /** Those that are being made count. */
+  get peers(): number {
+    return this.#peers.size + this.#peersInTheMaking;
+  }
+
+  hasPeerOf(key: string): boolean {
+    for (const other of this.#peers.values()) if (other === key) return true;
+    return false;
+  }
+
+  async createPeer({ key }: PeerOptions = {}): Promise<types.WebRtcTransport> {
+    const { peersPerWorkerMax } = mediaPlaneLimits;
+    if (this.peers >= peersPerWorkerMax)
+      throw appError(
+        'resource_exhausted',
+        `the WebRTC worker has ${peersPerWorkerMax} peers, which is as many as it may`,
+      );
+    this.#peersInTheMaking++;
+    try {
+      const peer = await this.#making(
+        this.router.createWebRtcTransport({
+          webRtcServer: this.#server,
+          ...{ enableUdp: true, enableTcp: true, preferUdp: true },
+          initialAvailableOutgoingBitrate: mediaPlaneLimits.firstOutgoingBitsPerSecond,
+        }),
+      );
+      this.#peers.set(peer, key);
+      peer.observer.once('close', () => this.#peers.delete(peer));
+      await this.#making(peer.setMaxIncomingBitrate(mediaPlaneLimits.incomingBitsPerSecondMax));
+      return peer;
+    } finally {
+      this.#peersInTheMaking--;
+    }
+  }
+
+  createPlain(): Promise<types.PlainTransport> {
+    const { plainBufferBytes } = mediaPlaneLimits;
+    return this.#making(
+      this.router.createPlainTransport({
+        listenInfo: {
+          ...{ protocol: 'udp', ip: '127.0.0.1' },
+          ...{ sendBufferSize: plainBufferBytes, recvBufferSize: plainBufferBytes },
+        },
+        ...{ comedia: true, rtcpMux: true },
+      }),
+    );
+  }
+
+  candidateAddresses(...reachedAt: readonly (string | undefined)[]): string[] {
+    const { listenAddresses, announced } = this.#place;
+    return candidateAddresses({ listenAddresses, announced, reachedAt, interfaces: networkInterfaces() });
+  }
+
+  onDied(callback: () => void): () => void {
+    if (!this.isAlive) {
+      callback();
+      return () => {};
+    }
+    this.#onDied.add(callback);
+    return () => this.#onDied.delete(callback);
+  }
+
+  /** Resolves when the process has ended. */
+  async close(): Promise<void> {
+    if (this.#worker.subprocessClosed) return;
+    const ended = new Promise<void>((resolve) => this.#worker.once('subprocessclose', () => resolve()));
+    this.#worker.close();
+    await ended;
+  }
+
+  async #making<T>(making: Promise<T>): Promise<T> {
+    try {
+      return await making;
+    } catch (cause) {
+      if (this.isAlive) throw toAppError(cause);
+      throw appError('unavailable', 'the WebRTC worker died', { cause });
+    }
+  }
+
+  #end(): void {
+    const callbacks = [...this.#onDied];
+    this.#onDied.clear();
+    for (const callback of callbacks) callback();
+  }
+}
+
+function listenInfos({ listenAddresses, port }: WorkerPlace): types.TransportListenInfo[] {
+  const { serverBufferBytes } = mediaPlaneLimits;
+  return listenAddresses.flatMap((ip) => {
+    const flags = ip.includes(':') ? { flags: { ipv6Only: true } } : {};
+    const buffers = { sendBufferSize: serverBufferBytes, recvBufferSize: serverBufferBytes };
+    return [
+      { protocol: 'udp', ip, port, ...flags, ...buffers },
+      { protocol: 'tcp', ip, port, ...flags, ...buffers },
+    ] as types.TransportListenInfo[];
+  });
+}

@@ -1,0 +1,32 @@
+/** What other rooms see of the media plane. */
+
+import type { types } from 'mediasoup';
+
+/** Whether there is a worker to place peers on; people read `reason`. */
+export type PlaneStatus =
+  | { readonly state: 'ready' }
+  | { readonly state: 'off' | 'starting' | 'building' | 'missing' | 'failed'; readonly reason: string };
+
+export type PeerOptions = {
+  /** What the peer watches or sends, as given to `place`: peers of one key keep together. */
+  readonly key?: string;
+};
+
+/** One mediasoup worker with its router and its port. Good until it dies: what was made on it is closed then. */
+export interface MediaWorker {
+  readonly isAlive: boolean;
+  /** UDP and TCP. */
+  readonly port: number;
+  readonly router: types.Router;
+  /** A browser's transport on the worker's port, ICE-lite; its own candidates say nothing, use `candidateAddresses`. */
+  createPeer(options?: PeerOptions): Promise<types.WebRtcTransport>;
+  /** A transport on 127.0.0.1 that learns where RTP and RTCP come from; one port for both. */
+  createPlain(): Promise<types.PlainTransport>;
+  /**
+   * Addresses for candidates, best first, each to be combined with `port` for UDP and for TCP (passive).
+   * @param reachedAt  by which the peer reached us (`socket.localAddress`, a host that is an address): first of all
+   */
+  candidateAddresses(...reachedAt: readonly (string | undefined)[]): string[];
+  /** Called once, when the worker dies or is closed; at once if it has already. Returns how to be told no more. */
+  onDied(callback: () => void): () => void;
+}
