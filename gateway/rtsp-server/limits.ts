@@ -32,28 +32,22 @@ export const rtspServerLimits = {
   /** Permissions are asked about again while a reader plays: a token that was removed shows nothing after that. */
   reaskMs: 10_000,
 
-  /** A whole RTP packet: with UDP and IPv6 heads it passes tunnels of 1,460 bytes. */
-  packetBytesMax: 1_400,
-  /** NAL units of one picture: 8K in H.265 has up to 600 slices. Each is a packet at least: millions would take seconds. */
-  nalsMax: 1_024,
-  /** AU-size of AAC-hbr has 13 bits. */
-  aacFrameBytesMax: 8_191,
-  /** Whole-frame payloads (Opus): what a UDP packet and the length of an interleaved frame hold. */
-  wholeFrameBytesMax: 60_000,
-
-  /** Streams that are watched at a time: each has a lane and one kept GOP. */
-  feedsMax: 128,
-  /** A feed nobody watches stays so long: DESCRIBE, SETUP and PLAY of a player come one after another. */
-  feedLingerMs: 5_000,
+  /** Feeds of live streams. */
+  feeds: {
+    /** With UDP and IPv6 heads a packet passes tunnels of 1,460 bytes. */
+    packets: { packetBytesMax: 1_400, hasDelimiters: true },
+    feedsMax: 128,
+    /** DESCRIBE, SETUP and PLAY of a player come one after another. */
+    lingerMs: 5_000,
+    sourceAwayMs: 15_000,
+    /** 16 s at 4 Mb/s. */
+    keptBytesMax: 8 * MiB,
+    keptUnitsMax: 4_000,
+    /** Serve stalls for 10 s at 12 Mb/s. */
+    laneBytesMax: 16 * MiB,
+  },
   /** A DESCRIBE waits so long for a camera to say what it sends. */
   describeWaitMs: 4_000,
-  /** Readers wait so long for a camera that went away before they are told that it is over. */
-  sourceAwayMs: 15_000,
-  /** The GOP that a new reader begins with: 16 s at 4 Mb/s. A longer one is not kept: readers wait for its end. */
-  keptBytesMax: 8 * MiB,
-  keptUnitsMax: 4_000,
-  /** The lane behind a feed: serve stalls for 10 s at 12 Mb/s. */
-  laneBytesMax: 16 * MiB,
 
   /** Waiting for one live reader: beyond it everything up to the next key frame is dropped. As much as it may begin with. */
   readerBytesMax: 8 * MiB,

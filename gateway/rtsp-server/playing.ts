@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
-import type { FeedTrack } from './play/live-feed.ts';
+import type { FeedTrack } from '../rtp/index.ts';
 import { LiveReader } from './play/live-reader.ts';
 import type { ReaderOutput } from './play/output.ts';
 import type { PlayOptions, RecordedTrack, ResumePoint } from './play/recorded-player.ts';

@@ -4,14 +4,18 @@ import { must } from '../../storage/base/assert.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { FragmentSource } from '../playback/index.ts';
+import {
+  type FeedLease,
+  type FeedTrack,
+  type LiveFeeds,
+  type RtpFormat,
+  RtpPacketiser,
+  rtpFormatsOf,
+  TrackClock,
+} from '../rtp/index.ts';
 import { rtspServerLimits } from './limits.ts';
-import type { FeedTrack } from './play/live-feed.ts';
-import type { FeedLease, LiveFeeds } from './play/live-feeds.ts';
 import { firstRecorded, type RecordedSpan } from './play/recorded-fragments.ts';
 import type { RecordedBytes, RecordedTrack } from './play/recorded-player.ts';
-import { type RtpFormat, rtpFormatsOf } from './rtp/format.ts';
-import { RtpPacketiser } from './rtp/packetiser.ts';
-import { TrackClock } from './rtp/track-clock.ts';
 import { refusal } from './wire/answer.ts';
 
 export type MediaDeps = {
@@ -119,6 +123,7 @@ export class Presentation {
     const random = Buffer.from(this.#random(10));
     const live = track.feedTrack?.packetiser;
     const packetiser = new RtpPacketiser(track.format, {
+      ...rtspServerLimits.feeds.packets,
       channel: this.channelOf(trackNumber),
       ssrc: live?.ssrc ?? random.readUInt32BE(0),
       firstSequence: live?.nextSequence ?? random.readUInt16BE(4),

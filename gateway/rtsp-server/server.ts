@@ -12,10 +12,10 @@ import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { placeToGiveUp } from '../../storage/base/places.ts';
 import type { FragmentSource } from '../playback/index.ts';
+import { LiveFeeds, type LiveFeedsDeps } from '../rtp/index.ts';
 import { RtspServerConnection } from './connection.ts';
 import type { RtspGate } from './gate.ts';
 import { rtspServerLimits } from './limits.ts';
-import { LiveFeeds, type LiveFeedsDeps } from './play/live-feeds.ts';
 import type { RecordedBytes } from './play/recorded-player.ts';
 import { UdpPorts } from './udp-ports.ts';
 
@@ -79,7 +79,7 @@ export class RtspServer {
     this.#deps = deps;
     this.#options = options;
     this.#arrivals = new Arrivals(deps, rtspServerLimits.arrivals);
-    this.#feeds = new LiveFeeds(deps);
+    this.#feeds = new LiveFeeds(deps, { limits: rtspServerLimits.feeds });
     this.#udp = new UdpPorts(deps, { port: options.udpPort, host: options.host });
   }
 

@@ -1,7 +1,7 @@
 /** A reader of a live feed: what it does not take in time is dropped up to the next key frame, never kept without bound. */
 
+import type { FeedReader, FeedTrack, FeedUnit } from '../../rtp/index.ts';
 import { rtspServerLimits } from '../limits.ts';
-import type { FeedReader, FeedTrack, FeedUnit } from './live-feed.ts';
 import type { ReaderOutput } from './output.ts';
 
 export class LiveReader implements FeedReader {

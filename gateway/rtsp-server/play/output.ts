@@ -1,9 +1,8 @@
 /** What one reader gets while it plays: bursts of the tracks it set up, with sender reports among them. */
 
 import type { Clock } from '../../../storage/base/clock.ts';
+import { formatBye, formatSenderReport, type RtpBurst } from '../../rtp/index.ts';
 import { rtspServerLimits } from '../limits.ts';
-import type { RtpBurst } from '../rtp/burst-writer.ts';
-import { formatBye, formatSenderReport } from '../rtp/reports.ts';
 import type { TrackSink } from './sinks.ts';
 
 type TrackState = {

@@ -9,11 +9,16 @@ import { isAppError } from '../../../storage/base/errors.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import type { FragmentNumber } from '../../../storage/model/fragment-number.ts';
 import type { FragmentSource, PlayableFragment } from '../../playback/index.ts';
+import {
+  type ClusterUnit,
+  isSameFormat,
+  type RtpFormat,
+  type RtpPacketiser,
+  rtpFormatsOf,
+  type TrackClock,
+  unitsOf,
+} from '../../rtp/index.ts';
 import { rtspServerLimits } from '../limits.ts';
-import { isSameFormat, type RtpFormat, rtpFormatsOf } from '../rtp/format.ts';
-import type { RtpPacketiser } from '../rtp/packetiser.ts';
-import type { TrackClock } from '../rtp/track-clock.ts';
-import { type ClusterUnit, unitsOf } from './cluster-units.ts';
 import type { ReaderOutput } from './output.ts';
 import { recordedFragments } from './recorded-fragments.ts';
 

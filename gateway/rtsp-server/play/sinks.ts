@@ -3,9 +3,9 @@
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../storage/base/clock.ts';
+import { forEachPacket, frameHeadBytes, onChannel } from '../../rtp/index.ts';
 import { writeU16 } from '../../rtsp/index.ts';
 import { rtspServerLimits } from '../limits.ts';
-import { forEachPacket, frameHeadBytes, onChannel } from '../rtp/burst-writer.ts';
 
 export type TrackSink = {
   /** Bytes that wait for the reader; sinks of one connection share them. */

@@ -1,6 +1,6 @@
 /** The session description that DESCRIBE answers with (RFC 4566, RFC 2326 C). Pure. */
 
-import type { RtpFormat } from '../rtp/format.ts';
+import type { RtpFormat } from '../../rtp/index.ts';
 import { trackUrl } from './target.ts';
 import { formatNpt } from './times.ts';
 

@@ -3,15 +3,23 @@
  * (RFC 3640, AAC-hbr), G.711 (RFC 3551) and Opus (RFC 7587). Keeps nothing but the sequence number.
  */
 
-import { appError } from '../../../storage/base/errors.ts';
-import { forEachNal, h264NalType, h264NalTypes, h265NalType, h265NalTypes } from '../../../storage/media/index.ts';
-import { writeU16 } from '../../rtsp/index.ts';
-import { rtspServerLimits } from '../limits.ts';
-import { BurstWriter, payloadBytesMax, type RtpBurst, type RtpSender } from './burst-writer.ts';
+import { appError } from '../../storage/base/errors.ts';
+import { forEachNal, h264NalType, h264NalTypes, h265NalType, h265NalTypes } from '../../storage/media/index.ts';
+import { writeU16 } from '../rtsp/index.ts';
+import { BurstWriter, type RtpBurst, type RtpSender, rtpHeadBytes } from './burst-writer.ts';
 import { type RtpFormat, setsOf } from './format.ts';
+import { rtpLimits } from './limits.ts';
 
 /** A unit as lanes and clusters carry it: length-prefixed NAL units, or one frame of sound. Borrowed until return. */
 export type UnitToSend = { readonly bytes: Uint8Array; readonly isKey: boolean };
+
+/** How packets are made, beyond what their format says. */
+export type PacketForm = {
+  /** A whole RTP packet with its head. */
+  readonly packetBytesMax: number;
+  /** Access unit delimiters are sent too. Decoders need none of them: RTP's marker ends a picture. */
+  readonly hasDelimiters: boolean;
+};
 
 type Nal = { readonly bytes: Uint8Array; readonly begin: number; readonly end: number };
 
@@ -24,15 +32,20 @@ export class RtpPacketiser {
   readonly format: RtpFormat;
   readonly #sender: RtpSender;
   readonly #parameterSets: readonly Nal[];
+  readonly #form: PacketForm;
+  readonly #payloadBytesMax: number;
   #sequence: number;
 
   /** @param options.firstSequence  0 .. 65535, random */
   constructor(
     format: RtpFormat,
-    options: { readonly channel: number; readonly ssrc: number; readonly firstSequence: number },
+    options: PacketForm & { readonly channel: number; readonly ssrc: number; readonly firstSequence: number },
   ) {
     this.format = format;
     this.#sender = { channel: options.channel, payloadType: format.payloadType, ssrc: options.ssrc };
+    const { packetBytesMax, hasDelimiters } = options;
+    this.#form = { packetBytesMax, hasDelimiters };
+    this.#payloadBytesMax = packetBytesMax - rtpHeadBytes;
     this.#sequence = options.firstSequence;
     this.#parameterSets = setsOf(format.track).map((bytes) => ({ bytes, begin: 0, end: bytes.length }));
   }
@@ -49,7 +62,7 @@ export class RtpPacketiser {
   /** The same sender of the same track, described anew: other parameter sets. */
   withFormat(format: RtpFormat): RtpPacketiser {
     const { channel, ssrc } = this.#sender;
-    return new RtpPacketiser(format, { channel, ssrc, firstSequence: this.#sequence });
+    return new RtpPacketiser(format, { ...this.#form, channel, ssrc, firstSequence: this.#sequence });
   }
 
   /**
@@ -86,11 +99,13 @@ export class RtpPacketiser {
     let isBehindDelimiter = false;
     let seen = 0;
     forEachNal(unit.bytes, (bytes, begin, end) => {
-      if (++seen > rtspServerLimits.nalsMax)
-        throw appError('data_loss', 'access unit has too many nal units', { seen });
+      if (++seen > rtpLimits.nalsMax) throw appError('data_loss', 'access unit has too many nal units', { seen });
       const first = bytes[begin] ?? 0;
       hasSets ||= isSequenceSet(codec, first);
-      isBehindDelimiter ||= nals.length === 0 && isDelimiter(codec, first);
+      if (isDelimiter(codec, first)) {
+        if (!this.#form.hasDelimiters) return;
+        isBehindDelimiter ||= nals.length === 0;
+      }
       if (end - begin > nalHeadBytes[codec]) nals.push({ bytes, begin, end });
     });
     if (nals.length === 0) throw appError('data_loss', 'access unit has no nal unit');
@@ -100,6 +115,7 @@ export class RtpPacketiser {
   }
 
   #video(codec: 'h264' | 'h265', nals: readonly Nal[], rtpTime: number): RtpBurst {
+    const payloadBytesMax = this.#payloadBytesMax;
     const headBytes = nalHeadBytes[codec];
     const pieceHeadBytes = headBytes + 1;
     const pieceBytesMax = payloadBytesMax - pieceHeadBytes;
@@ -133,8 +149,8 @@ export class RtpPacketiser {
 
   /** One frame a packet, or a frame in several: each tells the whole frame's size, the last has the marker (RFC 3640 3.2.3). */
   #aac(frame: Uint8Array, rtpTime: number): RtpBurst {
-    if (frame.length > rtspServerLimits.aacFrameBytesMax) throw tooLarge(frame);
-    const pieceBytesMax = payloadBytesMax - auHeadBytes;
+    if (frame.length > rtpLimits.aacFrameBytesMax) throw tooLarge(frame);
+    const pieceBytesMax = this.#payloadBytesMax - auHeadBytes;
     const packets = Math.ceil(frame.length / pieceBytesMax);
     const writer = this.#writer(packets, frame.length + packets * auHeadBytes);
     for (let from = 0; from < frame.length; from += pieceBytesMax) {
@@ -148,7 +164,7 @@ export class RtpPacketiser {
   }
 
   #whole(frame: Uint8Array, rtpTime: number): RtpBurst {
-    if (frame.length > rtspServerLimits.wholeFrameBytesMax) throw tooLarge(frame);
+    if (frame.length > rtpLimits.wholeFrameBytesMax) throw tooLarge(frame);
     const writer = this.#writer(1, frame.length);
     const { bytes, at } = writer.packet(frame.length, rtpTime, false);
     bytes.set(frame, at);
@@ -158,7 +174,7 @@ export class RtpPacketiser {
   /** A byte is a sample of one channel: cut anywhere between samples. */
   #samples(frame: Uint8Array, rtpTime: number): RtpBurst {
     const channels = Math.max(1, this.format.track.audio?.channels ?? 1);
-    const pieceBytesMax = payloadBytesMax - (payloadBytesMax % channels);
+    const pieceBytesMax = this.#payloadBytesMax - (this.#payloadBytesMax % channels);
     const writer = this.#writer(Math.ceil(frame.length / pieceBytesMax), frame.length);
     for (let from = 0; from < frame.length; from += pieceBytesMax) {
       const to = Math.min(frame.length, from + pieceBytesMax);

@@ -1,6 +1,6 @@
 /** Positions on a stream's timeline to RTP time. Sound goes by its own samples, since stored times are rounded to milliseconds. Pure. */
 
-import { audioFrameCounter } from '../../../storage/media/index.ts';
+import { audioFrameCounter } from '../../storage/media/index.ts';
 import type { RtpFormat } from './format.ts';
 
 const rtpTimeModulus = 2 ** 32;

@@ -1,9 +1,9 @@
 /** Units of a Matroska cluster of ours: what the journal holds of an open fragment, and what is played of recorded ones. */
 
 import { open } from 'node:fs/promises';
-import { audioFrameDurationUs, readCluster } from '../../../storage/media/index.ts';
-import { limits } from '../../../storage/model/limits.ts';
-import type { Track } from '../../../storage/model/track.ts';
+import { audioFrameDurationUs, readCluster } from '../../storage/media/index.ts';
+import { limits } from '../../storage/model/limits.ts';
+import type { Track } from '../../storage/model/track.ts';
 
 export type ClusterUnit = {
   readonly trackNumber: number;

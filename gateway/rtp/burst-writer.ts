@@ -3,8 +3,7 @@
  * a TCP reader gets all of it in one write, UDP walks over the frames. All readers share the bytes, so nobody may change them.
  */
 
-import { writeU16, writeU32 } from '../../rtsp/index.ts';
-import { rtspServerLimits } from '../limits.ts';
+import { writeU16, writeU32 } from '../rtsp/index.ts';
 
 /** The packets of one access unit. */
 export type RtpBurst = {
@@ -19,9 +18,6 @@ export type RtpBurst = {
 
 export const frameHeadBytes = 4;
 export const rtpHeadBytes = 12;
-/** What one packet has room for. */
-export const payloadBytesMax = rtspServerLimits.packetBytesMax - rtpHeadBytes;
-
 const dollar = 0x24;
 
 /** What does not change from packet to packet of a track. */

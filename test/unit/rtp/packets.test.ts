@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { forEachPacket, onChannel } from '../../../gateway/rtp/burst-writer.ts';
+import { rtpFormatsOf } from '../../../gateway/rtp/format.ts';
+import { RtpPacketiser } from '../../../gateway/rtp/packetiser.ts';
+import { formatBye, formatSenderReport } from '../../../gateway/rtp/reports.ts';
+import { TrackClock } from '../../../gateway/rtp/track-clock.ts';
 import { AacDepacketiser } from '../../../gateway/rtsp/media/audio.ts';
 import { H264Depacketiser } from '../../../gateway/rtsp/media/h264.ts';
 import { H265Depacketiser } from '../../../gateway/rtsp/media/h265.ts';
 import { parseRtcp } from '../../../gateway/rtsp/media/rtcp.ts';
 import { u16, u32 } from '../../../gateway/rtsp/wire/bytes.ts';
-import { forEachPacket, onChannel } from '../../../gateway/rtsp-server/rtp/burst-writer.ts';
-import { rtpFormatsOf } from '../../../gateway/rtsp-server/rtp/format.ts';
-import { RtpPacketiser } from '../../../gateway/rtsp-server/rtp/packetiser.ts';
-import { formatBye, formatSenderReport } from '../../../gateway/rtsp-server/rtp/reports.ts';
-import { TrackClock } from '../../../gateway/rtsp-server/rtp/track-clock.ts';
 import {
   aacTrack,
   forEachNal,
@@ -29,7 +29,13 @@ const aac = aacTrack(2, Uint8Array.of(0x11, 0x90));
 function packetiserOf(track: Track): RtpPacketiser {
   const [format] = rtpFormatsOf([track]);
   if (format === undefined) throw new Error('no format');
-  return new RtpPacketiser(format, { channel: 0, ssrc: 0x12345678, firstSequence: 65_530 });
+  return new RtpPacketiser(format, {
+    packetBytesMax: 1_400,
+    hasDelimiters: true,
+    channel: 0,
+    ssrc: 0x12345678,
+    firstSequence: 65_530,
+  });
 }
 
 /** Head and payload of each packet of a burst. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type FeedReader, type FeedUnit, LiveFeed } from '../../../gateway/rtsp-server/play/live-feed.ts';
+import { type FeedLimits, type FeedReader, type FeedUnit, LiveFeed } from '../../../gateway/rtp/live-feed.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import type { LaneEvent } from '../../../storage/lane/index.ts';
 import { aacTrack, h264Parameters, joinNals, videoTrack } from '../../../storage/media/index.ts';
@@ -10,6 +10,13 @@ import { pps, slice, sps } from '../rtsp/packets.ts';
 
 const video = videoTrack(1, h264Parameters(sps, [pps]));
 const sound = aacTrack(2, Uint8Array.of(0x11, 0x90));
+const feedLimits: FeedLimits = {
+  packets: { packetBytesMax: 1_400, hasDelimiters: true },
+  laneBytesMax: 16_000_000,
+  keptBytesMax: 8_000_000,
+  keptUnitsMax: 4_000,
+  sourceAwayMs: 15_000,
+};
 const baseMs = Date.UTC(2026, 0, 1);
 
 const joined = (tracks: readonly Track[]): LaneEvent => ({ kind: 'joined', tracks, from: undefined });
@@ -47,7 +54,7 @@ function feedOf() {
     },
   };
   const random = (bytes: number) => new Uint8Array(bytes).fill(0xff);
-  const feed = new LiveFeed({ clock, log: silentLog, random, lane }, { streamId: 'x' });
+  const feed = new LiveFeed({ clock, log: silentLog, random, lane }, { streamId: 'x', limits: feedLimits });
   feed.start();
   return {
     feed,

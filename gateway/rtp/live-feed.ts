@@ -4,18 +4,17 @@
  * on by as much as really passed.
  */
 
-import type { Clock } from '../../../storage/base/clock.ts';
-import { appError, isAppError } from '../../../storage/base/errors.ts';
-import { Lifetime } from '../../../storage/base/lifecycle.ts';
-import type { Log } from '../../../storage/base/log.ts';
-import type { LaneClient, LaneEvent } from '../../../storage/lane/index.ts';
-import type { Track } from '../../../storage/model/track.ts';
-import { rtspServerLimits } from '../limits.ts';
-import type { RtpBurst } from '../rtp/burst-writer.ts';
-import { isSameFormat, type RtpFormat, rtpFormatsOf } from '../rtp/format.ts';
-import { RtpPacketiser } from '../rtp/packetiser.ts';
-import { TrackClock } from '../rtp/track-clock.ts';
+import type { Clock } from '../../storage/base/clock.ts';
+import { appError, isAppError } from '../../storage/base/errors.ts';
+import { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
+import type { LaneClient, LaneEvent } from '../../storage/lane/index.ts';
+import type { Track } from '../../storage/model/track.ts';
+import type { RtpBurst } from './burst-writer.ts';
 import { readJoin, unitsOf } from './cluster-units.ts';
+import { isSameFormat, type RtpFormat, rtpFormatsOf } from './format.ts';
+import { type PacketForm, RtpPacketiser } from './packetiser.ts';
+import { TrackClock } from './track-clock.ts';
 
 /** A track of a feed. Another object for the same number means that readers of the old one cannot go on. */
 export class FeedTrack {
@@ -51,6 +50,18 @@ export type FeedReader = {
   ended(why: string): void;
 };
 
+/** Bounds of a feed, chosen by whom it is for. */
+export type FeedLimits = {
+  readonly packets: PacketForm;
+  /** The lane behind it. */
+  readonly laneBytesMax: number;
+  /** The GOP that a new reader begins with. A larger one is not kept: readers wait for its end. */
+  readonly keptBytesMax: number;
+  readonly keptUnitsMax: number;
+  /** Readers wait so long for a camera that went away before they are told that it is over. */
+  readonly sourceAwayMs: number;
+};
+
 type RawUnit = {
   readonly trackNumber: number;
   readonly presentationTimeUs: number;
@@ -72,6 +83,7 @@ export class LiveFeed {
   readonly #random: (bytes: number) => Uint8Array;
   readonly #lane: Pick<LaneClient, 'subscribe'>;
   readonly #streamId: string;
+  readonly #limits: FeedLimits;
   readonly #lifetime = new Lifetime();
   readonly #readers = new Set<FeedReader>();
   readonly #waiting = new Set<() => void>();
@@ -95,13 +107,14 @@ export class LiveFeed {
       readonly random: (bytes: number) => Uint8Array;
       readonly lane: Pick<LaneClient, 'subscribe'>;
     },
-    options: { readonly streamId: string },
+    options: { readonly streamId: string; readonly limits: FeedLimits },
   ) {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#random = deps.random;
     this.#lane = deps.lane;
     this.#streamId = options.streamId;
+    this.#limits = options.limits;
   }
 
   /** True when it will never deliver again. */
@@ -165,7 +178,7 @@ export class LiveFeed {
     try {
       const events = this.#lane.subscribe(this.#streamId, {
         onOverflow: 'drop-to-key-frame',
-        bytesMax: rtspServerLimits.laneBytesMax,
+        bytesMax: this.#limits.laneBytesMax,
         signal,
       });
       for await (const event of events) await this.#onEvent(event);
@@ -195,7 +208,7 @@ export class LiveFeed {
         this.#unit(event.unit);
         return;
       case 'dropped':
-        this.#log.counted('units dropped before rtsp readers', event.units, { streamId: this.#streamId });
+        this.#log.counted('units dropped before rtp readers', event.units, { streamId: this.#streamId });
         this.#forgetKept();
         return;
       case 'ended':
@@ -222,7 +235,7 @@ export class LiveFeed {
         this.#unit({ ...facts, isKey, bytes: unitBytes });
       }
     } catch (error) {
-      this.#log.counted('open fragment not readable for rtsp readers', 1, { streamId: this.#streamId, error });
+      this.#log.counted('open fragment not readable for rtp readers', 1, { streamId: this.#streamId, error });
     }
   }
 
@@ -256,6 +269,7 @@ export class LiveFeed {
     const random = Buffer.from(this.#random(10));
     const packetiser = new RtpPacketiser(format, {
       channel: 2 * index,
+      ...this.#limits.packets,
       ssrc: random.readUInt32BE(0),
       firstSequence: random.readUInt16BE(4),
     });
@@ -291,7 +305,7 @@ export class LiveFeed {
     if (this.#kept !== undefined) {
       this.#kept.push(unit);
       this.#keptBytes += unit.burst.bytes.length;
-      const { keptBytesMax, keptUnitsMax } = rtspServerLimits;
+      const { keptBytesMax, keptUnitsMax } = this.#limits;
       if (this.#keptBytes > keptBytesMax || this.#kept.length > keptUnitsMax) this.#forgetKept();
     }
     for (const reader of this.#readers) if (reader.tracks.has(unit.track)) reader.unit(unit);
@@ -320,7 +334,7 @@ export class LiveFeed {
   #away(): void {
     this.#forgetKept();
     this.#current = [];
-    this.#cancelAway ??= this.#clock.after(rtspServerLimits.sourceAwayMs, () => this.#endReaders('the camera is away'));
+    this.#cancelAway ??= this.#clock.after(this.#limits.sourceAwayMs, () => this.#endReaders('the camera is away'));
   }
 
   #end(why: string): void {

@@ -1,7 +1,7 @@
 /** How a track travels by RTP: payload type, clock and the words that a session description needs. Pure. */
 
-import { audioClockHz, h264NalType, h264NalTypes, parameterSetsOf, parseHvcC } from '../../../storage/media/index.ts';
-import type { Track } from '../../../storage/model/track.ts';
+import { audioClockHz, h264NalType, h264NalTypes, parameterSetsOf, parseHvcC } from '../../storage/media/index.ts';
+import type { Track } from '../../storage/model/track.ts';
 
 export type RtpCodec = 'h264' | 'h265' | 'aac' | 'opus' | 'pcmu' | 'pcma';
 
