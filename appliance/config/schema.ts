@@ -337,6 +337,31 @@ const configFields = z.strictObject({
     }),
   }),
   webrtc: section({
+    enabled: key(z.boolean().default(true), {
+      description:
+        'Live view by WebRTC (WHEP), publishing by WHIP, and storage sessions of the KVS API. Off: live view is by fMP4 or HLS.',
+      changeNeeds: 'restart',
+    }),
+    address: key(z.union([z.ipv4(), z.ipv6()]).optional(), {
+      description: 'Address that WebRTC listens on. Default: listen.address.',
+      changeNeeds: 'restart',
+      example: '192.168.1.10',
+    }),
+    port: key(z.number().int().min(0).max(65_535).default(8189), {
+      description:
+        'UDP and TCP port that media of all WebRTC peers goes through; further workers have the ports after it. 0 takes a free one.',
+      changeNeeds: 'restart',
+    }),
+    workers: key(z.number().int().min(1).max(16).default(1), {
+      description: 'mediasoup processes; one has 250 peers at most and fills one processor at about 300 Mb/s.',
+      changeNeeds: 'restart',
+    }),
+    announcedAddresses: key(z.array(z.union([z.ipv4(), z.ipv6()])).max(8).default([]), {
+      description:
+        'Addresses that WebRTC peers are told besides those of this machine: of a router or a host that passes the port on.',
+      changeNeeds: 'restart',
+      example: '[203.0.113.7]',
+    }),
     turn: section({
       urls: key(z.array(turnUrl).max(20).default([]), {
         description:
@@ -409,6 +434,9 @@ export const configSchema = configFields.superRefine((config, context) => {
   if (config.tls.mode === 'files') {
     if (config.tls.certificateFile === undefined) refuse(['tls', 'certificateFile'], 'is needed for tls.mode files');
     if (config.tls.keyFile === undefined) refuse(['tls', 'keyFile'], 'is needed for tls.mode files');
+  }
+  if (config.webrtc.port > 0 && config.webrtc.port + config.webrtc.workers > 65_536) {
+    refuse(['webrtc', 'port'], 'leaves no ports after it for all of webrtc.workers');
   }
   if (config.webrtc.turn.urls.length > 0 && config.webrtc.turn.secretFile === undefined) {
     refuse(['webrtc', 'turn', 'secretFile'], 'is needed for webrtc.turn.urls');

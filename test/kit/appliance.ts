@@ -44,7 +44,7 @@ export async function startAppliance(options: {
   const { dataDirectory } = options;
   const port = await freePort();
   const rtspPort = await freePort();
-  const ports = ['--listen-port', String(port), '--rtsp-port', String(rtspPort)];
+  const ports = ['--listen-port', String(port), '--rtsp-port', String(rtspPort), '--webrtc-port', '0'];
   const listen = ['--listen-address', '127.0.0.1', ...ports];
   const child = spawn(
     process.execPath,
