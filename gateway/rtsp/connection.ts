@@ -125,9 +125,7 @@ export class RtspConnection {
     this.#isConnected = true;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
-    socket.on('error', (error: Error) =>
-      this.#end(faults.lost(`connection broke (${errnoOf(error) ?? error.message})`, error)),
-    );
+    socket.on('error', (error: Error) => this.#end(endFault(error)));
     socket.on('close', () => this.#end(faults.closed('the camera closed the connection')));
   }
 
@@ -292,6 +290,16 @@ export class RtspConnection {
     waiting?.reject(fault);
     if (this.#isConnected) this.#handler.ended(fault);
   }
+}
+
+/**
+ * A side that closed answers what still reaches it with a reset. Which of the two we see first depends on whether a report of ours
+ * was under way, which nobody shall have to think about: a network that broke is silent, a reset is the other side's word.
+ */
+function endFault(error: Error): SourceFault {
+  const errno = errnoOf(error) ?? error.message;
+  if (errno === 'ECONNRESET' || errno === 'EPIPE') return faults.closed('the camera closed the connection');
+  return faults.lost(`connection broke (${errno})`, error);
 }
 
 const refusedHint =

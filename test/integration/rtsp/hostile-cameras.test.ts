@@ -1,14 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
-import { RtspConnection } from '../../../gateway/rtsp/connection.ts';
+import { type ConnectionHandler, RtspConnection } from '../../../gateway/rtsp/connection.ts';
 import { RtspSession } from '../../../gateway/rtsp/index.ts';
 import { readTurnMs, SharedReads, turnBytesMax } from '../../../gateway/rtsp/shared-reads.ts';
+import type { SourceFault } from '../../../gateway/rtsp/source.ts';
 import { parseRtspUrl } from '../../../gateway/rtsp/wire/url.ts';
 import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { must } from '../../../storage/base/assert.ts';
-import { systemClock } from '../../../storage/base/clock.ts';
+import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { selfSignedPem } from '../../kit/gst-camera.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -35,16 +36,44 @@ function askAndRead(socket: Socket): Promise<number> {
   });
 }
 
-test('a camera that asks and does not read gets no answers that would fill the memory', async () => {
-  const answered = Promise.withResolvers<number>();
-  const server = createServer((socket) => {
-    socket.on('error', () => {});
-    askAndRead(socket).then(answered.resolve, answered.reject);
-  });
+async function listening(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return (server.address() as AddressInfo).port;
+}
+
+/** @param turns  when it reads on */
+async function connectedTo(url: string, turns: Clock, heard: Partial<ConnectionHandler>): Promise<RtspConnection> {
+  const handler: ConnectionHandler = {
+    packet: () => {},
+    isChannel: () => true,
+    garbage: () => {},
+    ended: () => {},
+    crashed: (error) => Promise.reject(error),
+    ...heard,
+  };
+  const connection = new RtspConnection(
+    { clock: systemClock, handler },
+    {
+      url: must(parseRtspUrl(url), 'it is an address'),
+      tls: 'any',
+      addresses: new AddressPolicy({ networks: [] }),
+      reads: new SharedReads({ clock: turns }, { turnMs: () => readTurnMs }),
+    },
+  );
+  onTestFinished(() => connection.destroy());
+  await connection.connect();
+  return connection;
+}
+
+test('a camera that asks and does not read gets no answers that would fill the memory', async () => {
+  const answered = Promise.withResolvers<number>();
+  const port = await listening(
+    createServer((socket) => {
+      socket.on('error', () => {});
+      askAndRead(socket).then(answered.resolve, answered.reject);
+    }),
+  );
   const source = { kind: 'rtsp', url: `rtsp://127.0.0.1:${port}/`, transport: 'tcp', tls: 'verify' } as const;
 
   const end = await new RtspSession(deps, { source }).run(new CollectingSink(), new AbortController().signal);
@@ -65,38 +94,45 @@ test('a camera that floods over TLS waits for its turn as any other', async () =
     socket.on('drain', flood);
     flood();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   const turns = new SimulatedClock();
   let readBytes = 0;
-  const connection = new RtspConnection(
-    {
-      clock: systemClock,
-      handler: {
-        packet: (_, _bytes, begin, end) => {
-          readBytes += end - begin;
-        },
-        isChannel: () => true,
-        garbage: () => {},
-        ended: () => {},
-        crashed: (error) => Promise.reject(error),
-      },
+  await connectedTo(`rtsps://127.0.0.1:${await listening(server)}/`, turns, {
+    packet: (_, _bytes, begin, end) => {
+      readBytes += end - begin;
     },
-    {
-      url: must(parseRtspUrl(`rtsps://127.0.0.1:${port}/`), 'it is an address'),
-      tls: 'any',
-      addresses: new AddressPolicy({ networks: [] }),
-      reads: new SharedReads({ clock: turns }, { turnMs: () => readTurnMs }),
-    },
-  );
-  onTestFinished(() => connection.destroy());
-  await connection.connect();
+  });
 
   for (let turn = 1; turn <= 3; turn++) {
     await until(`turn ${turn} is used`, () => readBytes > turn * (turnBytesMax(readTurnMs) - 20_000));
     expect(readBytes).toBeLessThan(turn * (turnBytesMax(readTurnMs) + 40_000));
     await turns.advance(readTurnMs);
   }
+});
+
+test.each([
+  ['closes the connection', (socket: Socket) => socket.destroy()],
+  ['resets the connection', (socket: Socket) => socket.resetAndDestroy()],
+])('a camera that %s has closed it, though reports are written before that is read', async (_, leave) => {
+  const accepted = Promise.withResolvers<Socket>();
+  const port = await listening(createServer((socket) => accepted.resolve(socket)));
+  let packets = 0;
+  let fault: SourceFault | undefined;
+  const connection = await connectedTo(`rtsp://127.0.0.1:${port}/`, new SimulatedClock(), {
+    packet: () => packets++,
+    ended: (why) => {
+      fault = why;
+    },
+  });
+  const camera = await accepted.promise;
+  camera.write(interleaved(0, new Uint8Array(100)));
+  // From here on nothing more is read: the next turn never comes.
+  await until('the first packet is there', () => packets === 1);
+
+  leave(camera);
+
+  const { reason } = await until('it ended', () => {
+    connection.sendPacket(1, new Uint8Array(32));
+    return fault;
+  });
+  expect(reason).toBe('source-closed');
 });
