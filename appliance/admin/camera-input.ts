@@ -30,15 +30,16 @@ export const rtspSourceInput = z.strictObject({
   tls: rtspFields.tls.default('verify'),
 });
 
-/** A source that publishes to us: its stream key is made here and told once. */
+/** Sources that publish to us: their stream key is made here and told once. */
 const rtmpSourceInput = z.strictObject({ kind: z.literal('rtmp') });
+const whipSourceInput = z.strictObject({ kind: z.literal('whip') });
 
 /** A source that a KVS producer sends by PutMedia, with an access key that may. */
 const kvsSourceInput = z.strictObject({ kind: z.literal('kvs') });
 
-const sourceInput = z.discriminatedUnion('kind', [rtspSourceInput, rtmpSourceInput, kvsSourceInput]);
+const sourceInput = z.discriminatedUnion('kind', [rtspSourceInput, rtmpSourceInput, whipSourceInput, kvsSourceInput]);
 
-const sourcePatch = z.strictObject({ kind: z.enum(['rtsp', 'rtmp', 'kvs']), ...rtspFields }).partial();
+const sourcePatch = z.strictObject({ kind: z.enum(['rtsp', 'rtmp', 'whip', 'kvs']), ...rtspFields }).partial();
 
 const hours = z.number().int().min(1).max(retentionHoursMax);
 

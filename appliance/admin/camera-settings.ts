@@ -12,7 +12,7 @@ import type {
   CatalogSource,
   SealedCredentials,
 } from '../../storage/catalog/index.ts';
-import type { SourceRole } from '../../storage/model/camera.ts';
+import { isPublisher, type SourceRole } from '../../storage/model/camera.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import {
   type CameraInput,
@@ -160,11 +160,12 @@ class Change {
     if (kind !== 'rtsp') {
       const foreign = (['url', 'transport', 'tls'] as const).find((each) => patch[each] !== undefined);
       if (foreign !== undefined) {
-        const whose = kind === 'rtmp' ? 'a publisher' : 'a KVS producer';
+        const whose = kind === 'kvs' ? 'a KVS producer' : 'a publisher';
         throw appError('invalid_argument', `${whose} has no ${foreign}`, { field: `${field}.${foreign}` });
       }
       if (kind === 'kvs') return { source: { kind }, inUrl: undefined };
-      const source = before?.kind === 'rtmp' ? before : { kind, keySha256: this.#newKey(role) };
+      const isSameKind = before !== undefined && isPublisher(before) && before.kind === kind;
+      const source = isSameKind ? before : { kind, keySha256: this.#newKey(role) };
       return { source, inUrl: undefined };
     }
     const old = before?.kind === 'rtsp' ? before : undefined;
@@ -188,7 +189,7 @@ class Change {
     const given = this.#patch.credentials;
     if (source.kind !== 'rtsp') {
       if (given === undefined || given === null) return undefined;
-      const has = source.kind === 'rtmp' ? 'a publisher has a stream key' : 'a KVS producer has an access key';
+      const has = isPublisher(source) ? 'a publisher has a stream key' : 'a KVS producer has an access key';
       throw appError('invalid_argument', `${has} and no user and password`, {
         field: 'credentials',
         hint: 'its ONVIF service, or a sub source that is pulled, has credentials of its own',

@@ -60,6 +60,7 @@ const sourceShape = z.discriminatedUnion('kind', [
     tls: z.enum(['verify', 'any']),
   }),
   z.object({ kind: z.literal('rtmp') }),
+  z.object({ kind: z.literal('whip') }),
   z.object({ kind: z.literal('kvs') }),
 ]);
 

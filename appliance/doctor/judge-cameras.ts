@@ -64,7 +64,7 @@ function judgeSource({ host, state, fault, ...facts }: CameraFacts, subject: str
     const { isExpected = true } = facts;
     if (state === undefined) {
       return verdicts.unchecked(
-        isExpected ? 'a publisher: it connects to us, by RTMP' : 'a KVS producer: it connects to us, by PutMedia',
+        isExpected ? 'a publisher: it connects to us' : 'a KVS producer: it connects to us, by PutMedia',
       );
     }
     if (state.state === 'live') return verdicts.ok(isExpected ? 'publishes to us' : 'a KVS producer sends to us');

@@ -6,7 +6,7 @@ import type { AddressPolicy } from '../../storage/base/address-policy.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
-import type { PlannedSource } from '../../storage/model/camera.ts';
+import { isPublisher, type PlannedSource } from '../../storage/model/camera.ts';
 import type { CameraFacts, CameraState } from './judge-cameras.ts';
 import { within } from './within.ts';
 
@@ -32,7 +32,7 @@ export async function lookAtCamera(
 ): Promise<CameraFacts> {
   const { planned, device, state } = options;
   const { name, role, source } = planned;
-  if (source.kind !== 'rtsp') return { name, role, host: undefined, isExpected: source.kind === 'rtmp', state };
+  if (source.kind !== 'rtsp') return { name, role, host: undefined, isExpected: isPublisher(source), state };
   const [told, onvif] = await Promise.all([
     describeSource({ ...deps, random: () => fraction(deps.random) }, source, {
       deadlineMs: describeMs,

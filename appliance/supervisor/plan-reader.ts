@@ -31,6 +31,7 @@ const planShape = z.object({
       source: z.discriminatedUnion('kind', [
         rtspShape,
         z.object({ kind: z.literal('rtmp'), keySha256: text }),
+        z.object({ kind: z.literal('whip'), keySha256: text }),
         z.object({ kind: z.literal('kvs') }),
       ]),
       recording: recordingPolicyShape,
@@ -115,7 +116,7 @@ export function partIndexOf(streamId: string, processes: number): number {
 
 /**
  * The recording process of each stream of a plan. Both sources of a camera share one, that of its main stream, where their times
- * are compared; publishers find the first one, which alone listens.
+ * are compared; publishers by RTMP find the first one, which alone listens.
  */
 export function partIndexes(plan: Plan, processes: number): ReadonlyMap<string, number> {
   const ofCameras = new Map<string, number>();

@@ -1,6 +1,7 @@
 /** A camera's settings as rows and back. Pure. */
 
 import { assert, must } from '../base/assert.ts';
+import { isPublisher } from '../model/camera.ts';
 import type { CameraSettings, CameraSource, CatalogSource, SealedCredentials } from './camera-settings.ts';
 import type { cameras, sources } from './schema.ts';
 
@@ -65,7 +66,7 @@ function sourceToRow({ source, credentials, recording }: CameraSource): SourceRo
     transport: isPulled ? source.transport : null,
     tls: isPulled ? source.tls : null,
     ...credentialsToRow(credentials),
-    keySha256: source.kind === 'rtmp' ? source.keySha256 : null,
+    keySha256: isPublisher(source) ? source.keySha256 : null,
     mode: recording.mode,
     schedule: recording.schedule ?? null,
     retentionHours: recording.retentionHours,
@@ -90,7 +91,9 @@ function rowToSource(row: SourceRow): CameraSource {
 
 function rowToAddress(row: SourceRow): CatalogSource {
   if (row.kind === 'kvs') return { kind: 'kvs' };
-  if (row.kind === 'rtmp') return { kind: 'rtmp', keySha256: must(row.keySha256, 'a publisher has a key') };
+  if (row.kind === 'rtmp' || row.kind === 'whip') {
+    return { kind: row.kind, keySha256: must(row.keySha256, 'a publisher has a key') };
+  }
   const { url, transport, tls } = row;
   assert(url !== null && transport !== null && tls !== null, 'what we pull has an address');
   return { kind: 'rtsp', url, transport, tls };

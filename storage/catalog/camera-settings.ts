@@ -1,12 +1,12 @@
 /** What people decide about a camera. */
 
-import type { KvsSource, RecordingPolicy, RtmpSource, RtspSource, WeeklySchedule } from '../model/camera.ts';
+import type { KvsSource, PublisherSource, RecordingPolicy, RtspSource, WeeklySchedule } from '../model/camera.ts';
 
 /** Sealed under the site key: opaque here. */
 export type SealedCredentials = { readonly username: string; readonly password: string };
 
 /** How a source is reached, without what is secret. */
-export type CatalogSource = Omit<RtspSource, 'username' | 'password'> | RtmpSource | KvsSource;
+export type CatalogSource = Omit<RtspSource, 'username' | 'password'> | PublisherSource | KvsSource;
 
 /** One source of a camera, and how its stream is kept. */
 export type CameraSource = {

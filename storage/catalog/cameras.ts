@@ -3,7 +3,7 @@
 import { must } from '../base/assert.ts';
 import { and, desc, eq, isNull, lt, ne, sql } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
-import type { SourceRole } from '../model/camera.ts';
+import { isPublisher, type SourceRole } from '../model/camera.ts';
 import { type CameraRow, rowsToSettings, type SourceRow, settingsToRows } from './camera-rows.ts';
 import type { CameraSettings } from './camera-settings.ts';
 import { type CatalogDb, countRows } from './database.ts';
@@ -180,7 +180,7 @@ export class CameraTable {
   /**
    * Gives a publisher another stream key.
    * @throws AppError not_found            no such camera, or it has no such source
-   * @throws AppError failed_precondition  the source does not publish by RTMP
+   * @throws AppError failed_precondition  the source does not publish with a stream key
    */
   setStreamKey(
     cameraId: string,
@@ -190,12 +190,12 @@ export class CameraTable {
     const settings = this.#existing(cameraId);
     const own = settings.sources[role];
     if (own === undefined) throw appError('not_found', `the camera has no ${role} source`, { cameraId });
-    if (own.source.kind !== 'rtmp') {
-      throw appError('failed_precondition', 'only what publishes by RTMP has a stream key', {
+    if (!isPublisher(own.source)) {
+      throw appError('failed_precondition', 'only what publishes by RTMP or WHIP has a stream key', {
         cameraId,
       });
     }
-    const source = { kind: 'rtmp', keySha256: options.keySha256 } as const;
+    const source = { kind: own.source.kind, keySha256: options.keySha256 };
     const changed = { ...settings, sources: { ...settings.sources, [role]: { ...own, source } } };
     return this.update(cameraId, changed, { revision: undefined, nowMs: options.nowMs }).camera;
   }

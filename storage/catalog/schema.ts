@@ -62,8 +62,8 @@ export const sources = sqliteTable(
       .references(() => cameras.id, { onDelete: 'cascade' }),
     /** Every camera has a 'main' one. */
     role: text('role', { enum: ['main', 'sub'] }).notNull(),
-    /** Whether we pull it (rtsp), it publishes to us (rtmp), or a KVS producer sends it by PutMedia (kvs). */
-    kind: text('kind', { enum: ['rtsp', 'rtmp', 'kvs'] }).notNull(),
+    /** Whether we pull it (rtsp), it publishes to us (rtmp, whip), or a KVS producer sends it by PutMedia (kvs). */
+    kind: text('kind', { enum: ['rtsp', 'rtmp', 'whip', 'kvs'] }).notNull(),
     /** rtsp:// or rtsps://, never with user or password; null of what comes to us. */
     url: text('url'),
     /** How RTP travels: interleaved in the RTSP connection or by UDP; null of what comes to us. */
@@ -91,7 +91,7 @@ export const sources = sqliteTable(
     primaryKey({ columns: [table.cameraId, table.role] }),
     uniqueIndex('sources_key').on(table.keySha256),
     check('sources_kind', sql`(${table.kind} = 'rtsp') = (${table.url} is not null)`),
-    check('sources_key_of_publishers', sql`(${table.kind} = 'rtmp') = (${table.keySha256} is not null)`),
+    check('sources_key_of_publishers', sql`(${table.kind} in ('rtmp', 'whip')) = (${table.keySha256} is not null)`),
   ],
 );
 

@@ -23,19 +23,34 @@ export type RtmpSource = {
   readonly keySha256: string;
 };
 
+/** A publisher that sends to us by WebRTC (WHIP): a browser, OBS, GStreamer. `serve` takes its media and passes it on. */
+export type WhipSource = {
+  readonly kind: 'whip';
+  /** As of `RtmpSource`: the key is the bearer token. */
+  readonly keySha256: string;
+};
+
+/** Whoever has the stream key sends. */
+export type PublisherSource = RtmpSource | WhipSource;
+
 /** A KVS producer that sends by PutMedia: nothing is pulled, and nobody knows when it should send. Access keys say who may. */
 export type KvsSource = { readonly kind: 'kvs' };
 
-export type Source = RtspSource | RtmpSource | KvsSource;
+export type Source = RtspSource | PublisherSource | KvsSource;
 
 /** Which of a camera's sources: `main` is what people look at and keep, `sub` the smaller picture of the same scene. */
 export type SourceRole = 'main' | 'sub';
 
+/** True for what is told by a stream key. */
+export function isPublisher(source: { readonly kind: Source['kind'] }): source is PublisherSource {
+  return source.kind === 'rtmp' || source.kind === 'whip';
+}
+
 /** True when both are reached in the same way, so that a connection to one is a connection to the other. */
 export function isSameSource(a: Source, b: Source): boolean {
   if (a.kind === 'kvs' || b.kind === 'kvs') return a.kind === b.kind;
-  if (a.kind === 'rtmp' || b.kind === 'rtmp') {
-    return a.kind === 'rtmp' && b.kind === 'rtmp' && a.keySha256 === b.keySha256;
+  if (isPublisher(a) || isPublisher(b)) {
+    return isPublisher(a) && isPublisher(b) && a.kind === b.kind && a.keySha256 === b.keySha256;
   }
   return (
     a.url === b.url &&

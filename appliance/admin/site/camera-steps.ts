@@ -2,6 +2,7 @@
 
 import { appError } from '../../../storage/base/errors.ts';
 import { type Camera, type CameraSettings, changedSettings } from '../../../storage/catalog/index.ts';
+import { isPublisher } from '../../../storage/model/camera.ts';
 import type { CameraInput } from '../camera-input.ts';
 import { changedCameraSettings, newCameraSettings } from '../camera-settings.ts';
 import { parseDeviceUrl, parseSourceUrl } from '../source-url.ts';
@@ -61,6 +62,7 @@ function sourceOf(
   const { kind, url, transport = 'tcp', tls = 'verify' } = wanted.source;
   const own = credentialsOf(wanted.credentials, open, at('credentials').replace(/\.credentials$/, ''));
   if (kind === 'kvs') return { source: { kind }, credentials: own };
+  if (kind === 'whip') return { source: { kind }, credentials: own };
   if (kind === 'rtmp' || url === undefined) return { source: { kind: 'rtmp' }, credentials: own };
   const parsed = parseSourceUrl(open(url, at('source.url')));
   return { source: { kind: 'rtsp', url: parsed.url, transport, tls }, credentials: own ?? parsed.credentials ?? null };
@@ -81,8 +83,8 @@ function withKnownKeys(wanted: SiteCamera, made: ReturnType<typeof newCameraSett
   for (const role of ['main', 'sub'] as const) {
     const keySha256 = (role === 'main' ? wanted.source : wanted.sub?.source)?.keySha256;
     const own = settings.sources[role];
-    if (keySha256 === undefined || own === undefined) continue;
-    const source = { kind: 'rtmp', keySha256 } as const;
+    if (keySha256 === undefined || own === undefined || !isPublisher(own.source)) continue;
+    const source = { kind: own.source.kind, keySha256 };
     settings = { ...settings, sources: { ...settings.sources, [role]: { ...own, source } } };
     const { [role]: _, ...others } = streamKeys;
     streamKeys = others;
@@ -97,7 +99,7 @@ function refuseSharedKeys(steps: readonly CameraStep[], state: SiteState): void 
   const note = (settings: CameraSettings, field: string) => {
     for (const role of ['main', 'sub'] as const) {
       const source = settings.sources[role]?.source;
-      if (source?.kind !== 'rtmp') continue;
+      if (source === undefined || !isPublisher(source)) continue;
       const other = users.get(source.keySha256);
       if (other !== undefined) {
         throw appError('invalid_argument', `${field}: its stream key is also that of ${other}`, { field });

@@ -5,6 +5,7 @@
 
 import { must } from '../../../storage/base/assert.ts';
 import type { AuditDetail, AuditNote, CameraSource, ManagedKind } from '../../../storage/catalog/index.ts';
+import { isPublisher } from '../../../storage/model/camera.ts';
 import { readAlarmSettings, writeAlarmSettings } from '../../alarms/index.ts';
 import { newSecret, parseTarget } from '../../webhooks/index.ts';
 import type { Context } from '../context.ts';
@@ -103,8 +104,11 @@ class CarryOut {
 
   /** With a key that nobody has, for as long as the transaction takes. */
   #keyless(own: CameraSource): CameraSource {
-    if (own.source.kind !== 'rtmp') return own;
-    return { ...own, source: { kind: 'rtmp', keySha256: Buffer.from(this.#context.random(32)).toString('hex') } };
+    if (!isPublisher(own.source)) return own;
+    return {
+      ...own,
+      source: { kind: own.source.kind, keySha256: Buffer.from(this.#context.random(32)).toString('hex') },
+    };
   }
 
   #putCamera(step: CameraStep): void {

@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { camerasMax, webhooksMax } from '../../../storage/catalog/index.ts';
+import { isPublisher } from '../../../storage/model/camera.ts';
 import { alarmCodes, alarmSettings, severities } from '../../alarms/index.ts';
 import { webhookLimits } from '../../webhooks/index.ts';
 import { mainRecordingInput, onvifFields, rtspFields, subRecordingInput } from '../camera-input.ts';
@@ -58,7 +59,7 @@ const credentials = z.strictObject({
 
 const source = z
   .strictObject({
-    kind: z.enum(['rtsp', 'rtmp', 'kvs']).default('rtsp'),
+    kind: z.enum(['rtsp', 'rtmp', 'whip', 'kvs']).default('rtsp'),
     url: addressInput(2_048).optional(),
     transport: rtspFields.transport.optional(),
     tls: rtspFields.tls.optional(),
@@ -72,7 +73,9 @@ const source = z
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: 'custom', path: [field], message, input: given });
     if (given.kind === 'rtsp' && given.url === undefined) refuse('url', 'is missing');
-    if (given.kind !== 'rtmp' && given.keySha256 !== undefined) refuse('keySha256', 'is for publishers (kind: rtmp)');
+    if (!isPublisher(given) && given.keySha256 !== undefined) {
+      refuse('keySha256', 'is for publishers (kind: rtmp or whip)');
+    }
     if (given.kind !== 'rtsp') {
       for (const field of ['url', 'transport', 'tls'] as const) {
         if (given[field] !== undefined) refuse(field, 'is not for publishers and KVS producers, which come to us');

@@ -4,6 +4,7 @@
  */
 
 import type { Camera, CameraSource, ManagedKind, SealedCredentials } from '../../../storage/catalog/index.ts';
+import { isPublisher } from '../../../storage/model/camera.ts';
 import type { SecretBox } from '../../secrets/index.ts';
 import { mainRecordingInput, subRecordingInput } from '../camera-input.ts';
 import { shownUrl } from '../source-url.ts';
@@ -125,7 +126,7 @@ function subOut(sub: CameraSource, seal: SecretBox['seal']): NonNullable<CameraO
 
 function sourceOut({ source }: CameraSource, seal: SecretBox['seal']): SourceOut {
   if (source.kind === 'kvs') return { kind: 'kvs' };
-  if (source.kind === 'rtmp') return { kind: 'rtmp', keySha256: source.keySha256 };
+  if (isPublisher(source)) return { kind: source.kind, keySha256: source.keySha256 };
   const { url, transport, tls } = source;
   return {
     url: urlOut(url, seal),

@@ -48,6 +48,7 @@ type AddFlags = SourceFlags & {
   readonly sub?: string;
   readonly recordSub?: boolean;
   readonly rtmp?: boolean;
+  readonly whip?: boolean;
   readonly kvs?: boolean;
 };
 
@@ -72,6 +73,7 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     .option('--sub <url>', 'a second, smaller picture of the same scene, for live view and slow players')
     .option('--record-sub', 'record the sub source too')
     .option('--rtmp', 'the camera publishes to this appliance by RTMP: no URL, it gets a stream key')
+    .option('--whip', 'the camera publishes by WebRTC (WHIP: browser, OBS, GStreamer): no URL, it gets a stream key')
     .option('--kvs', 'a KVS producer sends it by PutMedia: no URL, it signs with an access key')
     .option('--retention-hours <hours>', 'how long recordings are kept (default: 168)')
     .option('--live', 'keep no recordings, only a few minutes for live players')
@@ -95,6 +97,7 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     const streamKey = camera.streamKeys?.main;
     output.result(camera, () => [
       `added ${camera.name} (${camera.id})`,
+      ...(flags.whip === true ? camera.streams.map(({ name }) => whipLine(name)) : []),
       ...(streamKey === undefined ? [] : keyLines(streamKey)),
       ...(flags.kvs === true ? camera.streams.map(({ name }) => `its KVS stream: ${name}`) : []),
     ]);
@@ -102,7 +105,7 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
 
   const key = cameras
     .command('key <camera>')
-    .description('Makes a new stream key for a camera that publishes by RTMP. The old one ends at once.');
+    .description('Makes a new stream key for a camera that publishes by RTMP or WHIP. The old one ends at once.');
   addConfigFlags(key, 'finding').action(async (name: string) => {
     const api = await apiOf(key, context);
     const camera = await cameraNamed(api, name);
@@ -148,15 +151,17 @@ function addSourceFlags(command: Command): Command {
 }
 
 async function mainInput(url: string | undefined, flags: AddFlags, context: CommandContext) {
-  const ways = [flags.rtmp === true, flags.kvs === true, url !== undefined].filter((isGiven) => isGiven);
+  const ways = [...(['rtmp', 'whip', 'kvs'] as const).filter((kind) => flags[kind] === true), url].filter(
+    (way) => way !== undefined,
+  );
   if (ways.length === 1) {
     if (url !== undefined) return await sourceInput(url, flags, context);
-    return { source: { kind: flags.kvs === true ? 'kvs' : 'rtmp' } };
+    return { source: { kind: ways[0] } };
   }
   throw appError(
     'invalid_argument',
     ways.length === 0 ? 'the URL is missing' : 'a camera that is pulled has a URL, one that sends by itself has none',
-    { hint: 'weir cameras add <name> rtsp://host/path, or weir cameras add <name> --rtmp, or --kvs' },
+    { hint: 'weir cameras add <name> rtsp://host/path, or weir cameras add <name> --rtmp, --whip or --kvs' },
   );
 }
 
@@ -175,6 +180,10 @@ function subRecording(flags: AddFlags) {
     mode: flags.recordSub === true ? 'continuous' : 'live',
     ...(flags.retentionHours === undefined ? {} : { retentionHours: Number(flags.retentionHours) }),
   };
+}
+
+function whipLine(streamName: string): string {
+  return `it publishes to https://<this server>:8443/whip/${encodeURIComponent(streamName)} with the key as its bearer token`;
 }
 
 function keyLines(streamKey: string): string[] {

@@ -74,8 +74,8 @@ export type RtspSource = {
   readonly transport: 'tcp' | 'udp';
   readonly tls: 'verify' | 'any';
 };
-/** `rtmp`: it connects to us with a stream key; `kvs`: a producer sends it by PutMedia. */
-export type CameraSource = RtspSource | { readonly kind: 'rtmp' } | { readonly kind: 'kvs' };
+/** `rtmp`, `whip`: it connects to us with a stream key; `kvs`: a producer sends it by PutMedia. */
+export type CameraSource = RtspSource | { readonly kind: 'rtmp' | 'whip' } | { readonly kind: 'kvs' };
 
 export type RecordingMode = 'continuous' | 'events' | 'live';
 export type WeeklySchedule = {

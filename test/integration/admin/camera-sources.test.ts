@@ -133,10 +133,10 @@ test('an ONVIF device stands in the plan with the user of its camera, on whateve
   expect((await plan()).devices).toEqual([]);
 });
 
-test('a publisher gets a stream key that is told once and kept as a hash', async () => {
+test.each(['rtmp', 'whip'])('a publisher (%s) gets a stream key that is told once and kept as a hash', async (kind) => {
   const { site, admin, plan } = await startWithPlan();
 
-  const created = await admin.post('/api/cameras', { name: 'Drone', source: { kind: 'rtmp' } });
+  const created = await admin.post('/api/cameras', { name: 'Drone', source: { kind } });
   const first = created.json.streamKeys.main;
   const shown = await admin.get(`/api/cameras/${created.json.id}`);
   const second = (await admin.post(`/api/cameras/${created.json.id}/stream-key`, {})).json.streamKey;
@@ -144,7 +144,7 @@ test('a publisher gets a stream key that is told once and kept as a hash', async
   expect(first).toMatch(/^[a-z2-7]{32}$/);
   expect(second).not.toBe(first);
   expect(JSON.stringify(shown.json)).not.toContain(first);
-  expect((await plan()).sources).toMatchObject([{ source: { kind: 'rtmp', keySha256: streamKeySha256(second) } }]);
+  expect((await plan()).sources).toMatchObject([{ source: { kind, keySha256: streamKeySha256(second) } }]);
   expect(await readFile(site.paths.plan, 'utf8')).not.toContain(second);
 });
 

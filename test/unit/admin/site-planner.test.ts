@@ -76,27 +76,30 @@ describe('the fields that change', () => {
   });
 });
 
-test('a publisher keeps its key unless the file names another one by its hash', () => {
-  const source = { kind: 'rtmp', keySha256: 'a'.repeat(64) } as const;
-  const drone = camera('a', 'drone', {
-    credentials: undefined,
-    sources: { main: cameraSource({ source }), sub: undefined },
-  });
-  const before = { ...empty, cameras: [drone], marks: [mark('a', 'drone')] };
-  const planned = (own: object) => plan(before, { cameras: { drone: { source: { kind: 'rtmp', ...own } } } }).cameras;
+test.each(['rtmp', 'whip'] as const)(
+  'a publisher (%s) keeps its key unless the file names another one by its hash',
+  (kind) => {
+    const source = { kind, keySha256: 'a'.repeat(64) };
+    const drone = camera('a', 'drone', {
+      credentials: undefined,
+      sources: { main: cameraSource({ source }), sub: undefined },
+    });
+    const before = { ...empty, cameras: [drone], marks: [mark('a', 'drone')] };
+    const planned = (own: object) => plan(before, { cameras: { drone: { source: { kind, ...own } } } }).cameras;
 
-  expect(planned({})).toEqual([]);
-  expect(planned({ keySha256: 'a'.repeat(64) })).toEqual([]);
-  expect(planned({ keySha256: 'b'.repeat(64) })).toMatchObject([{ changed: ['keySha256'], streamKeys: {} }]);
-  expect(() =>
-    plan(before, {
-      cameras: {
-        drone: { source: { kind: 'rtmp' } },
-        other: { source: { kind: 'rtmp', keySha256: 'a'.repeat(64) } },
-      },
-    }),
-  ).toThrow(/stream key is also that of/);
-});
+    expect(planned({})).toEqual([]);
+    expect(planned({ keySha256: 'a'.repeat(64) })).toEqual([]);
+    expect(planned({ keySha256: 'b'.repeat(64) })).toMatchObject([{ changed: ['keySha256'], streamKeys: {} }]);
+    expect(() =>
+      plan(before, {
+        cameras: {
+          drone: { source: { kind } },
+          other: { source: { kind: 'rtmp', keySha256: 'a'.repeat(64) } },
+        },
+      }),
+    ).toThrow(/stream key is also that of/);
+  },
+);
 
 test('a setting that the file gives up is as it is by default again, one that it never had stays', () => {
   const marks: ManagedMark[] = [{ kind: 'setting', itemId: 'alarms', key: 'alarms', site: 'harbour' }];

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { releaseMigrations } from '../../../storage/catalog/database.ts';
 import { PlanFile } from '../../../storage/catalog/index.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
-import { cameraSettings, openTestCatalog } from './kit.ts';
+import { cameraSettings, cameraSource, openTestCatalog } from './kit.ts';
 
 /** Schema version of this release: how many migrations it has. */
 const releaseVersion: number = JSON.parse(readFileSync(join(releaseMigrations, 'meta', '_journal.json'), 'utf8'))
@@ -125,4 +125,40 @@ test('cameras of a catalog without sources get a main one, and what was not reco
     revision: 3,
   });
   expect(existsSync(`${path}.v2`)).toBe(true);
+});
+
+test('publishers of a release that knew RTMP alone keep their keys, and some by WHIP come beside them', async () => {
+  const path = join(await temporaryDirectory(), 'catalog.sqlite');
+  const first = await openTestCatalog({ path, migrationsFolder: await earlierMigrations(11) });
+  const { cameras } = first.catalog.tables;
+  const publisher = (kind: 'rtmp' | 'whip', digit: string) =>
+    cameraSource({ source: { kind, keySha256: digit.repeat(64) } });
+  const gate = cameras.create(cameraSettings({ name: 'Gate' }), 1);
+  const drone = cameras.create(
+    cameraSettings({
+      name: 'Drone',
+      credentials: undefined,
+      sources: { main: publisher('rtmp', 'a'), sub: undefined },
+    }),
+    2,
+  );
+  await first.catalog.close();
+
+  const { catalog } = await openTestCatalog({ path });
+
+  const { cameras: migrated } = catalog.tables;
+  expect(migrated.list()).toEqual([drone, gate]);
+  const added = migrated.create(
+    cameraSettings({
+      name: 'Browser',
+      credentials: undefined,
+      sources: { main: publisher('whip', 'b'), sub: undefined },
+    }),
+    3,
+  );
+  expect(migrated.setStreamKey(added.id, 'main', { keySha256: 'c'.repeat(64), nowMs: 4 }).sources.main.source).toEqual({
+    kind: 'whip',
+    keySha256: 'c'.repeat(64),
+  });
+  expect(() => migrated.setStreamKey(gate.id, 'main', { keySha256: 'd'.repeat(64), nowMs: 5 })).toThrow(/RTMP or WHIP/);
 });

@@ -173,6 +173,22 @@ describe('commands that ask a running Weir', () => {
     expect(second.out).toContain('stream key: second-key');
   });
 
+  it('tell where a camera publishes by WHIP, with its key', async () => {
+    const added = {
+      ...camera('booth', 'idle'),
+      ...{ source: { kind: 'whip' }, streams: [{ name: 'booth 1' }], streamKeys: { main: 'its-key' } },
+    };
+    const { data, asked } = await localDoor({ 'POST /api/cameras': { status: 201, body: added } });
+
+    const { out } = await weir(['cameras', 'add', 'booth', '--whip', '--data-directory', data]);
+    const both = await weir(['cameras', 'add', 'booth', '--whip', '--rtmp', '--data-directory', data]);
+
+    expect(JSON.parse(asked[0]?.body ?? '')).toEqual({ name: 'booth', source: { kind: 'whip' } });
+    expect(out).toContain('/whip/booth%201 with the key as its bearer token');
+    expect(out).toContain('stream key: its-key');
+    expect(both.code).toBe(2);
+  });
+
   it('do not add a camera that does not answer, and say how to add it all the same', async () => {
     const fault = { reason: 'refused', message: 'the camera refused the connection', hint: 'is it switched on?' };
     const { data, asked } = await localDoor({

@@ -85,6 +85,9 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
           <button type="button" aria-pressed={kind() === 'rtmp'} onClick={() => setKind('rtmp')}>
             It publishes (RTMP)
           </button>
+          <button type="button" aria-pressed={kind() === 'whip'} onClick={() => setKind('whip')}>
+            WHIP (browser, OBS, GStreamer)
+          </button>
           <button type="button" aria-pressed={kind() === 'kvs'} onClick={() => setKind('kvs')}>
             KVS producer
           </button>
@@ -170,7 +173,10 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
           </button>
         </div>
       </form>
-      <Show when={kind() === 'rtsp'} fallback={kind() === 'rtmp' ? <Published camera={added()} /> : <Produced />}>
+      <Show
+        when={kind() === 'rtsp'}
+        fallback={kind() === 'kvs' ? <Produced /> : <Published kind={kind()} camera={added()} />}
+      >
         <section class="card">
           <h2>Test</h2>
           <Show
@@ -202,7 +208,7 @@ function Produced() {
   );
 }
 
-function Published(props: { readonly camera: ChangedCamera | undefined }) {
+function Published(props: { readonly kind: CameraSource['kind']; readonly camera: ChangedCamera | undefined }) {
   return (
     <section class="card">
       <h2>Stream key</h2>
@@ -210,13 +216,20 @@ function Published(props: { readonly camera: ChangedCamera | undefined }) {
         when={props.camera}
         fallback={
           <p class="quiet">
-            Encoders, drones, phones and OBS connect by themselves, with a key that is made when the camera is saved.
+            {props.kind === 'whip'
+              ? 'Browsers, OBS 30 and later, and GStreamer send by WebRTC to an address of this server, with a key that is made when the camera is saved.'
+              : 'Encoders, drones, phones and OBS connect by themselves, with a key that is made when the camera is saved.'}
           </p>
         }
       >
         {(camera) => (
           <>
-            <StreamKeyOnce title={camera().name} streamKey={camera().streamKeys?.main ?? ''} />
+            <StreamKeyOnce
+              camera={camera()}
+              of="main"
+              title={camera().name}
+              streamKey={camera().streamKeys?.main ?? ''}
+            />
             <a class="link" href={cameraAddress(camera().id)}>
               To the camera
             </a>

@@ -11,7 +11,7 @@ import type { OnvifFacts } from './onvif.ts';
 import { OtherPlayers } from './other-players.tsx';
 import { RecordingFields } from './recording.tsx';
 import { Removal } from './removal.tsx';
-import { StreamKeyOnce } from './stream-key.tsx';
+import { Copied, StreamKeyOnce, whipAddress } from './stream-key.tsx';
 
 const gigabyte = 1e9;
 const withoutLogin = { username: 'none', password: '' };
@@ -232,9 +232,13 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
         )}
       </Show>
       <Fault fault={fault()} />
-      <Show when={keys().main}>{(key) => <StreamKeyOnce title="Stream key" streamKey={key()} />}</Show>
+      <Show when={keys().main}>
+        {(key) => <StreamKeyOnce camera={props.camera} of="main" title="Stream key" streamKey={key()} />}
+      </Show>
       <Show when={keys().sub}>
-        {(key) => <StreamKeyOnce title="Stream key of the smaller picture" streamKey={key()} />}
+        {(key) => (
+          <StreamKeyOnce camera={props.camera} of="sub" title="Stream key of the smaller picture" streamKey={key()} />
+        )}
       </Show>
       <div class="title">
         <button type="submit">Save</button>
@@ -248,19 +252,25 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
 
 /** What comes to us by itself. */
 function Publisher(props: { readonly camera: Camera; readonly of: 'main' | 'sub'; readonly onNew: () => void }) {
-  const isProducer = () => (props.of === 'main' ? props.camera.source : props.camera.sub?.source)?.kind === 'kvs';
+  const kind = () => (props.of === 'main' ? props.camera.source : props.camera.sub?.source)?.kind;
+  const way = () => (kind() === 'whip' ? 'WHIP' : 'RTMP');
   return (
     <Show
-      when={isProducer()}
+      when={kind() === 'kvs'}
       fallback={
-        <div class="title">
-          <span>
-            {props.of === 'main' ? 'Publishes to Weir by RTMP.' : 'The smaller picture is published by RTMP.'}
-          </span>
-          <button type="button" class="second small" onClick={() => props.onNew()}>
-            New stream key
-          </button>
-        </div>
+        <>
+          <div class="title">
+            <span>
+              {props.of === 'main' ? `Publishes to Weir by ${way()}.` : `The smaller picture is published by ${way()}.`}
+            </span>
+            <button type="button" class="second small" onClick={() => props.onNew()}>
+              New stream key
+            </button>
+          </div>
+          <Show when={kind() === 'whip'}>
+            <Copied label="URL" text={whipAddress(props.camera, props.of)} />
+          </Show>
+        </>
       }
     >
       <span>

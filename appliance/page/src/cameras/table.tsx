@@ -90,5 +90,6 @@ function keptText({ recording }: Camera): string {
 
 function addressOf(source: CameraSource): string {
   if (source.kind === 'rtsp') return source.url;
-  return source.kind === 'rtmp' ? 'publishes by RTMP' : 'KVS producer';
+  if (source.kind === 'kvs') return 'KVS producer';
+  return source.kind === 'rtmp' ? 'publishes by RTMP' : 'publishes by WHIP';
 }
