@@ -4,6 +4,7 @@
  */
 
 export { type AudioSpecificConfig, parseAudioSpecificConfig } from './aac.ts';
+export { adtsHead } from './adts.ts';
 export { BitReader } from './bit-reader.ts';
 export { codecIds } from './codec-ids.ts';
 export { ElementCursor, ebmlIds } from './ebml.ts';
