@@ -13,7 +13,7 @@ const secretCharactersMax = 1_024;
  * Reads the secret's file at each call, so that a secret changed there and in the TURN server counts at once.
  * @throws AppError unavailable  the file cannot be read, or holds no secret
  */
-export async function readTurnServers({ turn }: Config['webrtc']): Promise<TurnServers | undefined> {
+export async function readTurnServers({ turn }: Pick<Config['webrtc'], 'turn'>): Promise<TurnServers | undefined> {
   if (turn.urls.length === 0) return undefined;
   const file = must(turn.secretFile, 'checked with the configuration');
   const refuse = (message: string, cause?: unknown) =>
