@@ -8,6 +8,8 @@ export const mediaPlaneLimits = {
   workersMax: 16,
   /** Peers of one worker: 250 at 2 Mb/s are 500 Mb/s, more than one core encrypts. */
   peersPerWorkerMax: 250,
+  /** Routers of one worker, each for viewers whose offers have other payload types: browsers of one kind and release have the same. */
+  routersMax: 32,
   /** A stream stays with the worker that has it already until that one has so many peers more than the emptiest: a second feed of it costs less. */
   peersAheadMax: 16,
   /** From the spawn to "running": 30 ms on an idle machine; one that swaps takes seconds. */

@@ -1,6 +1,7 @@
 /** What every router takes and gives. */
 
 import type { types } from 'mediasoup';
+import type { PayloadTypes } from './types.ts';
 
 /**
  * H.264 by one profile for all: browsers decode more than they declare, and constrained baseline is what every one of them declares.
@@ -15,3 +16,12 @@ export const routerCodecs: types.RouterRtpCodecCapability[] = [
     parameters: { 'packetization-mode': 1, 'profile-level-id': '42e01f', 'level-asymmetry-allowed': 1 },
   },
 ];
+
+/** The same with payload types of others' choice. H.264 stays last, since mediasoup takes a number for its retransmissions that is free then. */
+export function codecsSpeaking(payloadTypes: PayloadTypes): types.RouterRtpCodecCapability[] {
+  return routerCodecs.map((codec) => {
+    const name = codec.mimeType.slice(codec.mimeType.indexOf('/') + 1).toLowerCase() as keyof PayloadTypes;
+    const preferredPayloadType = payloadTypes[name];
+    return preferredPayloadType === undefined ? codec : { ...codec, preferredPayloadType };
+  });
+}

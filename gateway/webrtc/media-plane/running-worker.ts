@@ -10,7 +10,8 @@ import type { Log } from '../../../storage/base/log.ts';
 import { candidateAddresses } from './candidates.ts';
 import { mediaPlaneLimits } from './limits.ts';
 import { routerCodecs } from './router-codecs.ts';
-import type { MediaWorker, PeerOptions } from './types.ts';
+import { SpeakingWorkers } from './speaking-worker.ts';
+import type { MediaWorker, PayloadTypes, PeerOptions } from './types.ts';
 
 export type WorkerPlace = {
   readonly path: string;
@@ -26,6 +27,7 @@ export class RunningWorker implements MediaWorker {
   readonly #place: WorkerPlace;
   readonly #peers = new Map<types.WebRtcTransport, string | undefined>();
   readonly #onDied = new Set<() => void>();
+  readonly #speaking: SpeakingWorkers;
   #peersInTheMaking = 0;
 
   private constructor(worker: types.Worker, server: types.WebRtcServer, router: types.Router, place: WorkerPlace) {
@@ -33,6 +35,12 @@ export class RunningWorker implements MediaWorker {
     this.#server = server;
     this.router = router;
     this.#place = place;
+    this.#speaking = new SpeakingWorkers({
+      createRouter: (mediaCodecs) => this.#making(worker.createRouter({ mediaCodecs })),
+      createPeerOn: (router, options) => this.#createPeerOn(router, options),
+      createPlainOn: (router) => this.#createPlainOn(router),
+      worker: this,
+    });
     worker.observer.once('close', () => this.#end());
   }
 
@@ -79,7 +87,19 @@ export class RunningWorker implements MediaWorker {
     return false;
   }
 
-  async createPeer({ key }: PeerOptions = {}): Promise<types.WebRtcTransport> {
+  createPeer(options?: PeerOptions): Promise<types.WebRtcTransport> {
+    return this.#createPeerOn(this.router, options);
+  }
+
+  createPlain(): Promise<types.PlainTransport> {
+    return this.#createPlainOn(this.router);
+  }
+
+  speaking(payloadTypes: PayloadTypes): Promise<MediaWorker> {
+    return this.#speaking.get(payloadTypes);
+  }
+
+  async #createPeerOn(router: types.Router, { key }: PeerOptions = {}): Promise<types.WebRtcTransport> {
     const { peersPerWorkerMax } = mediaPlaneLimits;
     if (this.peers >= peersPerWorkerMax)
       throw appError(
@@ -89,7 +109,7 @@ export class RunningWorker implements MediaWorker {
     this.#peersInTheMaking++;
     try {
       const peer = await this.#making(
-        this.router.createWebRtcTransport({
+        router.createWebRtcTransport({
           webRtcServer: this.#server,
           ...{ enableUdp: true, enableTcp: true, preferUdp: true },
           initialAvailableOutgoingBitrate: mediaPlaneLimits.firstOutgoingBitsPerSecond,
@@ -104,10 +124,10 @@ export class RunningWorker implements MediaWorker {
     }
   }
 
-  createPlain(): Promise<types.PlainTransport> {
+  #createPlainOn(router: types.Router): Promise<types.PlainTransport> {
     const { plainBufferBytes } = mediaPlaneLimits;
     return this.#making(
-      this.router.createPlainTransport({
+      router.createPlainTransport({
         listenInfo: {
           ...{ protocol: 'udp', ip: '127.0.0.1' },
           ...{ sendBufferSize: plainBufferBytes, recvBufferSize: plainBufferBytes },

@@ -12,6 +12,9 @@ export type PeerOptions = {
   readonly key?: string;
 };
 
+/** Under what payload types a viewer's offer takes codecs. Absent: not at all, or whatever number we like. */
+export type PayloadTypes = Readonly<Partial<Record<'h264' | 'opus' | 'pcmu' | 'pcma', number>>>;
+
 /** One mediasoup worker with its router and its port. Good until it dies: what was made on it is closed then. */
 export interface MediaWorker {
   readonly isAlive: boolean;
@@ -27,6 +30,14 @@ export interface MediaWorker {
    * @param reachedAt  by which the peer reached us (`socket.localAddress`, a host that is an address): first of all
    */
   candidateAddresses(...reachedAt: readonly (string | undefined)[]): string[];
+  /**
+   * The same worker with another router, which sends under these payload types: mediasoup's consumers send under their router's, and who
+   * offers to receive says its own. The same object for the same numbers, for as long as anything stands on it.
+   *
+   * @throws AppError resource_exhausted  viewers with too many different numbers are here
+   * @throws AppError unavailable         the worker died
+   */
+  speaking(payloadTypes: PayloadTypes): Promise<MediaWorker>;
   /** Called once, when the worker dies or is closed; at once if it has already. Returns how to be told no more. */
   onDied(callback: () => void): () => void;
 }
