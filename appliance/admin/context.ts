@@ -5,6 +5,7 @@ import type { HealthBook } from '../health/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { AlarmParts } from './alarm-parts.ts';
 import type { Authentication } from './authentication.ts';
+import type { Caller } from './caller.ts';
 import type { CheckRunner } from './check-runner.ts';
 import type { DevicePort } from './device-port.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -37,6 +38,8 @@ export type Context = Omit<ServeDeps & AlarmParts, 'keeper' | 'secrets'> & {
   readonly health: HealthBook;
   readonly plan: PlanWriter;
   readonly feed: EventFeed;
+  /** The caller with today's permissions; undefined when they are logged out, disabled or removed. */
+  readonly refresh: (caller: Caller) => Caller | undefined;
   readonly checks: CheckRunner;
   /** Puts a new site key in front and seals everything anew by it. */
   readonly rotateSiteKey: (actor: Actor) => Promise<{ readonly fingerprint: string; readonly resealed: number }>;

@@ -6,7 +6,7 @@
 import type { Registry } from 'prom-client';
 import type { Imports } from '../../gateway/import/index.ts';
 import type { KvsMeter, KvsOperations, SessionSource } from '../../gateway/kvs/index.ts';
-import type { Conversions } from '../../gateway/playback/index.ts';
+import type { Conversions, LiveSockets } from '../../gateway/playback/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IndexReader, Span } from '../../storage/index/index.ts';
@@ -95,6 +95,9 @@ export type ClipFiles = {
 /** H.265 as H.264, for players that cannot decode it: `Conversions` of gateway/playback is one. */
 export type VideoConversions = Pick<Conversions, 'get' | 'openClip'>;
 
+/** Live streams over WebSockets: `LiveSockets` of gateway/playback is one. */
+export type LiveViews = Pick<LiveSockets, 'add'>;
+
 /** JPEG pictures of a stream: `Images` of gateway/playback is one. */
 export type Pictures = {
   live(streamId: string, options?: { readonly widthPixels?: number }): Promise<Picture>;
@@ -178,6 +181,7 @@ export type ServeDeps = {
   readonly hls: HlsFiles;
   readonly clips: ClipFiles;
   readonly conversions: VideoConversions;
+  readonly liveViews: LiveViews;
   readonly pictures: Pictures;
   readonly imports: FileImports;
   readonly probe: Probe;

@@ -172,11 +172,12 @@ export class Serve {
       }),
     );
     health.start();
+    const refresh = (caller: Caller) => refreshed(caller, { authentication, catalog });
     const feed = new EventFeed({
       clock,
       board,
       roles,
-      refresh: (caller) => refreshed(caller, { authentication, catalog }),
+      refresh,
       resourceOf: (streamId) => streamResource(catalog, streamId),
     });
 
@@ -295,6 +296,7 @@ export class Serve {
       health,
       plan,
       feed,
+      refresh,
       rotateSiteKey: async (actor) => {
         const fingerprint = await secrets.rotate();
         const resealed = resealAll({ catalog, secrets, log }, actor);

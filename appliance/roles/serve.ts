@@ -21,6 +21,7 @@ import {
   type FragmentSource,
   Hls,
   Images,
+  LiveSockets,
   LowLatency,
   PictureDecoders,
 } from '../../gateway/playback/index.ts';
@@ -36,6 +37,7 @@ import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
 import { addConversionMetrics } from './conversion-metrics.ts';
 import { examinerOf } from './examine.ts';
+import { addLiveViewMetrics } from './live-view-metrics.ts';
 import { addLowLatencyMetrics } from './low-latency-metrics.ts';
 import { objectStoreOf, pictureStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
@@ -114,6 +116,9 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
     must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner').client;
   const lowLatency = new LowLatency({ clock, log, source, laneOf });
   addLowLatencyMetrics(registry, lowLatency);
+  const liveViews = new LiveSockets({ clock, log, laneOf });
+  liveViews.start();
+  addLiveViewMetrics(registry, liveViews);
   const cores = availableParallelism();
   const conversions = lifetime.own(
     new Conversions(
@@ -160,6 +165,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         hls: new Hls({ clock, source, lowLatency }),
         clips,
         conversions,
+        liveViews,
         pictures: new Images({ source, decoders }),
         imports,
         probe: probeInChild(
@@ -222,6 +228,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   );
   // Closed before `serve`: players that wait for a part are answered, and hold up nothing.
   lifetime.own(lowLatency);
+  lifetime.own(liveViews);
   const firstAdmin = await serve.start();
   // Before the port, which waits for its answers to end: these have none.
   lifetime.own(media);

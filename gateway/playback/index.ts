@@ -19,6 +19,14 @@ export { FragmentPictures, type PictureForm, type PicturesWanted } from './image
 export { Images, type Picture, type PictureAtOptions, type PictureOptions, pictureWidths } from './images/images.ts';
 export { PictureDecoders } from './images/picture-decoders.ts';
 export { keyAlignedFragments } from './key-aligned.ts';
+export {
+  type LiveSocket,
+  type LiveSocketRequest,
+  LiveSockets,
+  type LiveSocketsFigures,
+  type Permission,
+} from './live-socket/live-sockets.ts';
+export { type LiveMessage, liveCloseCodes, type TimePoint } from './live-socket/messages.ts';
 export { LowLatency, type LowLatencyFigures } from './low-latency/low-latency.ts';
 export { clusterSamples, continuousSound, fragmentSpanUs, silence } from './media-samples.ts';
 export { chooseTracks, type LeftOutTrack, playedCodecString } from './playable-tracks.ts';

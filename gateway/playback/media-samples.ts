@@ -21,7 +21,7 @@ export const soundAnchorUs = 250_000;
 /** All samples of a cluster by track number, in decode order, on the run's media time. @throws AppError data_loss */
 export function clusterSamples(
   cluster: Uint8Array,
-  { tracks, timecodeScaleNs }: PlayableFragment['segment'],
+  { tracks, timecodeScaleNs }: Pick<PlayableFragment['segment'], 'tracks' | 'timecodeScaleNs'>,
 ): Map<number, Fmp4Sample[]> {
   const { timecode, blocks } = readCluster(cluster);
   const byTrack = new Map(tracks.map((track) => [track.number, { track, samples: [] as Fmp4Sample[] }]));

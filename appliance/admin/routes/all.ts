@@ -20,6 +20,7 @@ import { addHeartbeatRoutes } from './heartbeat.ts';
 import { addHelpRoutes } from './help.ts';
 import { addHoldRoutes } from './holds.ts';
 import { addImportRoutes } from './imports.ts';
+import { addLiveRoute } from './live.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addOnvifRoutes } from './onvif.ts';
 import { addPageRoutes } from './page.ts';
@@ -48,6 +49,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addOnvifRoutes(app, context);
   addStreamRoutes(app, context);
   addPlaybackRoutes(app, context);
+  addLiveRoute(app, context);
   addRemovalRoute(app, context);
   addHoldRoutes(app, context);
   addEventRangeRoutes(app, context);

@@ -170,6 +170,7 @@ export async function startSite(options: SiteOptions = {}) {
         },
       }),
     },
+    liveViews: { add: (socket) => socket.close(1000, 'no media here') },
     pictures: {
       live: async () => ({ bytes: Buffer.from('live picture'), serverTimestampMs: 5 }),
       at: async (_streamId, timeMs) => ({ bytes: Buffer.from('old picture'), serverTimestampMs: timeMs - 1 }),
