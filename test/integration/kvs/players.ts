@@ -21,12 +21,17 @@ const html = `<!doctype html><video id="video" muted></video>
     hls.loadSource(url);
     hls.attachMedia(video);
     window.playingMs = () => hls.playingDate?.getTime();
+    window.ended = () => video.ended;
   };
   window.playDash = (url) => {
     const player = dashjs.MediaPlayer().create();
     player.on('error', ({ error }) => fatal.push(error.code + ' ' + error.message));
+    let ended = false;
+    player.on('playbackEnded', () => { ended = true; });
     player.initialize(video, url, true);
     window.playingMs = () => undefined;
+    // At the end of what it knows it often pauses the element before that says so itself.
+    window.ended = () => ended;
   };
   window.state = () => ({
     currentTime: video.currentTime,
@@ -34,7 +39,7 @@ const html = `<!doctype html><video id="video" muted></video>
     pictures: video.getVideoPlaybackQuality().totalVideoFrames,
     soundBytes: video.webkitAudioDecodedByteCount,
     playingMs: window.playingMs(),
-    ended: video.ended,
+    ended: window.ended(),
     fatal,
   });
 </script>`;
