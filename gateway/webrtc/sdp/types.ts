@@ -7,16 +7,13 @@ export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
 /** A peer's offer or answer. */
 export type PeerDescription = {
-  readonly ice: {
-    readonly usernameFragment: string;
-    readonly password: string;
-    /** Two lite sides would wait for each other: refused by `readOffer` and `readAnswer`. */
-    readonly canTrickle: boolean;
-  };
-  /** For `transport.connect()`: `role` is the peer's. Of an offer with `actpass` it is `auto`; the answer then makes the peer the client. */
+  readonly ice: { readonly usernameFragment: string; readonly password: string };
+  /** For `transport.connect()`: `role` is the peer's. A peer that offers `actpass` becomes the client by our answers. */
   readonly dtls: types.DtlsParameters;
   /** In the order of their m-lines, rejected and unknown ones too. */
   readonly media: readonly PeerMedia[];
+  /** How many there were: for the log. */
+  readonly candidates: number;
 };
 
 /** One m-line. */
@@ -24,25 +21,23 @@ export type PeerMedia = {
   readonly mid: string;
   /** Undefined for data channels and what we do not know: such a line is rejected. */
   readonly kind: MediaKind | undefined;
-  /** Of the m-line: answers repeat it. */
-  readonly protocol: string;
+  /** As the m-line had them, for answers that repeat them; `format` is the first of its payload types. */
   readonly mediaType: string;
-  /** Port 0: the peer itself wants nothing of it. */
+  readonly protocol: string;
+  readonly format: string;
+  /** Port 0 without `bundle-only`: the peer itself wants nothing of it. */
   readonly isRejected: boolean;
   readonly isBundled: boolean;
+  /** RTP and RTCP on one port: nothing else is taken. */
+  readonly hasRtcpMux: boolean;
   /** As the peer sees it. */
   readonly direction: MediaDirection;
   /** In the peer's order of preference, with its payload types as `preferredPayloadType`. */
   readonly codecs: readonly types.RtpCodecCapability[];
-  readonly headerExtensions: readonly { readonly uri: string; readonly id: number }[];
-  /** What it sends under: of several (simulcast by SSRC) the first. */
+  readonly headerExtensions: readonly { readonly uri: types.RtpHeaderExtensionUri; readonly id: number }[];
+  /** What it sends under: of several (simulcast by SSRC) the first. Absent: the mid in its packets tells. */
   readonly encoding: { readonly ssrc: number; readonly rtxSsrc?: number } | undefined;
   readonly cname: string | undefined;
-  readonly msid: string | undefined;
-  /** How many m-lines' candidates were in it: for the log. */
-  readonly candidates: number;
-  /** The peer sends several encodings of one picture (`a=simulcast`, rids): not taken. */
-  readonly isSimulcast: boolean;
 };
 
 /** Our end of a transport, for answers and offers. */
