@@ -1,11 +1,12 @@
 /** One camera: live or recorded picture, its timeline, and below it how it does, how it is set, and what can be brought in. */
 
 import { createEffect, createMemo, createResource, createSignal, For, Match, on, Show, Switch } from 'solid-js';
-import { type Camera, call, type Span } from '../api.ts';
+import { type Camera, call, type SourceState, type Span } from '../api.ts';
 import type { Events } from '../events.ts';
 import { createMay, createNow } from '../frame/session.ts';
+import { LivePlayer } from '../player/live-player.tsx';
 import { canPlayCodec } from '../player/playable.ts';
-import { Player, type PlayerControls } from '../player/player.tsx';
+import { type PlayerControls, RecordedPlayer } from '../player/recorded-player.tsx';
 import { createMarks } from '../timeline/marks.ts';
 import { TimelinePanel } from '../timeline/panel.tsx';
 import { CameraHealth } from './health.tsx';
@@ -13,7 +14,7 @@ import { ImportFiles } from './import.tsx';
 import type { OnvifFacts } from './onvif.ts';
 import { MoveCamera } from './ptz.tsx';
 import { CameraSettings } from './settings.tsx';
-import { ManagedBadge, StateBadge, StateReason, spokenState, stateOf } from './state.tsx';
+import { ManagedBadge, StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
 
 const nowPeriodMs = 2_000;
 /** A recorded playlist reaches so far beyond the chosen instant; the next one is loaded when it ends. */
@@ -30,6 +31,11 @@ const audioCodecs: ReadonlySet<string> = new Set(['aac', 'opus', 'pcmu', 'pcma']
 
 type Picture = 'auto' | 'main' | 'sub';
 
+/** Of the pictures that it sends. */
+function codecOf(tracks: SourceState['tracks'] | undefined): string | undefined {
+  return tracks?.find(({ codec }) => !audioCodecs.has(codec))?.codec;
+}
+
 export function CameraView(props: {
   readonly camera: Camera;
   readonly events: Events;
@@ -40,6 +46,7 @@ export function CameraView(props: {
   const streamId = () => props.camera.streams[0]?.id ?? '';
   const subStreamId = () => props.camera.streams.find((stream) => stream.role === 'sub')?.id;
   const state = () => stateOf(props.camera, props.events.states);
+  const subState = () => subStateOf(props.camera, props.events.states);
   /** Undefined is live. */
   const [beginMs, setBeginMs] = createSignal<number>();
   const [playingMs, setPlayingMs] = createSignal<number>();
@@ -66,18 +73,14 @@ export function CameraView(props: {
   /** A sub stream that is only live has no past. */
   const isSubKept = () => props.camera.sub !== null && props.camera.sub.recording.mode !== 'live';
   const isSubChosen = () => picture() === 'sub' && subStreamId() !== undefined && (isLive() || isSubKept());
-  const address = createMemo(() => {
-    const at = beginMs();
-    const query = new URLSearchParams();
-    if (picture() === 'main') query.set('renditions', 'one');
-    // Tiles of a wall do without: a waiting playlist holds a connection, of which a browser has six.
-    if (at === undefined) query.set('latency', 'low');
-    else {
-      query.set('begin', String(at));
-      query.set('end', String(Math.min(at + playMs, Date.now())));
-    }
-    const stream = isSubChosen() ? subStreamId() : streamId();
-    return `/api/streams/${stream}/hls/master.m3u8?${query}`;
+  const chosenStreamId = () => (isSubChosen() ? (subStreamId() ?? '') : streamId());
+  const renditions = () => (picture() === 'main' ? { renditions: 'one' } : {});
+  // Tiles of a wall do without: a waiting playlist holds a connection, of which a browser has six.
+  const liveQuery = () => new URLSearchParams({ ...renditions(), latency: 'low' }).toString();
+  const recordedAddress = createMemo(() => {
+    const at = beginMs() ?? Date.now();
+    const span = { begin: String(at), end: String(Math.min(at + playMs, Date.now())) };
+    return `/api/streams/${chosenStreamId()}/hls/master.m3u8?${new URLSearchParams({ ...renditions(), ...span })}`;
   });
   const playFrom = (atMs: number) => {
     const at = Math.floor(atMs);
@@ -131,22 +134,35 @@ export function CameraView(props: {
       <StateReason state={spokenState(props.camera, props.events.states)} nowMs={nowMs()} />
       <For each={state()?.warnings ?? []}>{(warning) => <p class="reason">{warning}</p>}</For>
       <div class="stage" classList={{ moved: onvif()?.features.ptz != null }}>
-        <Player
-          url={address()}
-          isLive={isLive()}
-          rate={rate()}
-          hasSound={(state()?.tracks ?? []).some(({ codec }) => audioCodecs.has(codec))}
-          onPlaying={setPlayingMs}
-          onSize={setSize}
-          controls={(own) => {
-            controls = own;
-          }}
-          onEnded={() => {
-            const at = playingMs();
-            if (at !== undefined && at < Date.now() - 10_000) setBeginMs(Math.floor(at) + 1);
-            else setBeginMs(undefined);
-          }}
-        />
+        <Show
+          when={isLive()}
+          fallback={
+            <RecordedPlayer
+              url={recordedAddress()}
+              rate={rate()}
+              onPlaying={setPlayingMs}
+              onSize={setSize}
+              controls={(own) => {
+                controls = own;
+              }}
+              onEnded={() => {
+                const at = playingMs();
+                if (at !== undefined && at < Date.now() - 10_000) setBeginMs(Math.floor(at) + 1);
+                else setBeginMs(undefined);
+              }}
+            />
+          }
+        >
+          <LivePlayer
+            streamId={chosenStreamId()}
+            hlsQuery={liveQuery()}
+            isLive={(isSubChosen() ? subState() : state())?.state === 'live'}
+            videoCodec={codecOf((isSubChosen() ? subState() : state())?.tracks)}
+            hasSound={(state()?.tracks ?? []).some(({ codec }) => audioCodecs.has(codec))}
+            onPlaying={setPlayingMs}
+            onSize={setSize}
+          />
+        </Show>
         <Show when={may('cameras:control') && onvif()?.features.ptz}>
           {(ptz) => <MoveCamera cameraId={props.camera.id} ptz={ptz()} />}
         </Show>
