@@ -1,19 +1,12 @@
 /** How each form of sound goes into a child and comes out of it: ffmpeg's words, frames, and places counted in samples. */
 
 import { appError } from '../../../storage/base/errors.ts';
-import {
-  aacTrack,
-  adtsHead,
-  audioClockHz,
-  audioFrameCounter,
-  opusPacketSamples,
-  opusSamplingFrequencyHz,
-} from '../../../storage/media/index.ts';
+import { aacTrack, opusPacketSamples, opusSamplingFrequencyHz } from '../../../storage/media/index.ts';
 import type { Track } from '../../../storage/model/track.ts';
 import { AdtsReader } from './adts-reader.ts';
 import { joined } from './joined.ts';
+import { MatroskaInput } from './matroska-input.ts';
 import { OggReader } from './ogg-reader.ts';
-import { OpusOggWriter, oggPacketBytesMax } from './ogg-writer.ts';
 
 /** One frame that came out; its place counts from the first sample that went in. */
 export type PlacedFrame = { readonly bytes: Uint8Array; readonly positionUs: number; readonly durationUs: number };
@@ -50,6 +43,8 @@ export const stepSamples = 960;
 export const stepUs = 20_000;
 export const pcmStepBytes = stepSamples * pcm.bytesPerSample;
 
+/** A frame of AAC has 8 KB at the most, a packet of Opus of 20 ms 1.3 KB. */
+const frameBytesMax = 16 * 1_024;
 const aacSamplesPerFrame = 1_024;
 /** ffmpeg's AAC encoder begins with a frame of silence, which overlaps with the first one. */
 const aacPrimingSamples = 1_024;
@@ -62,43 +57,27 @@ export function recordedAacTrack(trackNumber: number): Track {
 }
 
 /**
- * Raw AAC frames of a track.
- * @throws AppError unimplemented  its form of AAC has no ADTS head
+ * Coded frames of a track.
+ * @throws AppError invalid_argument  the codec's frames do not tell how long they are
  */
-export function aacInput(track: Track): InputForm {
-  adtsHead(track, 0);
-  const samplesOf = audioFrameCounter(track);
-  const clockHz = audioClockHz(track);
+export function codedInput(track: Track): InputForm {
+  // Asked now, so that a child is never started for nothing.
+  new MatroskaInput(track).head();
   return {
-    // Frames are whole as they come. A parser that sees a small probe end tells the time of the first frame twice (libavformat 59).
-    arguments: ['-fflags', '+nofillin+noparse', '-f', 'aac'],
-    newWriter: () => ({
-      head: undefined,
-      wrap: (bytes) => ({
-        wrapped: Buffer.concat([adtsHead(track, bytes.length), bytes]),
-        durationUs: (samplesOf(bytes) * 1_000_000) / clockHz,
-      }),
-    }),
+    arguments: ['-f', 'matroska'],
+    newWriter() {
+      const input = new MatroskaInput(track);
+      return {
+        head: input.head(),
+        wrap(bytes) {
+          if (bytes.length > frameBytesMax) throw appError('data_loss', 'a frame of sound is too long');
+          const { block, durationUs } = input.block(bytes);
+          return { wrapped: block, durationUs };
+        },
+      };
+    },
   };
 }
-
-/** Opus packets of one or two channels: each says by itself how many. */
-export const opusInput: InputForm = {
-  arguments: ['-f', 'ogg'],
-  newWriter() {
-    const writer = new OpusOggWriter();
-    let samples = 0;
-    return {
-      head: writer.head({ channels: 2 }),
-      wrap(bytes) {
-        if (bytes.length > oggPacketBytesMax) throw appError('data_loss', 'opus packet is too long');
-        const packetSamples = opusPacketSamples(bytes);
-        samples += packetSamples;
-        return { wrapped: writer.packet(bytes, samples), durationUs: samplesToUs(packetSamples) };
-      },
-    };
-  },
-};
 
 export const pcmInput: InputForm = {
   arguments: ['-f', 's16le', '-ar', String(pcm.samplingFrequencyHz), '-ac', String(pcm.channels)],
