@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { fastifySwagger } from '@fastify/swagger';
 import { fastifyWebsocket } from '@fastify/websocket';
 import {
@@ -49,6 +50,8 @@ export type HttpAppDeps = IdentifyDeps & {
         readonly take: (request: IncomingMessage, response: ServerResponse) => boolean;
         /** A body comes for as long as its sender likes. */
         readonly isUploading: (socket: Socket) => boolean;
+        /** The same for requests to upgrade. */
+        readonly takeUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
       }
     | undefined;
   /** Told about every route as it is made. */
@@ -101,7 +104,14 @@ export async function createHttpApp(deps: HttpAppDeps): Promise<{ readonly app: 
     },
     transform: jsonSchemaTransform,
   });
-  await app.register(fastifyWebsocket, { options: { maxPayload: adminLimits.eventMessageBytesMax } });
+  // Never listens: it hears of upgrades that are not the KVS API's.
+  const upgrades = createServer();
+  server.on('upgrade', (request, socket, head) => {
+    if (deps.kvs?.takeUpgrade(request, socket, head) !== true) upgrades.emit('upgrade', request, socket, head);
+  });
+  await app.register(fastifyWebsocket, {
+    options: { maxPayload: adminLimits.eventMessageBytesMax, server: upgrades },
+  });
   return { app, server };
 }
 

@@ -5,7 +5,7 @@
 
 import type { Registry } from 'prom-client';
 import type { Imports } from '../../gateway/import/index.ts';
-import type { KvsMeter, KvsOperations, SessionSource } from '../../gateway/kvs/index.ts';
+import type { KvsMeter, KvsOperations, SessionSource, SignalingHub } from '../../gateway/kvs/index.ts';
 import type { Conversions, LiveSockets } from '../../gateway/playback/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -194,6 +194,8 @@ export type ServeDeps = {
   readonly onvif: OnvifPort;
   /** Operations of the KVS API on media, beside those on the catalog. */
   readonly kvsMedia: KvsOperations;
+  /** Who is connected to which signalling channel. Started and closed by its owner. */
+  readonly signaling: Pick<SignalingHub, 'requirePlace' | 'connect' | 'refresh'>;
   /** Fragments that streaming sessions of the KVS API play. */
   readonly kvsSource: SessionSource;
   /** Fragments with their tags; without it nothing is set off by them. */

@@ -25,6 +25,7 @@ import { KeeperPort } from './keeper-port.ts';
 import { KvsDoor, type KvsSettings, kvsQuotaFactorDefault, kvsSettingsDefault } from './kvs-door.ts';
 import { KvsIdentities, sessionTokenPurpose } from './kvs-identities.ts';
 import { kvsPlayback } from './kvs-playback-door.ts';
+import { KvsSignalingDoor } from './kvs-signaling-door.ts';
 import { adminLimits } from './limits.ts';
 import { LocalDoor } from './local-door.ts';
 import { refuseLostCatalog } from './lost-catalog.ts';
@@ -247,10 +248,15 @@ export class Serve {
         usage,
         onChanged: async () => {
           feed.changed('cameras');
+          deps.signaling.refresh();
           await Promise.all([plan.write(), tagDeliveries?.refresh()]);
         },
       },
       { ...kvsSettings, publicUrl, portOf: () => this.port },
+    );
+    const signaling = new KvsSignalingDoor(
+      { clock, log, random, catalog, identities, usage, meter: deps.kvsMeter, hub: deps.signaling },
+      { ...kvsSettings, publicUrl },
     );
     const devices = this.#lifetime.own(
       new DevicePort(
@@ -269,7 +275,8 @@ export class Serve {
       isLocal: (socket) => localDoor?.isLocal(socket) ?? false,
       kvs: {
         isUploading: (socket) => kvs.isUploading(socket),
-        take: (request, response) => [sts, playback.door, kvs].some((door) => door.take(request, response)),
+        take: (request, response) => [sts, playback.door, signaling, kvs].some((door) => door.take(request, response)),
+        takeUpgrade: (request, socket, head) => signaling.takeUpgrade(request, socket, head),
       },
       publicOrigin: publicUrl === undefined ? undefined : new URL(publicUrl).origin,
       onRoute: (route) => this.#routes.push(route),

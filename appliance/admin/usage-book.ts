@@ -71,10 +71,11 @@ export class UsageBook {
     const known = this.#rows.get(key);
     if (known === undefined && this.#rows.size >= rowsMax) return;
     const isStored = direction === 'stored';
+    const isCounted = direction === 'out' || protocol === 'signaling';
     this.#rows.set(key, {
       ...{ day, streamId, direction, protocol, subjectKind, subjectId },
       bytes: isStored ? bytes : (known?.bytes ?? 0) + bytes,
-      requests: (known?.requests ?? 0) + (direction === 'out' ? 1 : 0),
+      requests: (known?.requests ?? 0) + (isCounted ? 1 : 0),
     });
   }
 

@@ -12,6 +12,7 @@ import {
   type MediaSource,
   mediaReaders,
   putMediaOperations,
+  SignalingHub,
   signalingOperations,
 } from '../../gateway/kvs/index.ts';
 import {
@@ -150,6 +151,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
     await pictureStoreOf({ clock }, { config, environment: process.env, directory: join(paths.data, 'images') }),
   );
   const media = mediaReaders({ clock, log, source, meter: kvsMeter });
+  const signaling = new SignalingHub({ clock, log, meter: kvsMeter }, { quotaFactor: config.kvs.quotaFactor });
   const tls = await certificates(context, lifetime);
   const serve = lifetime.own(
     new Serve(
@@ -190,8 +192,14 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
             clock,
             ownerOf: laneOf,
           }),
-          ...signalingOperations({ clock, turnServers: () => readTurnServers(config.webrtc) }),
+          ...signalingOperations({
+            clock,
+            hub: signaling,
+            meter: kvsMeter,
+            turnServers: () => readTurnServers(config.webrtc),
+          }),
         ]),
+        signaling,
         kvsSource: source,
         kvsMeter,
         registry,
@@ -232,6 +240,8 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   const firstAdmin = await serve.start();
   // Before the port, which waits for its answers to end: these have none.
   lifetime.own(media);
+  signaling.start();
+  lifetime.own(signaling);
   await startRtspOut(context, lifetime, {
     ...{ gate: serve.rtspGate, source, tls, registry },
     laneOf,

@@ -45,7 +45,11 @@ export function mediaStorageOf({ tables }: Pick<KvsCall, 'tables'>, channel: Cha
  * @param by  whether the operation takes a name too
  * @throws AppError InvalidArgumentException, AccessDeniedException, ResourceNotFoundException
  */
-export function requireChannel(call: KvsCall, action: string, by: 'arn' | 'name-or-arn' = 'arn'): Channel {
+export function requireChannel(
+  call: Pick<KvsCall, 'input' | 'site' | 'tables' | 'may'>,
+  action: string,
+  by: 'arn' | 'name-or-arn' = 'arn',
+): Channel {
   const { input, site, tables } = call;
   const name = by === 'arn' ? undefined : nameMember(input, 'ChannelName');
   const arn = arnMember(input, 'ChannelARN');

@@ -52,12 +52,23 @@ export {
 export { type PutMediaDeps, putMediaOperations } from './put-media/operation.ts';
 export { Quotas, thingOf } from './quotas/index.ts';
 export {
+  type ConnectWish,
+  connectActions,
+  lookAgain,
   type PeerLeaving,
+  readConnectWish,
+  requireConnect,
   type SignaledCandidate,
+  type SignalingConnection,
   type SignalingDeps,
+  SignalingHub,
+  type SignalingPeer,
+  type SignalingRole,
   type StoragePeer,
   type StorageSessionPort,
+  signalingLimits,
   signalingOperations,
+  signalingPaths,
   type TurnServers,
 } from './signaling/index.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';

@@ -31,7 +31,7 @@ export function addUsageRoute(app: App, { catalog, clock, facts }: Context): voi
     {
       config: asking('usage:read', 'usage'),
       schema: {
-        summary: 'Bytes that came in, are stored and went out, by day, stream, protocol and who asked',
+        summary: 'Bytes that came in, are stored and went out, by day, stream or channel, protocol and who asked',
         querystring: z.strictObject({
           from: day.optional().describe('first day, in the time zone of the site; 30 days ago'),
           to: day.optional().describe('last day; today'),
@@ -51,7 +51,9 @@ export function addUsageRoute(app: App, { catalog, clock, facts }: Context): voi
         streamId: stream,
         limit: rowsMax,
       });
-      const names = new Map(catalog.tables.cameras.streams().map(({ id, name }) => [id, name]));
+      const { cameras, channels } = catalog.tables;
+      const named = [...cameras.streams(), ...channels.list()];
+      const names = new Map(named.map(({ id, name }) => [id, name]));
       const rows = found.map((row): Row => ({ ...row, stream: names.get(row.streamId) ?? '' }));
       if (format === 'json') return { rows, isCut: rows.length === rowsMax };
       reply.type('text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="weir-usage.csv"');

@@ -4,20 +4,12 @@ import type { KvsCall, KvsInput, KvsOperations } from '../call.ts';
 import { mediaStorageOf, requireChannel } from '../channels.ts';
 import { awsError } from '../errors.ts';
 import { choiceMember, structureMember } from '../members.ts';
+import { signalingPaths } from '../signaling/index.ts';
 
 const protocols = ['WSS', 'HTTPS', 'WEBRTC'] as const;
 
 type Protocol = (typeof protocols)[number];
 type Role = 'MASTER' | 'VIEWER';
-
-/**
- * What is connected to by WebSocket. Paths of their own, since masters may name themselves as viewers do in the query; no
- * character in them that a client's signer would spell otherwise.
- */
-export const signalingPaths: Readonly<Record<Role, string>> = {
-  MASTER: '/connectAsMaster',
-  VIEWER: '/connectAsViewer',
-};
 
 export const channelEndpoints: KvsOperations = new Map([
   ['/getSignalingChannelEndpoint', { action: 'kinesisvideo:GetSignalingChannelEndpoint', run: getEndpoint }],
@@ -41,7 +33,9 @@ function getEndpoint(call: KvsCall): object {
 
 /** http becomes ws, https wss. */
 function endpointOf(endpoint: string, protocol: Protocol, role: Role): string {
-  return protocol === 'WSS' ? `${endpoint.replace(/^http/, 'ws')}${signalingPaths[role]}` : endpoint;
+  return protocol === 'WSS'
+    ? `${endpoint.replace(/^http/, 'ws')}${signalingPaths[role === 'MASTER' ? 'master' : 'viewer']}`
+    : endpoint;
 }
 
 /** Each once, in the order of the request; those that native clients ask for when nothing is said. */

@@ -7,20 +7,25 @@
 import { Counter, type Registry } from 'prom-client';
 
 type Sample = {
+  readonly labels: Labels;
   sum: number;
   count: number;
   /** Since somebody looked for one to forget. */
   wasUsed?: boolean;
 };
 
+/** What a sample is about: label and value. */
+type Labels = Readonly<Record<string, string>>;
+
 const namespace = 'aws_kinesisvideo';
-const labelNames = ['stream_name'];
+const streamLabels = ['stream_name'];
+const signalingLabels = ['operation', 'signaling_channel_name', 'role'];
 /** Series of one metric: twice as many streams as there may be at once. Of removed ones nobody tells. */
-const streamsMax = 4_000;
+const seriesMax = 4_000;
 
 export class KvsMeter {
   readonly #registry: Registry;
-  /** By metric, then by stream. */
+  /** By metric, then by stream or by what else tells its samples apart. */
   readonly #metrics = new Map<string, Map<string, Sample>>();
 
   constructor({ registry }: { readonly registry: Registry }) {
@@ -34,24 +39,52 @@ export class KvsMeter {
    * @param stream  name of a stream that is there: each makes a time series. Empty where none is meant
    */
   add(metric: string, stream: string, value: number): void {
-    let ofMetric = this.#metrics.get(metric);
-    if (ofMetric === undefined) {
-      ofMetric = new Map();
-      this.#metrics.set(metric, ofMetric);
-      this.#register(metric, ofMetric);
-    }
-    const sample = ofMetric.get(stream);
-    if (sample === undefined) {
-      if (ofMetric.size >= streamsMax) forgetOne(ofMetric);
-      ofMetric.set(stream, { sum: value, count: 1 });
-    } else {
-      sample.sum += value;
-      sample.count++;
-      sample.wasUsed = true;
-    }
+    const samples = this.#samplesOf(metric, streamLabels);
+    const known = samples.get(stream);
+    if (known === undefined) begin(samples, stream, { labels: { stream_name: stream }, sum: value, count: 1 });
+    else addTo(known, value);
   }
 
-  #register(metric: string, samples: ReadonlyMap<string, Sample>): void {
+  /**
+   * Counts one sample of signalling, or of storage sessions: `Failure` and `Latency` of an operation, `MessagesTransferred.Count` of a
+   * channel.
+   *
+   * @param about.channel  name of a channel that is there
+   */
+  addSignaling(
+    metric: string,
+    {
+      operation = '',
+      channel,
+      role = '',
+    }: { readonly operation?: string | undefined; readonly channel: string; readonly role?: string | undefined },
+    value: number,
+  ): void {
+    const samples = this.#samplesOf(metric, signalingLabels);
+    const key = `${operation} ${channel} ${role}`;
+    const known = samples.get(key);
+    if (known !== undefined) {
+      addTo(known, value);
+      return;
+    }
+    const labels = {
+      ...(operation === '' ? {} : { operation }),
+      signaling_channel_name: channel,
+      ...(role === '' ? {} : { role }),
+    };
+    begin(samples, key, { labels, sum: value, count: 1 });
+  }
+
+  #samplesOf(metric: string, labelNames: string[]): Map<string, Sample> {
+    const known = this.#metrics.get(metric);
+    if (known !== undefined) return known;
+    const made = new Map<string, Sample>();
+    this.#metrics.set(metric, made);
+    this.#register(metric, made, labelNames);
+    return made;
+  }
+
+  #register(metric: string, samples: ReadonlyMap<string, Sample>, labelNames: string[]): void {
     for (const part of ['sum', 'count'] as const) {
       new Counter({
         name: `${namespace}_${snakeCase(metric)}_${part}`,
@@ -60,11 +93,22 @@ export class KvsMeter {
         registers: [this.#registry],
         collect() {
           this.reset();
-          for (const [stream_name, sample] of samples) this.inc({ stream_name }, sample[part]);
+          for (const sample of samples.values()) this.inc(sample.labels, sample[part]);
         },
       });
     }
   }
+}
+
+function begin(samples: Map<string, Sample>, key: string, sample: Sample): void {
+  if (samples.size >= seriesMax) forgetOne(samples);
+  samples.set(key, sample);
+}
+
+function addTo(sample: Sample, value: number): void {
+  sample.sum += value;
+  sample.count++;
+  sample.wasUsed = true;
 }
 
 /** The oldest that was not used since the last look; used ones go to the end, so that none is looked at twice before all others. */

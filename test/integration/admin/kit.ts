@@ -19,11 +19,19 @@ import {
 import type { TaggedParts } from '../../../appliance/admin/tag-deliveries.ts';
 import { Argon2Hasher, SiteKey } from '../../../appliance/secrets/index.ts';
 import { OwnCertificates } from '../../../appliance/tls/index.ts';
-import { KvsMeter, type KvsOperations, type SessionSource } from '../../../gateway/kvs/index.ts';
+import {
+  KvsMeter,
+  type KvsOperations,
+  type SessionSource,
+  SignalingHub,
+  type StorageSessionPort,
+  signalingOperations,
+  type TurnServers,
+} from '../../../gateway/kvs/index.ts';
 import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
 import { FragmentPictures } from '../../../gateway/playback/index.ts';
 import { AddressPolicy } from '../../../storage/base/address-policy.ts';
-import { systemClock } from '../../../storage/base/clock.ts';
+import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { createLog, silentLog } from '../../../storage/base/log.ts';
 import { IndexReader, IndexWriter } from '../../../storage/index/index.ts';
@@ -55,6 +63,9 @@ export type SiteOptions = {
   /** Fragments of 2 s that no index has yet. */
   readonly newest?: readonly { readonly beginMs: number; readonly count: number }[];
   readonly kvsMedia?: KvsOperations;
+  /** The clock by which signalling connections grow old, and what stores the media of channels. */
+  readonly signaling?: { readonly clock?: Clock; readonly storage?: StorageSessionPort };
+  readonly turnServers?: TurnServers;
   /** What streaming sessions play; nothing where it is left out. */
   readonly kvsSource?: SessionSource;
   readonly onPlan?: () => void;
@@ -116,6 +127,12 @@ export async function startSite(options: SiteOptions = {}) {
   const index = own(new IndexReader(deps, { path: paths.index }));
 
   const registry = new Registry();
+  const kvsMeter = new KvsMeter({ registry });
+  const { clock: signalingClock = systemClock, storage } = options.signaling ?? {};
+  const signaling = new SignalingHub(
+    { clock: signalingClock, log, meter: kvsMeter, storage },
+    { quotaFactor: options.kvsQuotaFactor ?? 20 },
+  );
   const serveDeps: ServeDeps = {
     ...deps,
     secrets: siteKey,
@@ -200,10 +217,17 @@ export async function startSite(options: SiteOptions = {}) {
     onvif: new OnvifPort({ lane: lanes.onvif, onWanted: lanes.startOnvif }),
     registry,
     tagged: options.followsTags === true ? tagged({ paths, index }, own) : undefined,
-    kvsMedia: options.kvsMedia ?? new Map(),
+    kvsMedia: new Map([
+      ...signalingOperations({
+        ...{ clock: signalingClock, meter: kvsMeter, hub: signaling },
+        turnServers: async () => options.turnServers,
+      }),
+      ...(options.kvsMedia ?? []),
+    ]),
+    signaling,
     kvsSource: options.kvsSource ?? nothingRecorded,
     onPlan: () => options.onPlan?.(),
-    kvsMeter: new KvsMeter({ registry }),
+    kvsMeter,
     onPlanChanged: () => {
       planChanges.count++;
     },
@@ -225,6 +249,9 @@ export async function startSite(options: SiteOptions = {}) {
     }),
   );
   const firstAdmin = await serve.start();
+  // Before the port, which waits for its connections to end.
+  signaling.start();
+  own(signaling);
   const ca = tls.authorityPem() ?? '';
   return {
     data,
@@ -236,6 +263,8 @@ export async function startSite(options: SiteOptions = {}) {
     transcript,
     firstAdmin,
     planChanges,
+    registry,
+    signaling,
     probes,
     keeperCalls,
     /** What the role `onvif` has, which is started by the first question. */

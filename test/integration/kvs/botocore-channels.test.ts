@@ -1,15 +1,12 @@
 /** Channels, edge and TURN credentials by botocore and the AWS CLI. Skipped, visibly, where they are not installed. */
 
 import { expect, test } from 'vitest';
-import { signalingOperations } from '../../../gateway/kvs/index.ts';
-import { systemClock } from '../../../storage/base/clock.ts';
 import { runCommand } from '../../kit/run-command.ts';
 import { everything, startKvsSite } from './kit.ts';
 import { askPython, authorityFile, pythonWithBotocore } from './python.ts';
 
 const uris = ['turn:turn.example.org:3478?transport=udp'];
-const turnServers = async () => ({ uris, ttlS: 300, secret: 'shared' });
-const kvsMedia = () => signalingOperations({ clock: systemClock, turnServers });
+const turnServers = { uris, ttlS: 300, secret: 'shared' };
 
 const script = `
 import json, sys, botocore.session
@@ -51,7 +48,7 @@ print(json.dumps({
 test('(13, 16, 17, 18, 20, 21, 23, 94) botocore makes channels, gets TURN credentials, and configures an edge', async (context) => {
   const python = await pythonWithBotocore();
   if (python === undefined) return context.skip('no Python here has botocore');
-  const { site, endpoint, credentials, admin } = await startKvsSite([everything], { kvsMedia: kvsMedia() });
+  const { site, endpoint, credentials, admin } = await startKvsSite([everything], { turnServers });
   const secret = (await admin.post('/api/secrets', { name: 'hall', value: 'rtsp://192.0.2.7/' })).json.arn;
 
   const told = await askPython(python, script, {
@@ -77,7 +74,7 @@ test('(13, 16, 17, 18, 20, 21, 23, 94) botocore makes channels, gets TURN creden
 test('(16, 17, 94) the AWS CLI makes a channel, asks for its endpoints, and gets TURN credentials there', async (context) => {
   const isHere = await runCommand('aws', ['--version']).catch(() => ({ code: 1 }));
   if (isHere.code !== 0) return context.skip('the AWS CLI is not installed');
-  const { site, endpoint, credentials } = await startKvsSite([everything], { kvsMedia: kvsMedia() });
+  const { site, endpoint, credentials } = await startKvsSite([everything], { turnServers });
   const env = {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-kinesis-video-signaling';
 import { expect, onTestFinished, test } from 'vitest';
 import { readTurnServers } from '../../../appliance/roles/turn-servers.ts';
-import { signalingOperations, type TurnServers } from '../../../gateway/kvs/index.ts';
+import type { TurnServers } from '../../../gateway/kvs/index.ts';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
@@ -29,8 +29,10 @@ async function startPeer(
     clock = systemClock,
   }: { readonly statements?: readonly Statement[]; readonly clock?: Clock } = {},
 ) {
-  const kvsMedia = signalingOperations({ clock, turnServers: async () => turnServers });
-  const kvs = await startKvsSite(statements, { kvsMedia });
+  const kvs = await startKvsSite(statements, {
+    signaling: { clock },
+    ...(turnServers === undefined ? {} : { turnServers }),
+  });
   const control = kvs.sdk();
   const made = await control.send(
     new CreateSignalingChannelCommand({
@@ -116,7 +118,7 @@ test('TURN credentials are for who may ask for them', async () => {
   });
 });
 
-test('an Alexa offer waits as long as any message, and ends unanswered while nobody can be a master', async () => {
+test('an Alexa offer waits as long as any message, and ends unanswered while there is no master', async () => {
   const clock = new SimulatedClock();
   const { peer, ChannelARN } = await startPeer(undefined, { clock });
   const offer = { ChannelARN, SenderClientId: 'alexa', MessagePayload: Buffer.from('an offer').toString('base64') };

@@ -1,6 +1,7 @@
 /** Whatever JSON a client sends to the control plane: an answer, or an error that AWS names; never one of ours. */
 
 import fc from 'fast-check';
+import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import {
   awsErrorOf,
@@ -9,10 +10,13 @@ import {
   EdgeSync,
   edgeOperations,
   type KvsCall,
+  KvsMeter,
+  SignalingHub,
   signalingOperations,
   streamArn,
 } from '../../../gateway/kvs/index.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
+import { silentLog } from '../../../storage/base/log.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { actor, cameraSettings, cameraSource, openTestCatalog } from '../catalog/kit.ts';
 
@@ -44,6 +48,14 @@ async function operated() {
     channel: channelArn(site, channel),
   };
   const states = { state: () => undefined, listen: () => () => {} };
+  const meter = new KvsMeter({ registry: new Registry() });
+  // Nothing that waits for its time waits long.
+  const hastyClock = Object.assign(new SimulatedClock(), {
+    after: (_durationMs: number, callback: () => void) => {
+      setImmediate(callback);
+      return () => {};
+    },
+  });
   const operations = new Map([
     ...controlOperations,
     ...edgeOperations({
@@ -53,7 +65,8 @@ async function operated() {
       timeZone: 'UTC',
     }),
     ...signalingOperations({
-      clock: Object.assign(new SimulatedClock(), { sleep: async () => {} }),
+      ...{ clock, meter },
+      hub: new SignalingHub({ clock: hastyClock, log: silentLog, meter }, { quotaFactor: 0 }),
       turnServers: async () => ({ uris: ['turn:a.example'], ttlS: 300, secret: 'x' }),
     }),
   ]);

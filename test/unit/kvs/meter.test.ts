@@ -46,3 +46,21 @@ test('streams that clients make and remove in a loop do not make series without 
   expect(text.split('requests_sum{').length - 1).toBe(4_000);
   expect(text).toContain('aws_kinesisvideo_list_fragments_requests_sum{stream_name="gate"} 10000\n');
 });
+
+test('signalling is counted by operation and channel, storage sessions by role too, as AWS has their dimensions', async () => {
+  const registry = new Registry();
+  const meter = new KvsMeter({ registry });
+  meter.addSignaling('Failure', { operation: 'SendSdpOffer', channel: 'gate' }, 0);
+  meter.addSignaling('Failure', { operation: 'SendSdpOffer', channel: 'gate' }, 1);
+  meter.addSignaling('Failure', { operation: 'JoinStorageSession', channel: 'gate', role: 'MASTER' }, 1);
+  meter.addSignaling('MessagesTransferred.Count', { channel: 'gate' }, 1);
+
+  const text = await registry.metrics();
+
+  expect(text).toContain('aws_kinesisvideo_failure_sum{operation="SendSdpOffer",signaling_channel_name="gate"} 1\n');
+  expect(text).toContain('aws_kinesisvideo_failure_count{operation="SendSdpOffer",signaling_channel_name="gate"} 2\n');
+  expect(text).toContain(
+    'aws_kinesisvideo_failure_sum{operation="JoinStorageSession",signaling_channel_name="gate",role="MASTER"} 1\n',
+  );
+  expect(text).toContain('aws_kinesisvideo_messages_transferred_count_sum{signaling_channel_name="gate"} 1\n');
+});
