@@ -6,7 +6,7 @@ import type { Caller } from './caller.ts';
 import type { Context } from './context.ts';
 import { streamResource } from './resources.ts';
 
-const kindTexts = { live: 'live', recorded: 'recorded', clip: 'as a download' } as const;
+const kindTexts = { live: 'live', recorded: 'recorded', clip: 'as a download', webrtc: 'live by WebRTC' } as const;
 const advice =
   "watch the camera's smaller picture, download the original, or try again when one of them has ended; the setting is playback.conversionsMax";
 

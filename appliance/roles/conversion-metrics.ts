@@ -12,7 +12,7 @@ export function addConversionMetrics(registry: Registry, conversions: Pick<Conve
     registers,
     collect() {
       const { running } = conversions.figures();
-      for (const kind of ['live', 'recorded', 'clip'] as const) {
+      for (const kind of ['live', 'recorded', 'clip', 'webrtc'] as const) {
         this.set({ kind }, running.filter((one) => one.kind === kind).length);
       }
     },

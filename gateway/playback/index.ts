@@ -5,6 +5,8 @@ export { type ByteRange, type Clip, type ClipOptions, Clips } from './clip/clips
 export { isDiscontinuity } from './continuity.ts';
 export type { RunningConversion } from './convert/conversion-budget.ts';
 export { Conversions, type ConversionsFigures } from './convert/conversions.ts';
+export type { Encoder } from './convert/encoders.ts';
+export { convertedSize, runningArguments } from './convert/encoding-arguments.ts';
 export {
   type FragmentSource,
   fragmentEnd,

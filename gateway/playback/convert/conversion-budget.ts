@@ -6,8 +6,8 @@
 import type { Clock } from '../../../storage/base/clock.ts';
 import { type AppError, appError } from '../../../storage/base/errors.ts';
 
-/** How a converted stream is played: its live end, recorded ranges, or as a clip that is being downloaded. */
-export type ConversionKind = 'live' | 'recorded' | 'clip';
+/** How a converted stream is played: its live end, recorded ranges, as a clip that is being downloaded, or by WebRTC. */
+export type ConversionKind = 'live' | 'recorded' | 'clip' | 'webrtc';
 
 /** One conversion, and one of those who watch it. */
 export type ConversionUse = {

@@ -24,6 +24,7 @@ import {
 } from './conversion-budget.ts';
 import { Converter, type ConverterFigures } from './converter.ts';
 import { ConvertingSource, convertedTrack } from './converting-source.ts';
+import type { Encoder } from './encoders.ts';
 import { Turns } from './turns.ts';
 
 export type ConversionsDependencies = {
@@ -48,7 +49,7 @@ export type ConversionsFigures = ConverterFigures & {
   readonly turnedAway: number;
 };
 
-type PlayedKind = Exclude<ConversionKind, 'clip'>;
+type PlayedKind = Exclude<ConversionKind, 'clip' | 'webrtc'>;
 
 /** Two players of one stream at one place share what the cache holds; the kinds have one each. */
 const kinds: readonly PlayedKind[] = ['live', 'recorded'];
@@ -131,6 +132,24 @@ export class Conversions {
     const clip = await clips.open(streamId, options);
     if (await this.#isConverted(streamId, { kind: 'recorded', ...options })) this.#budget.enter(use);
     return { durationMs: clip.durationMs, stream: () => this.#untilLeft(use, clip) };
+  }
+
+  /**
+   * Takes part in a conversion that runs on while it is watched, by WebRTC; to be called again every few seconds.
+   *
+   * @throws AppError resource_exhausted  too many streams are converted already
+   */
+  enterRunning(streamId: string, viewers: readonly string[]): void {
+    for (const viewer of viewers) this.#budget.enter({ streamId, kind: 'webrtc', viewer });
+  }
+
+  leaveRunning(streamId: string, viewers: readonly string[]): void {
+    for (const viewer of viewers) this.#budget.leave({ streamId, kind: 'webrtc', viewer });
+  }
+
+  /** The encoder that works on this machine. @throws AppError failed_precondition  there is none */
+  encoder(): Promise<Encoder> {
+    return this.#converter.encoder();
   }
 
   figures(): ConversionsFigures {

@@ -122,6 +122,11 @@ export class Converter {
     }
   }
 
+  /** The encoder that works on this machine. @throws AppError failed_precondition  there is none */
+  async encoder(): Promise<Encoder> {
+    return (await this.#encoderChoice()).encoder;
+  }
+
   /** Ends all children. */
   async close(): Promise<void> {
     this.#closing.abort();

@@ -14,6 +14,8 @@ export type Encoder = {
   /** Ends the chain of filters: the form in which the encoder takes pictures. */
   readonly filter: string;
   readonly options: (bitsPerSecondMax: number) => readonly string[];
+  /** Added to these: each picture comes out before the next one goes in, in the profile that every WebRTC peer takes. */
+  readonly immediate: readonly string[];
 };
 
 /** Why an encoder is not used. */
@@ -45,6 +47,7 @@ export function encodersFor(cores: number): readonly Encoder[] {
       device: [],
       filter: 'format=yuv420p',
       options: (bits) => ['-preset', 'p2', '-rc', 'vbr', '-cq', String(quality), '-level', level, ...bounded(bits)],
+      immediate: ['-tune', 'ull', '-zerolatency', '1', '-delay', '0', '-profile:v', 'baseline'],
     },
     {
       name: 'h264_qsv',
@@ -52,6 +55,7 @@ export function encodersFor(cores: number): readonly Encoder[] {
       device: [],
       filter: 'format=nv12',
       options: (bits) => ['-preset', 'veryfast', '-b:v', String(bits / 2), ...bounded(bits)],
+      immediate: ['-async_depth', '1', '-profile:v', 'baseline'],
     },
     {
       name: 'h264_vaapi',
@@ -59,6 +63,7 @@ export function encodersFor(cores: number): readonly Encoder[] {
       device: ['-vaapi_device', '/dev/dri/renderD128'],
       filter: 'format=nv12,hwupload',
       options: (bits) => ['-b:v', String(bits / 2), ...bounded(bits)],
+      immediate: ['-async_depth', '1', '-profile:v', 'constrained_baseline'],
     },
     {
       name: 'libx264',
@@ -69,6 +74,7 @@ export function encodersFor(cores: number): readonly Encoder[] {
         ...['-preset', cores >= 8 ? 'superfast' : 'ultrafast', '-crf', String(quality), '-level', level],
         ...['-sc_threshold', '0', '-threads', threads, ...bounded(bits)],
       ],
+      immediate: ['-tune', 'zerolatency', '-profile:v', 'baseline'],
     },
     {
       name: 'libopenh264',
@@ -76,6 +82,7 @@ export function encodersFor(cores: number): readonly Encoder[] {
       device: [],
       filter: 'format=yuv420p',
       options: (bits) => ['-b:v', String(bits / 2), ...bounded(bits)],
+      immediate: ['-profile:v', 'constrained_baseline'],
     },
   ];
 }

@@ -55,6 +55,32 @@ export function conversionArguments(
   ];
 }
 
+/**
+ * A conversion that runs on: each picture leaves as soon as it came, a key frame every `keyIntervalMs`. It reads Matroska from a pipe
+ * and writes FLV, whose muxer holds nothing back. Decoding has one thread for each picture's slices: more would hold back pictures.
+ *
+ * @param options.beginMs  what is earlier is decoded only
+ */
+export function runningArguments(
+  encoder: Encoder,
+  { size, beginMs, keyIntervalMs }: { readonly size: Size; readonly beginMs: number; readonly keyIntervalMs: number },
+): string[] {
+  const trim = beginMs > 0 ? [`trim=start_pts=${beginMs}`] : [];
+  const filters = [...trim, `scale=${size.widthPixels}:${size.heightPixels}`, encoder.filter].join(',');
+  const keyInterval = `expr:isnan(prev_forced_t)+gte(t,prev_forced_t+${keyIntervalMs / 1000})`;
+  return [
+    ...encoder.device,
+    // Nothing is probed. No `-fflags nobuffer`: it throws the probed first picture away (libavformat 59).
+    ...['-probesize', '32', '-analyzeduration', '0', '-copyts', '-max_pixels', String(limits.picturePixelsMax)],
+    ...['-threads', '1', '-f', 'matroska', '-i', 'pipe:0', '-map', '0:v:0', '-vf', filters],
+    ...['-fps_mode', 'passthrough', '-enc_time_base', '1:1000', '-c:v', encoder.name, '-bf', '0', '-g', '10000'],
+    ...encoder.options(convertedBitsPerSecondMax(size)),
+    ...encoder.immediate,
+    ...['-force_key_frames', keyInterval, '-avoid_negative_ts', 'disabled', '-flush_packets', '1'],
+    ...['-flvflags', 'no_duration_filesize', '-f', 'flv', 'pipe:1'],
+  ];
+}
+
 /** One black picture, as all that the encoder will make of this size. */
 export function blackArguments(encoder: Encoder, size: Size): string[] {
   const picture = `color=black:size=${size.widthPixels}x${size.heightPixels}:rate=25`;
