@@ -38,6 +38,10 @@ export type FeedUnit = {
   readonly burst: RtpBurst;
   /** Decoders may begin here. */
   readonly isStart: boolean;
+  /** On the feed's timeline, which all tracks share and which goes on across sessions, microseconds. */
+  readonly positionUs: number;
+  /** Our time of it. */
+  readonly serverTimestampMs: number;
   /** The source's time where it tells one, else ours. */
   readonly wallMs: () => number;
 };
@@ -294,7 +298,7 @@ export class LiveFeed {
     track.lastServerMs = Math.max(track.lastServerMs, serverTimestampMs);
     const wallMs = () => (offset.ms === undefined ? serverTimestampMs : offset.ms + presentationTimeUs / 1000);
     const isStart = unit.isKey && unit.trackNumber === this.#current[0];
-    this.#deliver({ track, burst, isStart, wallMs });
+    this.#deliver({ track, burst, isStart, positionUs, serverTimestampMs, wallMs });
   }
 
   #deliver(unit: FeedUnit): void {

@@ -2,13 +2,12 @@
 
 import type { types } from 'mediasoup';
 
-/** Codecs as RTP and session descriptions tell them apart. */
-export type ViewerCodec = 'h264' | 'h265' | 'opus' | 'pcmu' | 'pcma';
+/** Codecs that mediasoup forwards and cameras or conversion make. H.265 is none of mediasoup's. */
+export type ViewerCodec = 'h264' | 'opus' | 'pcmu' | 'pcma';
 
 /** What the bridge needs of a mediasoup worker (`MediaWorker` of the media plane has it). */
 export type BridgeWorker = {
   readonly isAlive: boolean;
-  readonly router: Pick<types.Router, 'rtpCapabilities'>;
   /** A transport on 127.0.0.1 that learns our address from the first packet (comedia), with RTCP on the same port. */
   createPlain(): Promise<types.PlainTransport>;
   /** Returns how to listen no more. */
