@@ -13,7 +13,7 @@ import { appError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
 import { ByteBudget } from '../../storage/journal/index.ts';
-import { LaneServer, type LaneSnapshot } from '../../storage/lane/index.ts';
+import { type IncomingPut, LaneServer, type LaneSnapshot, type PutAnswers } from '../../storage/lane/index.ts';
 import { isSameSource, type Plan, type PlannedSource } from '../../storage/model/camera.ts';
 import { limits } from '../../storage/model/limits.ts';
 import { journalRoots, type Paths } from '../../storage/model/paths.ts';
@@ -31,6 +31,7 @@ import {
 import { JournalPlaces, LedgerFile, ledgerEpoch } from '../record/index.ts';
 import { RtmpListener, type RtmpListenerOptions, RtmpSession } from '../rtmp/index.ts';
 import { RtspSession, readTurnMs, SharedReads, unwatchedTurnMs } from '../rtsp/index.ts';
+import { isWhipHead, parseWhipHead, WhipDoor, type WhipHead, WhipSession } from '../webrtc-source/index.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { IngestStream } from './ingest-stream.ts';
 import type { SourceSession } from './source-runner.ts';
@@ -42,7 +43,7 @@ export type IngestDeps = {
   readonly registry: Registry;
   /** 0 <= value < 1 */
   readonly random: () => number;
-  /** How a source is reached; RTSP and RTMP sessions when absent. */
+  /** How a source is reached; RTSP, RTMP and WHIP sessions when absent. */
   readonly openSource?: (planned: PlannedSource) => SourceSession;
 };
 
@@ -84,6 +85,7 @@ export class Ingest {
   readonly #reads: SharedReads;
   /** Open while a camera waits for a publisher. */
   #listener: RtmpListener | undefined;
+  readonly #whip: WhipDoor;
   readonly #openSource: (planned: PlannedSource) => SourceSession;
   readonly #importsRunning = { count: 0 };
   readonly #producersShare: ProducersShare;
@@ -129,6 +131,7 @@ export class Ingest {
               const media = parsePutMediaHead(value);
               return this.#streamOf(media.streamId).beginPutMedia(media, answers);
             }
+            if (isWhipHead(value)) return this.#beginWhip(parseWhipHead(value), answers);
             const head = parseImportHead(value);
             return this.#streamOf(head.streamId).beginImport(head, answers);
           },
@@ -151,9 +154,11 @@ export class Ingest {
       { turnMs: () => (this.#server.stats.lanes > 0 ? readTurnMs : unwatchedTurnMs) },
     );
     this.#reads = reads;
+    this.#whip = new WhipDoor({ clock, log });
     const open = ({ source, streamId, cameraId }: PlannedSource): SourceSession => {
       const ofSource = { clock, log: log.child({ streamId, cameraId }), random };
       if (source.kind === 'rtsp') return new RtspSession(ofSource, { source, reads, addresses });
+      if (source.kind === 'whip') return new WhipSession({ ...ofSource, door: this.#whip }, { streamId });
       assert(source.kind === 'rtmp', 'what producers send is not opened by us');
       const listener = this.#listener;
       return listener === undefined ? takesNone : new RtmpSession({ ...ofSource, listener }, { source });
@@ -191,6 +196,7 @@ export class Ingest {
     await this.#server.start();
     this.#lifetime.own(this.#server);
     this.#lifetime.defer(() => this.#listener?.close());
+    this.#lifetime.defer(() => this.#whip.close());
     this.#lifetime.defer(() => this.#closeStreams([...this.#streams.keys()], 'shutdown'));
     this.#lifetime.defer(
       clock.every(tickMs, () => {
@@ -292,6 +298,15 @@ export class Ingest {
     const stream = this.#streams.get(streamId);
     if (stream !== undefined) return stream;
     throw appError('not_found', 'no such stream', { streamId, hint: 'is its camera enabled?' });
+  }
+
+  /** @throws AppError failed_precondition  the stream is fed otherwise */
+  #beginWhip(head: WhipHead, answers: PutAnswers): IncomingPut {
+    const { source } = this.#streamOf(head.streamId).planned;
+    if (source.kind === 'whip') return this.#whip.begin(head, answers, source);
+    throw appError('failed_precondition', 'the camera takes no WHIP publisher', {
+      hint: 'add a camera of the kind WHIP, and publish to that one',
+    });
   }
 
   async #closeStreams(streamIds: readonly string[], reason: RunEndReason): Promise<void> {
