@@ -1,4 +1,4 @@
 /** mediasoup workers. Nothing is loaded before the plane starts. */
 
-export { MediaPlane, type MediaPlaneDeps, type MediaPlaneOptions } from './media-plane.ts';
+export { MediaPlane, type MediaPlaneDeps, type MediaPlaneOptions, type PlaneFigures } from './media-plane.ts';
 export type { MediaWorker, PayloadTypes, PeerOptions, PlaneStatus } from './types.ts';

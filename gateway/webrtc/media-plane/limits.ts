@@ -4,16 +4,12 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 export const mediaPlaneLimits = {
-  /** One worker carries 80 Mb/s on a quarter of a core; more workers than cores help nobody. */
-  workersMax: 16,
   /** Peers of one worker: 250 at 2 Mb/s are 500 Mb/s, more than one core encrypts. */
   peersPerWorkerMax: 250,
   /** Routers of one worker, each for viewers whose offers have other payload types: browsers of one kind and release have the same. */
   routersMax: 32,
   /** A stream stays with the worker that has it already until that one has so many peers more than the emptiest: a second feed of it costs less. */
   peersAheadMax: 16,
-  /** From the spawn to "running": 30 ms on an idle machine; one that swaps takes seconds. */
-  startTimeoutMs: 20_000,
   /** Between attempts to start a worker that failed or died. */
   firstRetryMs: 500,
   retryMsMax: 30_000,
@@ -21,6 +17,11 @@ export const mediaPlaneLimits = {
   stableMs: 60_000,
   /** So often it is asked whether a worker that is missing has come: one `stat`. */
   lookMs: 2_000,
+  /** One that says nothing for so long while its process runs stands still; its channel is answered in milliseconds. */
+  answerMsMax: 20_000,
+  /** Dead or failed so often in a row, people are told that it does not heal itself. */
+  deathsMax: 4,
+  complaintCharactersMax: 500,
   /** Attempts to find a port that is free for UDP and TCP, where any will do. */
   freePortAttemptsMax: 10,
   /** Addresses of one answer: each is two candidates, and browsers check all pairs. */
@@ -33,6 +34,6 @@ export const mediaPlaneLimits = {
   plainBufferBytes: 1 * MiB,
   /** All peers send through these two sockets. */
   serverBufferBytes: 4 * MiB,
-  /** Figures of peers for Prometheus are asked for no oftener. */
-  figuresAgeMs: 5_000,
+  /** Workers with peers are asked for their figures so often: one message a peer. */
+  countEveryMs: 5_000,
 } as const;

@@ -9,6 +9,7 @@ import { Lifetime } from '../../../storage/base/lifecycle.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import { Backoff } from '../../../storage/base/retry.ts';
 import { mediaPlaneLimits } from './limits.ts';
+import { placeOf } from './placing.ts';
 import { freePort, listenAddressesOf, portTrouble } from './port-probe.ts';
 import { RunningWorker } from './running-worker.ts';
 import type { MediaWorker, PlaneStatus } from './types.ts';
@@ -36,11 +37,22 @@ export type MediaPlaneOptions = {
 
 type NotReady = Exclude<PlaneStatus, { readonly state: 'ready' }>;
 
+/** For Prometheus. */
+export type PlaneFigures = {
+  readonly workers: number;
+  readonly wanted: number;
+  readonly peers: number;
+  readonly restarts: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly processorMs: number;
+};
+
 /** A place for a worker, empty while there is none. */
 type Slot = { worker: RunningWorker | undefined; status: NotReady };
 
 const starting: NotReady = { state: 'starting', reason: 'the WebRTC worker is being started' };
-const off: NotReady = { state: 'off', reason: 'WebRTC is not started' };
+const off: NotReady = { state: 'off', reason: 'WebRTC is switched off (webrtc.enabled)' };
 const missing = { state: 'missing', reason: 'the WebRTC worker (mediasoup) is not installed' } as const;
 
 export class MediaPlane {
@@ -49,6 +61,7 @@ export class MediaPlane {
   readonly #lifetime = new Lifetime();
   readonly #onChange = new Set<(status: PlaneStatus) => void>();
   readonly #slots: Slot[] = [];
+  readonly #totals = { sentBytes: 0, receivedBytes: 0, processorMs: 0 };
   #status: PlaneStatus = off;
   #restarts = 0;
 
@@ -64,29 +77,37 @@ export class MediaPlane {
       this.#slots.push(slot);
       this.#lifetime.loop((signal) => this.#keep(slot, index, signal));
     }
+    this.#lifetime.loop((signal) => this.#count(signal));
     this.#say();
   }
 
   async close(): Promise<void> {
     await this.#lifetime.close();
-    for (const slot of this.#slots) slot.status = off;
-    this.#say();
+    for (const slot of this.#slots) this.#set(slot, undefined, off);
   }
 
   status(): PlaneStatus {
     return this.#status;
   }
 
-  /** Workers that run, of those that should, and how often one had to be replaced. */
-  get figures(): {
-    readonly alive: number;
-    readonly wanted: number;
-    readonly peers: number;
-    readonly restarts: number;
-  } {
-    const alive = this.#slots.flatMap(({ worker }) => (worker?.isAlive ? [worker] : []));
+  /** Why a worker that should run does not, where it will not come by itself soon: also while others are there. */
+  get trouble(): string | undefined {
+    const slot = this.#slots.find(({ worker, status }) => worker === undefined && isTrouble(status));
+    return slot?.status.reason;
+  }
+
+  /** Workers that run, of those that should; bytes and processor time are those of a few seconds ago. */
+  get figures(): PlaneFigures {
+    const alive = this.#alive();
     const peers = alive.reduce((sum, worker) => sum + worker.peers, 0);
-    return { alive: alive.length, wanted: this.#options.workers, peers, restarts: this.#restarts };
+    const isOn = this.#slots.length > 0;
+    return {
+      workers: alive.length,
+      wanted: isOn ? this.#options.workers : 0,
+      peers,
+      restarts: this.#restarts,
+      ...this.#totals,
+    };
   }
 
   /** Called with each new status. Returns how to be told no more. */
@@ -101,25 +122,43 @@ export class MediaPlane {
    * @throws AppError resource_exhausted  all are full
    */
   place(key: string): MediaWorker {
-    const { peersAheadMax, peersPerWorkerMax } = mediaPlaneLimits;
-    const alive = this.#slots.flatMap(({ worker }) => (worker?.isAlive ? [worker] : []));
-    const [emptiest] = alive.sort((left, right) => left.peers - right.peers);
-    if (emptiest === undefined) {
-      throw appError('unavailable', this.#status.state === 'ready' ? starting.reason : this.#status.reason);
+    const [first, ...others] = this.#alive();
+    if (first !== undefined) return placeOf([first, ...others], key);
+    throw appError('unavailable', this.#status.state === 'ready' ? starting.reason : this.#status.reason);
+  }
+
+  #alive(): RunningWorker[] {
+    return this.#slots.flatMap(({ worker }) => (worker?.isAlive ? [worker] : []));
+  }
+
+  /** Adds up what workers tell of themselves, and ends one that tells nothing. Those without peers are not asked. */
+  async #count(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#deps.clock.sleep(mediaPlaneLimits.countEveryMs, signal);
+      const busy = this.#alive().filter(({ peers }) => peers > 0);
+      await Promise.all(busy.map((worker) => this.#countOne(worker)));
     }
-    if (emptiest.peers >= peersPerWorkerMax)
-      throw appError('resource_exhausted', `all WebRTC workers have ${peersPerWorkerMax} peers`, {
-        hint: 'raise webrtc.workers, up to the number of processors',
-      });
-    const most = Math.min(emptiest.peers + peersAheadMax, peersPerWorkerMax - 1);
-    return alive.find((worker) => worker.peers <= most && worker.hasPeerOf(key)) ?? emptiest;
+  }
+
+  async #countOne(worker: RunningWorker): Promise<void> {
+    const { clock, log } = this.#deps;
+    const stopWaiting = clock.after(mediaPlaneLimits.answerMsMax, () => {
+      log.error('webrtc worker does not answer and is ended', { pid: worker.pid });
+      worker.kill();
+    });
+    const more = await worker.used();
+    stopWaiting();
+    this.#totals.sentBytes += more.sentBytes;
+    this.#totals.receivedBytes += more.receivedBytes;
+    this.#totals.processorMs += more.processorMs;
   }
 
   /** One slot, for as long as the plane runs. */
   async #keep(slot: Slot, index: number, signal: AbortSignal): Promise<void> {
     const { clock, log, random } = this.#deps;
-    const { firstRetryMs, retryMsMax, stableMs, lookMs } = mediaPlaneLimits;
+    const { firstRetryMs, retryMsMax, stableMs, lookMs, deathsMax } = mediaPlaneLimits;
     const backoff = new Backoff({ firstDelayMs: firstRetryMs, delayMsMax: retryMsMax, random });
+    let deaths = 0;
     while (!signal.aborted) {
       const path = this.#options.workerPath();
       if (path === undefined) {
@@ -130,28 +169,39 @@ export class MediaPlane {
       if (slot.status.state !== 'failed') this.#set(slot, undefined, starting);
       try {
         const worker = await this.#start(path, index);
-        const ended = new Promise<void>((resolve) => worker.onDied(resolve));
         const since = clock.monotonicMs();
-        this.#set(slot, worker, starting);
         log.info('webrtc worker runs', { pid: worker.pid, port: worker.port });
-        const close = () => void worker.close();
-        signal.addEventListener('abort', close, { once: true });
-        if (signal.aborted) close();
-        await ended;
-        signal.removeEventListener('abort', close);
-        await worker.close();
-        this.#set(slot, undefined, starting);
+        this.#set(slot, worker, starting);
+        await this.#untilEnd(worker, signal);
+        if (signal.aborted) return;
         this.#restarts++;
-        if (clock.monotonicMs() - since > stableMs) backoff.reset();
+        const isStable = clock.monotonicMs() - since > stableMs;
+        if (isStable) backoff.reset();
+        deaths = isStable ? 1 : deaths + 1;
+        this.#set(slot, undefined, deaths > deathsMax ? dying(deaths) : starting);
       } catch (error) {
         if (signal.aborted) return;
-        const { message, hint, context } = toAppError(error);
+        const { message, hint } = toAppError(error);
         const reason = hint === undefined ? message : `${message}: ${hint}`;
-        if (slot.status.reason !== reason) log.error('webrtc has no worker', { error, ...context });
+        if (slot.status.reason !== reason) log.error('webrtc worker not started', { error, hint });
         this.#set(slot, undefined, { state: 'failed', reason });
       }
       await clock.sleep(backoff.nextDelayMs(), signal);
     }
+  }
+
+  /** Of the worker, or of the plane; its process is gone then. */
+  async #untilEnd(worker: RunningWorker, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      signal.addEventListener('abort', end, { once: true });
+      worker.onDied(end);
+      if (signal.aborted) end();
+    });
+    await worker.close();
   }
 
   async #start(path: string, index: number): Promise<RunningWorker> {
@@ -172,9 +222,19 @@ export class MediaPlane {
   #say(): void {
     const isReady = this.#slots.some(({ worker }) => worker !== undefined);
     const status: PlaneStatus = isReady ? { state: 'ready' } : (this.#slots[0]?.status ?? off);
-    const isSame = JSON.stringify(status) === JSON.stringify(this.#status);
+    const before = this.#status;
+    if (JSON.stringify(status) === JSON.stringify(before)) return;
     this.#status = status;
-    if (isSame) return;
+    if (status.state !== before.state && status.state === 'missing')
+      this.#deps.log.warn('webrtc has no worker', { reason: status.reason });
     for (const callback of this.#onChange) callback(status);
   }
+}
+
+function isTrouble({ state }: NotReady): boolean {
+  return state === 'missing' || state === 'failed';
+}
+
+function dying(deaths: number): NotReady {
+  return { state: 'failed', reason: `the WebRTC worker died ${deaths} times in a row; it is started again and again` };
 }

@@ -2,6 +2,7 @@
 
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
+import { assert } from '../../../storage/base/assert.ts';
 import { type AppError, appError, errnoOf } from '../../../storage/base/errors.ts';
 import { mediaPlaneLimits } from './limits.ts';
 
@@ -86,13 +87,13 @@ function tcpTrouble(address: string, port: number): Promise<string | undefined> 
 function anyTcpPort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
+    server.once('error', (error) =>
+      reject(toPerson(errnoOf(error) ?? error.message, { protocol: 'TCP', address, port: 0 })),
+    );
     server.listen({ host: address, port: 0 }, () => {
       const bound = server.address();
-      server.close(() => {
-        if (typeof bound === 'object' && bound !== null) resolve(bound.port);
-        else reject(appError('internal', 'a TCP server without a port'));
-      });
+      assert(typeof bound === 'object' && bound !== null, 'a TCP server that listens has a port');
+      server.close(() => resolve(bound.port));
     });
   });
 }

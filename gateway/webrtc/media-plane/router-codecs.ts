@@ -17,11 +17,14 @@ export const routerCodecs: types.RouterRtpCodecCapability[] = [
   },
 ];
 
-/** The same with payload types of others' choice. H.264 stays last, since mediasoup takes a number for its retransmissions that is free then. */
+/**
+ * Of those the ones that are named, under payload types of others' choice: an unnamed one could be given a number that is another's.
+ * H.264 stays last, since mediasoup takes a number for its retransmissions that is free then.
+ */
 export function codecsSpeaking(payloadTypes: PayloadTypes): types.RouterRtpCodecCapability[] {
-  return routerCodecs.map((codec) => {
+  return routerCodecs.flatMap((codec) => {
     const name = codec.mimeType.slice(codec.mimeType.indexOf('/') + 1).toLowerCase() as keyof PayloadTypes;
     const preferredPayloadType = payloadTypes[name];
-    return preferredPayloadType === undefined ? codec : { ...codec, preferredPayloadType };
+    return preferredPayloadType === undefined ? [] : [{ ...codec, preferredPayloadType }];
   });
 }

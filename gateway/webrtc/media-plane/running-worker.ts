@@ -12,6 +12,7 @@ import { mediaPlaneLimits } from './limits.ts';
 import { routerCodecs } from './router-codecs.ts';
 import { SpeakingWorkers } from './speaking-worker.ts';
 import type { MediaWorker, PayloadTypes, PeerOptions } from './types.ts';
+import { UseMeter, type WorkerUse } from './use-meter.ts';
 
 export type WorkerPlace = {
   readonly path: string;
@@ -26,8 +27,9 @@ export class RunningWorker implements MediaWorker {
   readonly #server: types.WebRtcServer;
   readonly #place: WorkerPlace;
   readonly #peers = new Map<types.WebRtcTransport, string | undefined>();
-  readonly #onDied = new Set<() => void>();
+  readonly #ended = new AbortController();
   readonly #speaking: SpeakingWorkers;
+  readonly #meter: UseMeter;
   #peersInTheMaking = 0;
 
   private constructor(worker: types.Worker, server: types.WebRtcServer, router: types.Router, place: WorkerPlace) {
@@ -35,13 +37,14 @@ export class RunningWorker implements MediaWorker {
     this.#server = server;
     this.router = router;
     this.#place = place;
+    this.#meter = new UseMeter(worker);
     this.#speaking = new SpeakingWorkers({
       createRouter: (mediaCodecs) => this.#making(worker.createRouter({ mediaCodecs })),
       createPeerOn: (router, options) => this.#createPeerOn(router, options),
       createPlainOn: (router) => this.#createPlainOn(router),
       worker: this,
     });
-    worker.observer.once('close', () => this.#end());
+    worker.observer.once('close', () => this.#ended.abort());
   }
 
   /**
@@ -49,10 +52,14 @@ export class RunningWorker implements MediaWorker {
    * @throws AppError unavailable  it does not run, or does not get its port
    */
   static async start({ log }: { readonly log: Log }, place: WorkerPlace): Promise<RunningWorker> {
-    const { createWorker } = await import('mediasoup');
+    const { createWorker, setLogEventListeners } = await import('mediasoup');
+    // What a peer does may bring many lines of these.
+    const tell = (_namespace: string, text: string) =>
+      log.counted('webrtc worker complains', 1, { text: text.slice(0, mediaPlaneLimits.complaintCharactersMax) });
+    setLogEventListeners({ onwarn: tell, onerror: tell });
     let worker: types.Worker | undefined;
     try {
-      worker = await createWorker({ workerBin: place.path, logLevel: 'warn' });
+      worker = await createWorker({ workerBin: place.path, logLevel: 'error' });
       worker.once('died', (error) => log.error('webrtc worker died', { pid: worker?.pid, message: error.message }));
       const server = await worker.createWebRtcServer({ listenInfos: listenInfos(place) });
       const router = await worker.createRouter({ mediaCodecs: routerCodecs });
@@ -143,20 +150,28 @@ export class RunningWorker implements MediaWorker {
   }
 
   onDied(callback: () => void): () => void {
-    if (!this.isAlive) {
-      callback();
-      return () => {};
-    }
-    this.#onDied.add(callback);
-    return () => this.#onDied.delete(callback);
+    const { signal } = this.#ended;
+    if (signal.aborted) callback();
+    else signal.addEventListener('abort', callback, { once: true });
+    return () => signal.removeEventListener('abort', callback);
+  }
+
+  /** What was sent, received and computed since the last call. */
+  used(): Promise<WorkerUse> {
+    return this.#meter.read([...this.#peers.keys()]);
+  }
+
+  /** For one that does not answer. */
+  kill(): void {
+    process.kill(this.pid, 'SIGKILL');
   }
 
   /** Resolves when the process has ended. */
   async close(): Promise<void> {
     if (this.#worker.subprocessClosed) return;
-    const ended = new Promise<void>((resolve) => this.#worker.once('subprocessclose', () => resolve()));
+    const gone = new Promise<void>((resolve) => this.#worker.once('subprocessclose', () => resolve()));
     this.#worker.close();
-    await ended;
+    await gone;
   }
 
   async #making<T>(making: Promise<T>): Promise<T> {
@@ -166,12 +181,6 @@ export class RunningWorker implements MediaWorker {
       if (this.isAlive) throw toAppError(cause);
       throw appError('unavailable', 'the WebRTC worker died', { cause });
     }
-  }
-
-  #end(): void {
-    const callbacks = [...this.#onDied];
-    this.#onDied.clear();
-    for (const callback of callbacks) callback();
   }
 }
 

@@ -12,7 +12,7 @@ export type PeerOptions = {
   readonly key?: string;
 };
 
-/** Under what payload types a viewer's offer takes codecs. Absent: not at all, or whatever number we like. */
+/** Under what payload types a viewer's offer takes codecs. Absent: not at all. */
 export type PayloadTypes = Readonly<Partial<Record<'h264' | 'opus' | 'pcmu' | 'pcma', number>>>;
 
 /** One mediasoup worker with its router and its port. Good until it dies: what was made on it is closed then. */

@@ -28,9 +28,13 @@ export function whepAnswer(
 /**
  * Our answer to a publisher.
  * @param answer.receives  by mid: the parameters that the line's producer was made with
+ * @param answer.refusals  by mid: why a line was not taken; stands in the answer as its title
  */
 export function whipAnswer(
-  answer: AnswerOptions & { readonly receives: ReadonlyMap<string, types.RtpParameters> },
+  answer: AnswerOptions & {
+    readonly receives: ReadonlyMap<string, types.RtpParameters>;
+    readonly refusals?: ReadonlyMap<string, string>;
+  },
 ): string {
   return write(answer, 'weir', (line) => {
     const receives = answer.receives.get(line.mid);
@@ -45,7 +49,7 @@ export function takenLines(offer: PeerDescription, isWanted: (line: PeerMedia) =
 }
 
 function write(
-  { offer, sessionId, ...own }: AnswerOptions,
+  { offer, sessionId, refusals, ...own }: AnswerOptions & { readonly refusals?: ReadonlyMap<string, string> },
   msid: string,
   lineOf: (line: PeerMedia) => OwnMedia | undefined,
 ): string {
@@ -55,12 +59,12 @@ function write(
     sessionVersion: 1,
     setup: offer.dtls.role === 'client' ? 'passive' : 'active',
     areCandidatesInside: true,
-    media: offer.media.map((line) => lineOf(line) ?? rejected(line)),
+    media: offer.media.map((line) => lineOf(line) ?? rejected(line, refusals?.get(line.mid))),
   });
 }
 
-function rejected({ mid, mediaType, protocol, format }: PeerMedia): RejectedMedia {
-  return { mid, mediaType, protocol, format, isRejected: true };
+function rejected({ mid, mediaType, protocol, format }: PeerMedia, why: string | undefined): RejectedMedia {
+  return { mid, mediaType, protocol, format, isRejected: true, why };
 }
 
 function sendingLine(line: PeerMedia, sends: types.RtpParameters): OwnMedia {

@@ -32,6 +32,8 @@ export type OwnDescription = OwnTransport & {
 
 export type RejectedMedia = Pick<PeerMedia, 'mid' | 'mediaType' | 'protocol' | 'format'> & {
   readonly isRejected: true;
+  /** A sentence for people, as the line's title. */
+  readonly why: string | undefined;
 };
 
 /** Browsers list it themselves; the one that all of them have. */
@@ -58,7 +60,19 @@ export function writeDescription(own: OwnDescription): string {
       const { mid, mediaType: type, protocol } = line;
       if ('isRejected' in line) {
         const direction = 'inactive' as const;
-        return { type, port: 0, protocol, payloads: line.format, connection, mid, direction, rtp: [], fmtp: [] };
+        const title = line.why === undefined ? {} : { description: `refused: ${line.why}` };
+        return {
+          type,
+          port: 0,
+          protocol,
+          payloads: line.format,
+          ...title,
+          connection,
+          mid,
+          direction,
+          rtp: [],
+          fmtp: [],
+        };
       }
       const isFirst = line === accepted[0];
       return {
