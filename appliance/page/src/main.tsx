@@ -19,6 +19,7 @@ import { createRoute, type Route } from './route.ts';
 import { SettingsPage } from './settings/settings-page.tsx';
 import { StoragePage } from './storage/storage-page.tsx';
 import './style/all.css';
+import { Wall } from './wall/wall.tsx';
 
 type Place = {
   readonly href: string;
@@ -30,6 +31,7 @@ type Place = {
 
 const places: readonly Place[] = [
   { href: '#/', text: 'Cameras', covers: ['cameras', 'camera'] },
+  { href: '#/wall', text: 'Wall', covers: ['wall'], actions: ['streams:view'] },
   { href: '#/add', text: 'Add camera', covers: ['add'], actions: ['cameras:create'] },
   { href: '#/alarms', text: 'Alarms', covers: ['alarms'] },
   { href: '#/storage', text: 'Storage', covers: ['storage'] },
@@ -99,6 +101,10 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
     const at = route();
     return at.at === 'camera' ? undefined : at.tab;
   };
+  const query = () => {
+    const at = route();
+    return at.at === 'camera' ? '' : at.query;
+  };
   const camera = () => {
     const at = route();
     return at.at === 'camera' ? cameras.latest?.find((one) => one.id === at.cameraId) : undefined;
@@ -143,6 +149,9 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
             >
               <AddCameras tab={tab()} onAdded={() => void refetch()} />
             </Show>
+          </Match>
+          <Match when={route().at === 'wall' && cameras.latest}>
+            {(list) => <Wall cameras={list()} events={events} alarms={alarms} query={query()} />}
           </Match>
           <Match when={route().at === 'alarms'}>
             <AlarmsPage alarms={alarms} />

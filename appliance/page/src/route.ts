@@ -2,12 +2,13 @@
 
 import { createSignal } from 'solid-js';
 
-const places = ['cameras', 'add', 'alarms', 'storage', 'settings', 'account'] as const;
+const places = ['cameras', 'wall', 'add', 'alarms', 'storage', 'settings', 'account'] as const;
 
 export type Place = (typeof places)[number];
 export type Route =
-  /** `tab`: which part of the place, as `#/settings/users` has it. */
-  { readonly at: Place; readonly tab: string | undefined } | { readonly at: 'camera'; readonly cameraId: string };
+  /** `tab`: which part of the place, as `#/settings/users` has it. `query`: what stands behind a question mark. */
+  | { readonly at: Place; readonly tab: string | undefined; readonly query: string }
+  | { readonly at: 'camera'; readonly cameraId: string };
 
 export function createRoute() {
   const [route, setRoute] = createSignal(parse(location.hash));
@@ -20,7 +21,8 @@ export function cameraAddress(cameraId: string): string {
 }
 
 function parse(hash: string): Route {
-  const [, first, second] = hash.split('/');
+  const [path = '', query = ''] = hash.split('?', 2);
+  const [, first, second] = path.split('/');
   if (first === 'camera' && second !== undefined) return { at: 'camera', cameraId: decodeURIComponent(second) };
-  return { at: places.find((place) => place === first) ?? 'cameras', tab: second };
+  return { at: places.find((place) => place === first) ?? 'cameras', tab: second, query };
 }
