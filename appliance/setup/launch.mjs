@@ -9,6 +9,7 @@ import { argv, env, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { exec } from './child.mjs';
 import { watchAndRestart } from './dev.mjs';
+import { startWorkerBuild } from './mediasoup.mjs';
 import { packagesStep } from './packages.mjs';
 import { pageStep } from './page.mjs';
 import { fail, runSteps, say } from './progress.mjs';
@@ -49,6 +50,10 @@ const context = {
   },
 };
 
+// Needs the packages. Nobody waits for it but the tests; `dev` under Node 18 calls this file once more.
+const buildsWorker = !['check', 'weir'].includes(verb) && !(verb === 'dev' && runtime.isOwn);
+const worker = buildsWorker ? startWorkerBuild({ sayEveryMs: verb === 'test' ? 15_000 : 60_000 }) : undefined;
+
 switch (verb) {
   case 'start':
     exit(await exec(context, ['appliance/main.ts', 'serve', ...args]));
@@ -65,7 +70,7 @@ switch (verb) {
     exit(await runChecks(context, { vitestArgs: ['test/structure', ...args] }));
     break;
   case 'test':
-    exit(await runChecks(context, { vitestArgs: args, servers }));
+    exit(await runChecks(context, { vitestArgs: args, servers: Promise.all([servers, worker]) }));
     break;
   case 'bench':
     if (!existsSync(join(root, 'test/bench/main.ts'))) fail('test/bench/main.ts is not in this checkout');

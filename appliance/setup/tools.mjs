@@ -3,12 +3,10 @@
  * ours. Installed as root or by sudo without a password; otherwise named, and we go on with what is there.
  */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { runQuietly } from './child.mjs';
-import { commandPath } from './command-path.mjs';
+import { aptCommand, howToInstall, installPackages, missingOf } from './distribution.mjs';
+import { workerThere, workerTools } from './mediasoup-place.mjs';
 import { say } from './progress.mjs';
 
 const libraries = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
@@ -41,19 +39,17 @@ const testTools = [
 const testVerbs = new Set(['test', 'conformance']);
 
 export function toolsStep(verb) {
-  const missing = (testVerbs.has(verb) ? testTools : startTools)
-    .filter((tool) => !isThere(tool))
-    .map((tool) => tool.name);
+  const missing = missingOf(toolsOf(verb));
   return {
     title: `install ${missing.join(', ')} from the distribution`,
     isNeeded: () => missing.length > 0,
     async run() {
       const apt = aptCommand();
       if (apt === undefined) {
-        sayHowTo(missing);
+        say(howToInstall(missing));
         return 'not installed, going on without';
       }
-      const failed = await install(apt, missing);
+      const failed = await installPackages(apt, missing);
       if (failed.length === 0) return undefined;
       say(`the distribution did not give ${failed.join(', ')}: what needs them will say so`);
       return `${missing.length - failed.length} of ${missing.length} installed`;
@@ -61,44 +57,8 @@ export function toolsStep(verb) {
   };
 }
 
-function isThere(tool) {
-  if (tool.file !== undefined) return existsSync(tool.file);
-  return tool.commands.some((command) => inPath(command));
-}
-
-function inPath(command) {
-  return commandPath(command) !== undefined;
-}
-
-/** `apt-get` with the rights it needs, or undefined. */
-function aptCommand() {
-  if (!inPath('apt-get')) return undefined;
-  if (process.getuid?.() === 0) return ['apt-get'];
-  const sudo = spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' });
-  return sudo.status === 0 ? ['sudo', '-n', 'apt-get'] : undefined;
-}
-
-/** Returns the packages that could not be installed. One unknown name makes apt refuse all, so then each is tried alone. */
-async function install(apt, names) {
-  const get = (...args) => {
-    const [command, ...rest] = ['env', 'DEBIAN_FRONTEND=noninteractive', ...apt, '-q', '-y', ...args];
-    return runQuietly(command, rest);
-  };
-  const succeeds = (...args) =>
-    get(...args).then(
-      () => true,
-      () => false,
-    );
-  await succeeds('update');
-  if (await succeeds('install', '--no-install-recommends', ...names)) return [];
-  const failed = [];
-  for (const name of names) {
-    if (!(await succeeds('install', '--no-install-recommends', name))) failed.push(name);
-  }
-  return failed;
-}
-
-function sayHowTo(names) {
-  if (inPath('apt-get')) say(`as root: apt-get install -y ${names.join(' ')}`);
-  else say(`install ${names.join(', ')} (so named in Debian) by the package manager of this system`);
+/** Tests wait for the worker of WebRTC, so its compiler comes with their tools; a start does not, and its builder gets it. */
+function toolsOf(verb) {
+  if (!testVerbs.has(verb)) return startTools;
+  return workerThere() === undefined ? [...testTools, ...workerTools] : testTools;
 }

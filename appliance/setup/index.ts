@@ -1,0 +1,3 @@
+/** What the set-up tells the appliance. */
+
+export { whyNoWorker, workerThere } from './mediasoup-place.mjs';
