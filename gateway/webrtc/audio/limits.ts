@@ -13,6 +13,12 @@ export const audioLimits = {
   restartDelayMsMax: 30_000,
   /** A child that worked for so long was well: the next failure is tried again soon. */
   stableMs: 10_000,
+  /** Steps of 20 ms that one who begins to talk has ahead in a mix: 60 ms of jitter, as a decoder of speech allows for. */
+  voiceStepsBegin: 3,
+  /** Above so many its clock is faster than ours, or it was held up: 200 ms behind is where people notice. */
+  voiceStepsMax: 10,
+  /** A mix that is later makes no sound for the time in between: as much as a voice can wait. */
+  lateStepsMax: 10,
   /** The end of what a child complains about. */
   spokenBytesMax: 2_048,
 } as const;
