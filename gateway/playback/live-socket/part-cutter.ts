@@ -41,6 +41,8 @@ const soundWaitUsMax = 3_000_000;
 /** After so much silence nobody waits any more. */
 const soundGoneUs = 2_000_000;
 const pictureUsDefault = 40_000;
+/** No camera has pictures so close to each other. */
+const crowdedUs = 2_500;
 
 export class PartCutter {
   readonly mime: string;
@@ -53,7 +55,8 @@ export class PartCutter {
   /** Sound that belongs to the next part. */
   #sound: Fmp4Sample[] = [];
   #soundWaitUs = soundWaitUs;
-  /** Where the newest real sound ended. */
+  /** Where the first picture is, and the newest real sound. */
+  #beganUs: number | undefined;
   #heardUs: number | undefined;
 
   /**
@@ -90,13 +93,14 @@ export class PartCutter {
     const next = { sample: own, decodeUs: video.times.next(positionUs) };
     const held = this.#held;
     this.#held = next;
-    this.#heardUs ??= positionUs;
+    this.#beganUs ??= positionUs;
     if (held === undefined) return undefined;
     const passedUs = next.decodeUs - held.decodeUs;
-    // While it is being learnt how many pictures are reordered, decode times crowd together; players go by durations.
-    if (passedUs >= this.#pictureUs / 2) this.#pictureUs = passedUs;
     this.#fillSound(positionUs);
-    return this.#part(held, held.decodeUs + Math.max(passedUs, this.#pictureUs / 2));
+    // While it is being learnt how many pictures are reordered, decode times crowd together; players go by durations.
+    if (passedUs < crowdedUs) return this.#part(held, held.decodeUs + this.#pictureUs / 2);
+    this.#pictureUs = passedUs;
+    return this.#part(held, next.decodeUs);
   }
 
   #frame({ positionUs, bytes }: LivePartUnit): LivePart | undefined {
@@ -119,11 +123,11 @@ export class PartCutter {
   /** Players stop where sound is missing, so silence is written where it does not come. */
   #fillSound(pictureUs: number): void {
     const line = this.#audio?.line;
+    const beganUs = this.#beganUs ?? pictureUs;
     if (line === undefined) return;
-    const isGone = pictureUs - (this.#heardUs ?? pictureUs) > soundGoneUs;
+    const isGone = pictureUs - (this.#heardUs ?? beganUs) > soundGoneUs;
     const dueUs = pictureUs - (isGone ? 0 : this.#soundWaitUs);
-    if (dueUs > (line.endUs ?? this.#held?.sample.presentationTimeUs ?? dueUs))
-      this.#sound.push(...line.silenceUpTo(dueUs));
+    if (dueUs > (line.endUs ?? beganUs)) this.#sound.push(...line.silenceUpTo(dueUs, beganUs));
   }
 
   #part(held: Held | undefined, endTimeUs: number): LivePart {

@@ -49,12 +49,16 @@ export class SoundLine {
     return [...before, ...this.#asPlayed(begin, bytes)];
   }
 
-  /** Silence where no sound came, whole frames of it; nothing in a codec that we cannot write silence in. */
-  silenceUpTo(untilUs: number): readonly Fmp4Sample[] {
+  /**
+   * Silence where no sound came, whole frames of it; nothing in a codec that we cannot write silence in.
+   *
+   * @param fromUs  where it begins while there is no sound to go on from
+   */
+  silenceUpTo(untilUs: number, fromUs = untilUs): readonly Fmp4Sample[] {
     const silent = this.#silent;
     if (silent === undefined) return [];
     const until = this.#toTicks(untilUs);
-    let at = this.#nextTicks ?? until;
+    let at = this.#nextTicks ?? this.#toTicks(fromUs);
     if (until - at > this.#toTicks(silenceUsMax)) at = until - silent.samples;
     const frames: Fmp4Sample[] = [];
     for (; at + silent.samples <= until; at += silent.samples) frames.push(...this.#asPlayed(at, silent.bytes));
