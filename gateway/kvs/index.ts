@@ -54,6 +54,8 @@ export { Quotas, thingOf } from './quotas/index.ts';
 export {
   type ConnectWish,
   connectActions,
+  type IceServer,
+  iceServers,
   lookAgain,
   type PeerLeaving,
   readConnectWish,
