@@ -233,10 +233,24 @@ export class Authentication {
     return { kind, id, name, role: null, mustChangePassword: false, statements, restriction };
   }
 
+  /** The publisher that shows a stream key: it may publish to that stream and nothing else. Undefined when the key opens nothing. */
+  streamKeySubject(keySha256: string): Subject | undefined {
+    const { cameras } = this.#deps.catalog.tables;
+    const found = cameras.findByKey(keySha256);
+    const stream = found && cameras.find(found.cameraId)?.streams.find(({ role }) => role === found.role);
+    if (stream === undefined) return undefined;
+    const resources = [`camera/${stream.cameraId}/stream/${stream.id}`];
+    return {
+      ...{ kind: 'stream-key', id: keySha256, name: stream.name, role: null, mustChangePassword: false },
+      statements: [{ effect: 'allow', actions: ['streams:publish'], resources }],
+    };
+  }
+
   /** The subject as it is now: what it may do may have changed since. */
   refreshed(subject: Subject): Subject {
     if (subject.kind === 'user') return this.userSubject(subject.id) ?? anonymous;
     if (subject.kind === 'token') return this.tokenSubject(subject.id) ?? anonymous;
+    if (subject.kind === 'stream-key') return this.streamKeySubject(subject.id) ?? anonymous;
     return subject.kind === 'local' ? this.localSubject() : anonymous;
   }
 

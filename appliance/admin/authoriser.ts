@@ -7,7 +7,7 @@ import type { PolicyStatement } from '../../storage/catalog/index.ts';
 
 /** Who asks, with everything that the catalog says about what it may do. */
 export type Subject = {
-  readonly kind: 'user' | 'token' | 'access-key' | 'device' | 'role' | 'local' | 'anonymous';
+  readonly kind: 'user' | 'token' | 'access-key' | 'device' | 'role' | 'stream-key' | 'local' | 'anonymous';
   readonly id: string;
   readonly name: string;
   readonly role: string | null;

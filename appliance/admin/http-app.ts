@@ -26,7 +26,7 @@ import { type Access, accessOf } from './access.ts';
 import { decideAny } from './authoriser.ts';
 import { callerDecoration, callerOf, setCaller } from './caller.ts';
 import { envelopeOf, requestError, sendError } from './http-errors.ts';
-import { type IdentifyDeps, identify, playbackPrefix } from './identify.ts';
+import { type IdentifyDeps, identify, playbackPrefix, whepPrefix, whipPrefix } from './identify.ts';
 import { adminLimits } from './limits.ts';
 import { Uploads } from './uploads.ts';
 import { validatorCompiler } from './validation.ts';
@@ -172,6 +172,13 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Players and publishers of any site may come with a token. Their browsers send no cookie along, and would read no answer to one. */
+const anyOriginWithToken = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 'location, etag, link, accept-patch, accept-post, retry-after, weir-notes',
+  'cross-origin-resource-policy': 'cross-origin',
+};
+
 /** No HSTS: with a certificate of our own authority it would lock people out who have not yet installed that. */
 function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
   reply.headers({
@@ -188,6 +195,7 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
     // The token in the URL is the permission, and no cookie counts here: any player of any site may read.
     reply.headers({ 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' });
   }
+  if (request.url.startsWith(whepPrefix) || request.url.startsWith(whipPrefix)) reply.headers(anyOriginWithToken);
 }
 
 /** Without the query: it may have a token in it. */

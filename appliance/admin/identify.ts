@@ -2,6 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import { appError } from '../../storage/base/errors.ts';
+import { streamKeySha256 } from '../../storage/model/stream-key.ts';
 import type { Authentication } from './authentication.ts';
 import { anonymous } from './authoriser.ts';
 import { Caller } from './caller.ts';
@@ -20,6 +21,10 @@ export type IdentifyDeps = {
 
 /** Where players without cookies or headers show their token. */
 export const playbackPrefix = '/hls/v1/';
+/** Where publishers may show a stream key instead of a token, as their programs have one field for either. */
+export const whipPrefix = '/whip/';
+/** Where viewers by WebRTC post their offers. */
+export const whepPrefix = '/whep/';
 
 const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -35,7 +40,9 @@ export function identify(deps: IdentifyDeps, request: FastifyRequest): Caller {
   }
   const bearer = bearerToken(request);
   if (bearer !== undefined) {
-    const subject = authentication.byToken(bearer);
+    const subject =
+      authentication.byToken(bearer) ??
+      (request.url.startsWith(whipPrefix) ? authentication.streamKeySubject(streamKeySha256(bearer)) : undefined);
     if (subject === undefined) throw appError('unauthenticated', 'the API token is not valid', {});
     return new Caller({ ...facts, subject });
   }

@@ -31,6 +31,8 @@ export const adminLimits = {
   kvsClosingLingerMs: 500,
   /** The largest body is a policy: 100 statements of 256 characters. */
   bodyBytesMax: 64 * KiB,
+  /** An offer of Chromium is 9 KB. */
+  sdpBytesMax: 64 * KiB,
   /** Site files and lists of cameras: a thousand cameras of 3 KB, with all that can be said of each. */
   siteBytesMax: 4_096 * KiB,
   /** File descriptors are 1,024 by default on a bare host; roles share none, and footage needs its part. */

@@ -7,6 +7,7 @@ import type { Registry } from 'prom-client';
 import type { Imports } from '../../gateway/import/index.ts';
 import type { KvsMeter, KvsOperations, SessionSource, SignalingHub } from '../../gateway/kvs/index.ts';
 import type { Conversions, LiveSockets } from '../../gateway/playback/index.ts';
+import type { MediaPlane } from '../../gateway/webrtc/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IndexReader, Span } from '../../storage/index/index.ts';
@@ -18,6 +19,7 @@ import type { GapReason } from '../../storage/model/run.ts';
 import type { Track } from '../../storage/model/track.ts';
 import type { Diagnosis } from '../doctor/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
+import type { LiveSessions } from './live-sessions.ts';
 import type { OnvifPort } from './onvif-port.ts';
 import type { PasswordHasher } from './passwords.ts';
 import type { TaggedParts } from './tag-deliveries.ts';
@@ -97,6 +99,9 @@ export type VideoConversions = Pick<Conversions, 'get' | 'openClip'>;
 
 /** Live streams over WebSockets: `LiveSockets` of gateway/playback is one. */
 export type LiveViews = Pick<LiveSockets, 'add'>;
+
+/** Whether there is WebRTC, and why not: `MediaPlane` of gateway/webrtc is one. */
+export type MediaPlaneState = Pick<MediaPlane, 'status' | 'trouble' | 'figures'>;
 
 /** JPEG pictures of a stream: `Images` of gateway/playback is one. */
 export type Pictures = {
@@ -182,6 +187,10 @@ export type ServeDeps = {
   readonly clips: ClipFiles;
   readonly conversions: VideoConversions;
   readonly liveViews: LiveViews;
+  /** Absent: there is no WebRTC. */
+  readonly mediaPlane?: MediaPlaneState | undefined;
+  /** Viewers and publishers by WebRTC; undefined where that is switched off. */
+  readonly liveSessions?: LiveSessions | undefined;
   readonly pictures: Pictures;
   readonly imports: FileImports;
   readonly probe: Probe;

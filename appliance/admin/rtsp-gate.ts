@@ -2,11 +2,12 @@
 
 import type { RtspGate, RtspOrigin, RtspReader } from '../../gateway/rtsp-server/index.ts';
 import { appError } from '../../storage/base/errors.ts';
-import type { Catalog, CatalogStream } from '../../storage/catalog/index.ts';
+import type { Catalog } from '../../storage/catalog/index.ts';
 import type { SecretBox } from '../secrets/index.ts';
 import type { Authentication, LoginOrigin } from './authentication.ts';
 import { decide, type Subject } from './authoriser.ts';
 import { streamResource } from './resources.ts';
+import { findStreamByAnyName } from './stream-names.ts';
 import { openDigest, rtspRealm } from './token-digests.ts';
 import type { UsageBook } from './usage-book.ts';
 
@@ -52,7 +53,8 @@ function readerOf({ catalog, authentication, usage }: RtspGateDeps, subject: Sub
         throw appError('unauthenticated', 'the password was changed');
       }
       const known = idsOfNames.get(name);
-      const stream = known === undefined ? findStream(catalog, name) : catalog.tables.cameras.findStream(known);
+      const stream =
+        known === undefined ? findStreamByAnyName(catalog, name) : catalog.tables.cameras.findStream(known);
       if (!decide(now, 'streams:view', streamResource(catalog, stream?.id ?? '-'))) {
         throw appError('permission_denied', 'your role does not allow "streams:view" here');
       }
@@ -70,21 +72,6 @@ function readerOf({ catalog, authentication, usage }: RtspGateDeps, subject: Sub
 /** Whoever was let in by a password is let in by that one: a new one ends connections as it ends sessions of the page. */
 function passwordHashOf(catalog: Catalog, { kind, id }: Subject): string | undefined {
   return kind === 'user' ? catalog.tables.users.find(id)?.passwordHash : undefined;
-}
-
-/** By the stream's name; else by the camera's, without regard to case: its main stream, or `<camera>/sub`. */
-function findStream(catalog: Catalog, name: string): CatalogStream | undefined {
-  const { cameras } = catalog.tables;
-  const byName = cameras.findStreamByName(name) ?? cameras.streams().find((stream) => stream.name === name);
-  if (byName !== undefined) return byName;
-  const wanted = name.toLowerCase();
-  for (const camera of cameras.list()) {
-    const cameraName = camera.name.toLowerCase();
-    const role = wanted === cameraName ? 'main' : wanted === `${cameraName}/sub` ? 'sub' : undefined;
-    const found = camera.streams.find((stream) => stream.role === role);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 function loginOrigin({ address, requestId }: RtspOrigin): LoginOrigin {

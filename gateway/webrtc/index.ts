@@ -1,3 +1,18 @@
 /** WebRTC, in the role `serve`. mediasoup is loaded when the plane starts, by nothing that stands here. */
 
-export { MediaPlane, type MediaWorker, type PlaneStatus } from './media-plane/index.ts';
+export { Bridges } from './bridge/index.ts';
+export { MediaPlane, type MediaWorker, type PlaneFigures, type PlaneStatus } from './media-plane/index.ts';
+export {
+  type KnownSession,
+  type OpenedSession,
+  type OpenRequest,
+  type Patched,
+  type PatchRequest,
+  type Receiver,
+  type SessionCaller,
+  type SessionEnd,
+  type SessionEvents,
+  type SessionKind,
+  WhepSessions,
+  WhipSessions,
+} from './sessions/index.ts';

@@ -9,7 +9,7 @@ import { type AuditDetail, audit } from './schema.ts';
 
 /** Who asked, as rows tell it for ever, whatever becomes of the account. */
 export type Actor = {
-  readonly kind: 'user' | 'token' | 'access-key' | 'device' | 'role' | 'local' | 'anonymous' | 'system';
+  readonly kind: 'user' | 'token' | 'access-key' | 'device' | 'role' | 'stream-key' | 'local' | 'anonymous' | 'system';
   readonly id: string;
   readonly name: string;
   readonly address: string;

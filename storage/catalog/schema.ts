@@ -434,7 +434,7 @@ export const audit = sqliteTable(
     id: integer('id').primaryKey({ autoIncrement: true }),
     /** When it happened. */
     atMs: integer('at_ms').notNull(),
-    /** 'user', 'token', 'access-key', 'device', 'role', 'local' (on the machine itself) or 'anonymous' (refused logins). */
+    /** 'user', 'token', 'access-key', 'device', 'role', 'stream-key' (publishers), 'local' (on the machine itself) or 'anonymous' (refused logins). */
     subjectKind: text('subject_kind').notNull(),
     /** Its id; empty for those without one. */
     subjectId: text('subject_id').notNull(),

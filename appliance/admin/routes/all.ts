@@ -37,6 +37,8 @@ import { addTopicRoutes } from './topics.ts';
 import { addUsageRoute } from './usage.ts';
 import { addUserRoutes } from './users.ts';
 import { addWebhookRoutes } from './webhooks.ts';
+import { addWhepRoutes } from './whep.ts';
+import { addWhipRoutes } from './whip.ts';
 
 export async function addRoutes(app: App, context: Context): Promise<void> {
   addUsageHook(app, context.usage);
@@ -50,6 +52,8 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addStreamRoutes(app, context);
   addPlaybackRoutes(app, context);
   addLiveRoute(app, context);
+  addWhepRoutes(app, context);
+  addWhipRoutes(app, context);
   addRemovalRoute(app, context);
   addHoldRoutes(app, context);
   addEventRangeRoutes(app, context);

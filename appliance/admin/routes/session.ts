@@ -17,7 +17,7 @@ const passwordText = z.string().min(1).max(adminLimits.passwordCharactersMax);
 
 const sessionShape = z.object({
   subject: z.object({
-    kind: z.enum(['user', 'token', 'access-key', 'device', 'role', 'local', 'anonymous']),
+    kind: z.enum(['user', 'token', 'access-key', 'device', 'role', 'stream-key', 'local', 'anonymous']),
     id: z.string(),
     name: z.string(),
     role: z.string().nullable(),

@@ -4,7 +4,7 @@ import type { ServedRoute } from '../../../appliance/admin/index.ts';
 import { startSite, type TestSite } from './kit.ts';
 
 /** What tells nothing of the site, and nothing else. The page's own files come on top where it was built. */
-const openRoutes = ['GET /', 'GET /healthz', 'GET /readyz', 'POST /api/session'];
+const openRoutes = ['GET /', 'GET /healthz', 'GET /readyz', 'OPTIONS /whep/*', 'OPTIONS /whip/*', 'POST /api/session'];
 
 /** Ids that exist nowhere: whoever may not do it must not learn even that. */
 const pathOf = ({ url }: ServedRoute) =>
