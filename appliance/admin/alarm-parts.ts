@@ -13,7 +13,7 @@ import { certificateFacts } from '../tls/index.ts';
 import { Courier, Heartbeat } from '../webhooks/index.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { KeeperPort } from './keeper-port.ts';
-import type { RecordingsIndex, Roles, TlsMaterial } from './parts.ts';
+import type { MediaPlaneState, RecordingsIndex, Roles, TlsMaterial } from './parts.ts';
 import type { PlanWriter } from './plan-writer.ts';
 import { readiness } from './readiness.ts';
 import type { StateBoard } from './state-board.ts';
@@ -39,6 +39,7 @@ export type AlarmPartsDeps = {
   readonly plan: PlanWriter;
   readonly feed: EventFeed;
   readonly tls: TlsMaterial | undefined;
+  readonly mediaPlane: MediaPlaneState | undefined;
   readonly webhookSecrets: SecretBox;
 };
 
@@ -56,7 +57,12 @@ export function startAlarmParts(
   );
   const facts = lifetime.own(
     new FactSource(
-      { ...deps, certificate: certificateOf(tls), planFailure: () => deps.plan.failure },
+      {
+        ...deps,
+        certificate: certificateOf(tls),
+        planFailure: () => deps.plan.failure,
+        webrtcTrouble: () => deps.mediaPlane?.trouble,
+      },
       { dataDirectory: dirname(paths.catalog) },
     ),
   );

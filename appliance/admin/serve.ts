@@ -187,6 +187,7 @@ export class Serve {
       {
         ...{ clock, log, random, catalog, board, roles, plan, feed, tls },
         ...{ index: deps.index, keeper: keeperPort, webhookSecrets: secrets.box(webhookPurpose) },
+        mediaPlane: deps.mediaPlane,
       },
       { lifetime: this.#lifetime, paths, publicUrl },
     );

@@ -35,6 +35,7 @@ export function observationOf(facts: Facts, isStanding: IsStanding): Observation
       ...diskErrors(facts),
       ...spaceConditions(facts, isStanding),
       ...planConditions(facts),
+      ...webrtcConditions(facts),
       ...facts.cameras.flatMap((camera) => [
         ...sourceConditions(camera, facts),
         ...clockConditions(camera, facts, isStanding),
@@ -60,6 +61,7 @@ function isKnown(facts: Facts, family: string, subject: Pick<AlarmSubject, 'kind
       return facts.short !== undefined;
     case 'role':
     case 'plan':
+    case 'webrtc':
     case 'certificate':
       return true;
     case 'disk-errors':
@@ -150,6 +152,11 @@ function spaceConditions({ keeper, dataSpace }: Facts, isStanding: IsStanding): 
 function planConditions({ planFailure }: Facts): Condition[] {
   if (planFailure === undefined) return [];
   return [{ code: 'plan-unwritten', subject: { kind: 'site', id: 'plan', name: 'plan' }, text: planFailure }];
+}
+
+function webrtcConditions({ webrtcTrouble }: Facts): Condition[] {
+  if (webrtcTrouble === undefined) return [];
+  return [{ code: 'webrtc-away', subject: { kind: 'site', id: 'webrtc', name: 'WebRTC' }, text: webrtcTrouble }];
 }
 
 function sourceConditions(camera: CameraFacts, { states }: Pick<Facts, 'states'>): Condition[] {

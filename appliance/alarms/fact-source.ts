@@ -31,6 +31,7 @@ export type FactSourceDeps = {
   /** The server's certificate; undefined on plain HTTP. */
   readonly certificate: () => { readonly notAfterMs: number; readonly isOwn: boolean } | undefined;
   readonly planFailure: () => string | undefined;
+  readonly webrtcTrouble: () => string | undefined;
 };
 
 const hourMs = 3_600_000;
@@ -93,7 +94,7 @@ export class FactSource {
 
   /** As it is now, or was a moment ago. */
   now(): Facts {
-    const { clock, board, keeper, roles, certificate, planFailure, catalog } = this.#deps;
+    const { clock, board, keeper, roles, certificate, planFailure, webrtcTrouble, catalog } = this.#deps;
     const nowMs = clock.wallMs();
     this.#lookAtCameras();
     const listed = roles.list();
@@ -109,6 +110,7 @@ export class FactSource {
       dataSpace: this.#dataSpace,
       certificate: certificate(),
       planFailure: planFailure(),
+      webrtcTrouble: webrtcTrouble(),
       gaps: this.#gaps,
       short: this.#short,
       gapMsMax: readAlarmSettings(catalog).gapMinutesPerDay * 60_000,

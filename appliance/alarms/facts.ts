@@ -59,6 +59,8 @@ export type Facts = {
   readonly certificate: { readonly notAfterMs: number; readonly isOwn: boolean } | undefined;
   /** Why the plan on disk is older than the catalog. */
   readonly planFailure: string | undefined;
+  /** Why a worker of WebRTC does not run, where it will not come by itself soon. */
+  readonly webrtcTrouble?: string | undefined;
   /** By stream. */
   readonly gaps: ReadonlyMap<string, GapFacts> | undefined;
   readonly short: ReadonlyMap<string, ShortFacts> | undefined;

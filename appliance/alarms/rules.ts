@@ -93,6 +93,12 @@ const ownRules = {
     one: 'footage was removed before its age',
     many: 'cameras lost footage before its age',
   },
+  'webrtc-away': {
+    // Live view goes other ways, and a build that is on its way is no trouble.
+    ...{ family: 'webrtc', severity: 'warning', holdMs: 5 * minutes, clearMs: 60 * seconds, isGrouped: false },
+    one: 'does not work',
+    many: 'parts of WebRTC do not work',
+  },
   'certificate-expiring': {
     ...{ family: 'certificate', severity: 'warning', holdMs: 0, clearMs: 60 * seconds, isGrouped: false },
     one: 'ends soon',

@@ -47,6 +47,7 @@ import { startRtspOut } from './rtsp-out.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
 import { startNotice } from './start-notice.ts';
 import { readTurnServers } from './turn-servers.ts';
+import { WebRtc } from './webrtc.ts';
 
 /** A catalog that a person put back is looked for so often. */
 const catalogLookMs = 2_000;
@@ -152,6 +153,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   );
   const media = mediaReaders({ clock, log, source, meter: kvsMeter });
   const signaling = new SignalingHub({ clock, log, meter: kvsMeter }, { quotaFactor: config.kvs.quotaFactor });
+  const webrtc = new WebRtc(context, { registry });
   const tls = await certificates(context, lifetime);
   const serve = lifetime.own(
     new Serve(
@@ -168,6 +170,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         clips,
         conversions,
         liveViews,
+        mediaPlane: webrtc.plane,
         pictures: new Images({ source, decoders }),
         imports,
         probe: probeInChild(
@@ -242,6 +245,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   lifetime.own(media);
   signaling.start();
   lifetime.own(signaling);
+  await webrtc.start(lifetime);
   await startRtspOut(context, lifetime, {
     ...{ gate: serve.rtspGate, source, tls, registry },
     laneOf,

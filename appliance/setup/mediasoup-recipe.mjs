@@ -87,7 +87,8 @@ async function prepare(tree, sources) {
 /** Of all that the result is made of, but for the distribution. */
 function fingerprint(workerPackage) {
   const hash = createHash('sha256').update(readFileSync(join(workerPackage, 'package.json')));
-  for (const path of filesUnder(recipe)) hash.update(path).update(readFileSync(join(recipe, path)));
+  const ingredients = filesUnder(recipe).filter((path) => !path.endsWith('.md'));
+  for (const path of ingredients) hash.update(path).update(readFileSync(join(recipe, path)));
   return hash.digest('hex');
 }
 

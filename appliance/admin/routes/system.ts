@@ -10,7 +10,7 @@ import type { Context } from '../context.ts';
 import { diskSpace } from '../disk-space.ts';
 import type { App } from '../http-app.ts';
 import type { KeeperStatus } from '../keeper-port.ts';
-import type { RoleState } from '../parts.ts';
+import type { MediaPlaneState, RoleState } from '../parts.ts';
 import { readiness } from '../readiness.ts';
 
 const roleShape = z.object({
@@ -33,6 +33,15 @@ const systemShape = z.object({
   ports: z
     .object({ rtsp: z.number().nullable(), rtmp: z.number().nullable() })
     .describe('where players pull streams and encoders publish; null: switched off'),
+  webrtc: z
+    .object({
+      state: z.enum(['ready', 'off', 'starting', 'building', 'missing', 'failed']),
+      reason: z.string().nullable().describe('for people; null: it is ready'),
+      workers: z.number().describe('that run'),
+      workersWanted: z.number(),
+      peers: z.number(),
+    })
+    .describe('live view by WebRTC; where it is not ready, live view goes other ways'),
   storageBytesMax: z.number().nullable().describe('what all recordings together may take; null: what the disk holds'),
   roles: z.array(roleShape),
   parts: z.array(z.object({ part: z.string(), ready: z.boolean(), reason: z.string().nullable() })),
@@ -53,7 +62,7 @@ const readyShape = z.object({
 });
 
 export function addSystemRoutes(app: App, context: Context): void {
-  const { catalog, clock, facts, keeper, roles, tls } = context;
+  const { catalog, clock, facts, keeper, roles, tls, mediaPlane } = context;
   const parts = () =>
     readiness(context).map(({ part, isReady, reason }) => ({ part, ready: isReady, reason: reason ?? null }));
 
@@ -75,6 +84,7 @@ export function addSystemRoutes(app: App, context: Context): void {
         nowMs: clock.wallMs(),
         timeZone: facts.timeZone,
         ports: { ...facts.ports },
+        webrtc: webrtcAnswer(mediaPlane),
         storageBytesMax: facts.storageBytesMax,
         roles: roles.list().map(roleAnswer),
         parts: parts(),
@@ -187,4 +197,18 @@ const problemList = z.array(z.looseObject({ code: z.string() }));
 function roleAnswer({ role, state, sinceMs, restarts, pid, reason, figures }: RoleState): z.infer<typeof roleShape> {
   const { memoryBytes = null, eventLoopDelayMsP99 = null } = (pid === undefined ? undefined : figures) ?? {};
   return { role, state, sinceMs, restarts, pid: pid ?? null, memoryBytes, eventLoopDelayMsP99, reason: reason ?? null };
+}
+
+function webrtcAnswer(plane: MediaPlaneState | undefined): z.output<typeof systemShape>['webrtc'] {
+  if (plane === undefined)
+    return { state: 'off', reason: 'there is no WebRTC', workers: 0, workersWanted: 0, peers: 0 };
+  const status = plane.status();
+  const { workers, wanted: workersWanted, peers } = plane.figures;
+  return {
+    state: status.state,
+    reason: status.state === 'ready' ? null : status.reason,
+    workers,
+    workersWanted,
+    peers,
+  };
 }

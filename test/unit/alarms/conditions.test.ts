@@ -57,6 +57,12 @@ test('of a site that is well nothing is wrong', () => {
   expect(conditionsOf({})).toEqual([]);
 });
 
+test('WebRTC that will not come by itself is told with what to do', () => {
+  const reason = 'UDP port 8189 is used by another program: end that program';
+
+  expect(conditionsOf({ webrtcTrouble: reason })).toEqual([{ code: 'webrtc-away', of: 'webrtc', text: reason }]);
+});
+
 test('a KVS producer that does not send is no trouble', () => {
   const gate = { ...door, streams: [{ id: 'gate', role: 'main', keptHours: 24, isUnbidden: true }] };
 

@@ -1,0 +1,76 @@
+/** WebRTC, in the role `serve`: mediasoup's workers, and what Prometheus learns of them. Everything else goes on without them. */
+
+import { availableParallelism } from 'node:os';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { MediaPlane, type PlaneFigures } from '../../gateway/webrtc/index.ts';
+import type { Lifetime } from '../../storage/base/lifecycle.ts';
+import { whyNoWorker, workerThere } from '../setup/index.ts';
+import type { RoleContext } from './role-context.ts';
+
+export type WebRtcParts = { readonly registry: Registry };
+
+/** The parts of WebRTC, put together; nothing runs before `start`. */
+export class WebRtc {
+  readonly plane: MediaPlane;
+  readonly #context: RoleContext;
+
+  constructor(context: RoleContext, { registry }: WebRtcParts) {
+    const { clock, log, random, config } = context;
+    const { address, port, workers, announcedAddresses } = config.webrtc;
+    if (workers > availableParallelism()) {
+      log.warn('webrtc has more workers than processors', { workers, processors: availableParallelism() });
+    }
+    this.#context = context;
+    this.plane = new MediaPlane(
+      { clock, log, random: () => Buffer.from(random(4)).readUInt32BE() / 2 ** 32 },
+      {
+        ...{ workers, port, host: address ?? config.listen.address, announced: announcedAddresses },
+        workerPath: () => workerThere(),
+        whyNoWorker: () => whyNoWorker(),
+      },
+    );
+    addMetrics(registry, this.plane);
+  }
+
+  /** Returns at once: the workers come when they can. */
+  async start(lifetime: Lifetime): Promise<void> {
+    if (!this.#context.config.webrtc.enabled) return;
+    lifetime.own(this.plane);
+    await this.plane.start();
+  }
+}
+
+function addMetrics(registry: Registry, plane: MediaPlane): void {
+  const registers = [registry];
+  const gauges = {
+    workers: ['weir_webrtc_workers', 'WebRTC workers that run'],
+    wanted: ['weir_webrtc_workers_wanted', 'WebRTC workers that should run'],
+    peers: ['weir_webrtc_peers', 'WebRTC peers that have a transport'],
+  } as const satisfies Partial<Record<keyof PlaneFigures, readonly [string, string]>>;
+  for (const [figure, [name, help]] of Object.entries(gauges) as [keyof typeof gauges, readonly [string, string]][]) {
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        this.set(plane.figures[figure]);
+      },
+    });
+  }
+  const counters = {
+    weir_webrtc_worker_restarts_total: ['WebRTC workers that died and were replaced', ({ restarts }) => restarts],
+    weir_webrtc_sent_bytes_total: ['Bytes sent to WebRTC peers', ({ sentBytes }) => sentBytes],
+    weir_webrtc_received_bytes_total: ['Bytes received of WebRTC peers', ({ receivedBytes }) => receivedBytes],
+    weir_webrtc_worker_cpu_seconds_total: [
+      'Processor time of WebRTC workers',
+      ({ processorMs }) => processorMs / 1_000,
+    ],
+  } as const satisfies Record<string, readonly [string, (figures: PlaneFigures) => number]>;
+  for (const [name, [help, of]] of Object.entries(counters)) {
+    new Counter({
+      ...{ name, help, registers },
+      collect() {
+        this.reset();
+        this.inc(of(plane.figures));
+      },
+    });
+  }
+}
