@@ -8,7 +8,6 @@ import type { Imports } from '../../gateway/import/index.ts';
 import type { KvsMeter, KvsOperations, SessionSource, SignalingHub } from '../../gateway/kvs/index.ts';
 import type { Conversions, LiveSockets } from '../../gateway/playback/index.ts';
 import type { MediaPlane } from '../../gateway/webrtc/index.ts';
-import type { MediaPlane } from '../../gateway/webrtc/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IndexReader, Span } from '../../storage/index/index.ts';
@@ -104,9 +103,6 @@ export type LiveViews = Pick<LiveSockets, 'add'>;
 /** Whether there is WebRTC, and why not: `MediaPlane` of gateway/webrtc is one. */
 export type MediaPlaneState = Pick<MediaPlane, 'status' | 'trouble' | 'figures'>;
 
-/** Whether there is WebRTC, and why not: `MediaPlane` of gateway/webrtc is one. */
-export type MediaPlaneState = Pick<MediaPlane, 'status' | 'trouble' | 'figures'>;
-
 /** JPEG pictures of a stream: `Images` of gateway/playback is one. */
 export type Pictures = {
   live(streamId: string, options?: { readonly widthPixels?: number }): Promise<Picture>;
@@ -195,8 +191,6 @@ export type ServeDeps = {
   readonly mediaPlane?: MediaPlaneState | undefined;
   /** Viewers and publishers by WebRTC; undefined where that is switched off. */
   readonly liveSessions?: LiveSessions | undefined;
-  /** Absent: there is no WebRTC. */
-  readonly mediaPlane?: MediaPlaneState | undefined;
   readonly pictures: Pictures;
   readonly imports: FileImports;
   readonly probe: Probe;
