@@ -62,6 +62,12 @@ export type MediaPlaylist = {
 const partHoldBackTargets = 3;
 /** EXTINF says where the next segment lies; a wall time further off than this is said anew. */
 const wallDriftMsMax = 10;
+/**
+ * With parts hls.js places a session's first playlists by dates alone, and begins with them: where those of a run's first seconds
+ * differ from what lasts between them (server time is slewed, since the first pictures came late), its pictures lie beside their
+ * places for as long as the first segment is there. A last segment before a break that is shorter than that stops it for good.
+ */
+const lowLatencyWallDriftMsMax = 1_000;
 
 /**
  * Writes a media playlist.
@@ -87,12 +93,13 @@ export function mediaPlaylistText(playlist: MediaPlaylist): string {
   lines.push(...controlLines(playlist));
   let mapUri: string | undefined;
   let expectedMs = Number.NaN;
+  const driftMsMax = playlist.lowLatency === undefined ? wallDriftMsMax : lowLatencyWallDriftMsMax;
   playlist.entries.forEach((entry, at) => {
     // A break before the first entry belongs to the discontinuity sequence number.
     if (entry.isDiscontinuity && at > 0) lines.push('#EXT-X-DISCONTINUITY');
     if (entry.isGap) lines.push('#EXT-X-GAP');
     if (entry.mapUri !== undefined && entry.mapUri !== mapUri) lines.push(`#EXT-X-MAP:URI="${entry.mapUri}"`);
-    if (!(Math.abs(entry.serverTimestampMs - expectedMs) <= wallDriftMsMax)) {
+    if (entry.isDiscontinuity || !(Math.abs(entry.serverTimestampMs - expectedMs) <= driftMsMax)) {
       lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(entry.serverTimestampMs).toISOString()}`);
       expectedMs = entry.serverTimestampMs;
     }

@@ -141,6 +141,29 @@ describe('a playlist with parts', () => {
     expect(plain.text).not.toMatch(/PART|SERVER-CONTROL|PRELOAD|REPORT/);
   });
 
+  test('has one date for a run: times between its segments are what lasts between them, though server time is slewed', async () => {
+    const site = startSite();
+    const uri = await uriOf(site, 'video');
+    const { fragment, segment } = must(site.stream.fragments[0], 'has a fragment');
+    const late = { ...fragment, serverTimestampMs: fragment.serverTimestampMs + 170 };
+    site.stream.fragments[0] = { fragment: late, segment };
+    site.play(6_080);
+    await settled();
+    site.stream.commit(6_080);
+    site.stream.newRun(6_500);
+    site.atMs = 0;
+    site.play(2_600);
+    await settled();
+
+    const low = await read(site, uri);
+    const plain = await read(site, uri.replace('&latency=low', ''));
+
+    const datesIn = ({ text }: ReadPlaylist) =>
+      text.match(/(?<=DATE-TIME:).*/g)?.map((date) => Date.parse(date) - beginMs);
+    expect(datesIn(low)).toEqual([170, 6_500]);
+    expect(datesIn(plain)).toEqual([170, 2_000, 6_500]);
+  });
+
   test('is for live sessions alone, and for who asks in a word that is known', async () => {
     const site = startSite();
 
