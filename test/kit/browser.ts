@@ -5,8 +5,11 @@ import { type Browser, chromium } from 'playwright-core';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
 
-/** @throws when Chromium is not installed: `npm test` installs it where it may */
-export function startBrowser(): Promise<Browser> {
+/**
+ * @param args  more of Chromium's switches
+ * @throws when Chromium is not installed: `npm test` installs it where it may
+ */
+export function startBrowser(args: readonly string[] = []): Promise<Browser> {
   if (executablePath === undefined) throw new Error('chromium is not installed (Debian: apt-get install chromium)');
   const quiet = [
     '--disable-quic',
@@ -16,5 +19,5 @@ export function startBrowser(): Promise<Browser> {
     '--disable-sync',
   ];
   const media = ['--autoplay-policy=no-user-gesture-required', '--mute-audio'];
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', ...quiet, ...media] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', ...quiet, ...media, ...args] });
 }

@@ -19,8 +19,16 @@ const bindingRequest = 0x0001;
 /** UDP over IPv4. */
 const requestedTransport = attribute(0x0019, Buffer.from([17, 0, 0, 0]));
 
-/** coturn as a site would run it for us, on the loopback. Returns its port. */
-export async function startTurnServer(options: { readonly secret: string; readonly directory: string }) {
+/**
+ * coturn as a site would run it for us, on the loopback. Returns its port.
+ *
+ * @param options.relaysToLoopback  peers are on this machine too, which is forbidden otherwise
+ */
+export async function startTurnServer(options: {
+  readonly secret: string;
+  readonly directory: string;
+  readonly relaysToLoopback?: boolean;
+}) {
   const port = await freePort();
   const child = spawn(
     turnserver ?? '',
@@ -29,6 +37,7 @@ export async function startTurnServer(options: { readonly secret: string; readon
       ...['--listening-ip=127.0.0.1', '--relay-ip=127.0.0.1', `--listening-port=${port}`, '--no-tls', '--no-dtls'],
       ...['--no-cli', '--log-file=stdout', `--pidfile=${options.directory}/turnserver.pid`],
       `--userdb=${options.directory}/turn.db`,
+      ...(options.relaysToLoopback === true ? ['--allow-loopback-peers'] : []),
     ],
     { stdio: 'ignore' },
   );
