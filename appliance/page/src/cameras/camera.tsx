@@ -157,6 +157,7 @@ export function CameraView(props: {
             streamId={chosenStreamId()}
             hlsQuery={liveQuery()}
             isLive={(isSubChosen() ? subState() : state())?.state === 'live'}
+            isConnected={props.events.isConnected()}
             videoCodec={codecOf((isSubChosen() ? subState() : state())?.tracks)}
             hasSound={(state()?.tracks ?? []).some(({ codec }) => audioCodecs.has(codec))}
             onPlaying={setPlayingMs}

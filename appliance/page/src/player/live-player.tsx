@@ -11,7 +11,7 @@ import { canPlayCodec, givePlayerName, type Playable, takePlayerName } from './p
 import './live-player.css';
 
 const figuresMs = 250;
-const nothing: LiveStatus = { way: undefined, why: undefined, isAway: false, isPaused: false };
+const nothing: LiveStatus = { way: undefined, why: undefined, isAway: false, isPaused: false, notes: undefined };
 
 export function LivePlayer(props: {
   readonly streamId: string;
@@ -19,6 +19,8 @@ export function LivePlayer(props: {
   readonly hlsQuery: string;
   /** The source says that it is live: a change of that is worth another attempt. */
   readonly isLive: boolean;
+  /** So is the connection to the appliance. */
+  readonly isConnected: boolean;
   readonly videoCodec: string | undefined;
   readonly hasSound: boolean;
   /** A tile: no controls, few words. */
@@ -76,8 +78,8 @@ export function LivePlayer(props: {
   );
   createEffect(
     on(
-      () => props.isLive,
-      (isLive) => isLive && view?.changed(),
+      () => props.isLive && props.isConnected,
+      (isBack) => isBack && view?.changed(),
       { defer: true },
     ),
   );

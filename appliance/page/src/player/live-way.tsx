@@ -16,7 +16,10 @@ export function LiveWay(props: {
   const behind = () => (props.behindS === undefined ? '' : ` · ${Math.max(0.1, props.behindS).toFixed(1)} s behind`);
   const why = () => props.status.why;
   const whole = () =>
-    `Live by ${names[props.way]}${behind()}${why() === undefined ? '' : `. ${sentence(why() ?? '')}`}`;
+    `Live by ${names[props.way]}${behind()}. ${[why(), props.status.notes]
+      .filter((text) => text !== undefined)
+      .map(sentence)
+      .join(' ')}`;
   return (
     <div class="way" title={whole()}>
       <span class="mode" classList={{ away: props.status.isAway }}>

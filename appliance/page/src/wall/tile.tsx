@@ -86,6 +86,7 @@ export function WallTile(props: {
           streamId={streamId()}
           hlsQuery="renditions=one"
           isLive={isLive()}
+          isConnected={props.events.isConnected()}
           videoCodec={shownState()?.tracks.find(({ codec }) => /^h26/.test(codec))?.codec}
           hasSound={false}
           isSmall

@@ -16,6 +16,8 @@ export type LiveStatus = {
   /** Nothing comes from the camera. */
   readonly isAway: boolean;
   readonly isPaused: boolean;
+  /** What was changed or left out of what is shown. */
+  readonly notes: string | undefined;
 };
 
 export type LiveViewOptions = {
@@ -34,6 +36,7 @@ type Attempt = {
   session: Session | undefined;
   hasPicture: boolean;
   isAway: boolean;
+  notes: string | undefined;
 };
 type Standing = { failure: Failure | undefined; failures: number; notBeforeMs: number };
 
@@ -160,13 +163,17 @@ export class LiveView {
 
   #begin(way: Way): void {
     const video = this.#newVideo();
-    const attempt: Attempt = { way, video, session: undefined, hasPicture: false, isAway: false };
+    const attempt: Attempt = { way, video, session: undefined, hasPicture: false, isAway: false, notes: undefined };
     this.#candidates.set(way, attempt);
     this.#startedMs.set(way, performance.now());
     attempt.session = this.#options.openers[way](video, {
       onPicture: () => this.#onPicture(attempt),
       onAway: () => {
         attempt.isAway = true;
+        this.#tell();
+      },
+      onNotes: (notes) => {
+        attempt.notes = notes;
         this.#tell();
       },
       onFailed: (failure) => this.#onFailed(attempt, failure),
@@ -265,6 +272,7 @@ export class LiveView {
       why: reasons.length === 0 ? undefined : [...new Set(reasons)].join('; '),
       isAway: (this.#shown ?? [...this.#candidates.values()].find((one) => one.isAway))?.isAway === true,
       isPaused: this.#isPaused,
+      notes: this.#shown?.notes,
     });
   }
 }

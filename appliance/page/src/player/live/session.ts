@@ -18,6 +18,8 @@ export type SessionEvents = {
   onPicture(): void;
   /** The camera sends nothing just now; the session goes on by itself when it does again. */
   onAway(): void;
+  /** What was changed or left out on the way, in words. */
+  onNotes(notes: string): void;
   /** It is over; its last picture may stay. */
   onFailed(failure: Failure): void;
 };

@@ -87,6 +87,7 @@ export function openWhep(url: string, video: HTMLVideoElement, events: SessionEv
       if (location !== undefined) fetch(location, { method: 'DELETE', keepalive: true }).catch(() => {});
       return;
     }
+    if (answer.notes !== '') events.onNotes(answer.notes);
     // Before the offer is set, so that candidates are gathered with them.
     peer.setConfiguration({ bundlePolicy: 'max-bundle', iceServers: answer.iceServers });
     let isConnected = false;
@@ -154,13 +155,15 @@ async function post(url: string, sdp: string, signal: AbortSignal) {
       sdp: await response.text(),
       location: location === null ? undefined : new URL(location, response.url).href,
       iceServers: iceServersIn(response.headers.get('link') ?? ''),
+      notes: decodeURIComponent(response.headers.get('weir-notes') ?? ''),
     };
   }
   const body = (await response.json().catch(() => undefined)) as
     | { error?: { code: string; message: string } }
     | undefined;
   const fault = body?.error ?? { code: 'internal', message: `the appliance answered with status ${response.status}` };
-  if (response.status === 503) {
+  // 409: the camera is away; it is told when it is back.
+  if (response.status === 503 || response.status === 409) {
     const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
     throw new NotReady(fault.message, seconds > 0 ? seconds * 1000 : undefined);
   }
