@@ -11,7 +11,14 @@ import { canPlayCodec, givePlayerName, type Playable, takePlayerName } from './p
 import './live-player.css';
 
 const figuresMs = 250;
-const nothing: LiveStatus = { way: undefined, why: undefined, isAway: false, isPaused: false, notes: undefined };
+const nothing: LiveStatus = {
+  way: undefined,
+  why: undefined,
+  isFailing: false,
+  isAway: false,
+  isPaused: false,
+  notes: undefined,
+};
 
 export function LivePlayer(props: {
   readonly streamId: string;
@@ -167,12 +174,11 @@ function Poster(props: { readonly streamId: string; readonly isSmall: boolean })
   );
 }
 
-function waitingText({ isAway, why }: LiveStatus): string {
-  if (isAway) return 'The camera sends nothing just now';
-  return why === undefined ? 'Waiting for the picture …' : 'Trying to get the picture …';
+function waitingText({ isAway }: LiveStatus): string {
+  return isAway ? 'The camera sends nothing just now' : 'Waiting for the picture …';
 }
 
 /** Why nothing is shown, once everything was tried. */
-function failureText({ way, why, isAway, isPaused }: LiveStatus, form: Playable): string | undefined {
-  return way === undefined && !isAway && !isPaused && form.kind !== 'refused' ? why : undefined;
+function failureText({ why, isFailing, isAway, isPaused }: LiveStatus, form: Playable): string | undefined {
+  return isFailing && !isAway && !isPaused && form.kind !== 'refused' ? why : undefined;
 }

@@ -13,6 +13,8 @@ export type LiveStatus = {
   readonly way: Way | undefined;
   /** Why it is not a better one, or why there is none at all. */
   readonly why: string | undefined;
+  /** Every way was tried and failed. */
+  readonly isFailing: boolean;
   /** Nothing comes from the camera. */
   readonly isAway: boolean;
   readonly isPaused: boolean;
@@ -271,6 +273,7 @@ export class LiveView {
       way,
       why: reasons.length === 0 ? undefined : [...new Set(reasons)].join('; '),
       isAway: (this.#shown ?? [...this.#candidates.values()].find((one) => one.isAway))?.isAway === true,
+      isFailing: way === undefined && ways.every((one) => this.#standings.get(one)?.failure !== undefined),
       isPaused: this.#isPaused,
       notes: this.#shown?.notes,
     });
