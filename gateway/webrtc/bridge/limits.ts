@@ -25,6 +25,8 @@ export const bridgeLimits = {
   keptStepMs: 1,
   /** A viewer waits so long for a camera to say what it sends. */
   describeWaitMs: 4_000,
+  /** And so often anew while a conversion begins: the first one tries the encoders, seconds on a machine that is busy. */
+  describeWaits: 5,
   /** Producers of one stream's video on one worker: each costs as much as the first (0.5 % of a core at 4 Mb/s). */
   cohortsMax: 8,
   /** Sockets of all streams; of the 1,024 descriptors of `serve` on a bare host the page may take 800. */
@@ -38,8 +40,10 @@ export const bridgeLimits = {
   /** Waiting for the pace, or for the kernel: a kept GOP and what came live meanwhile. Beyond it everything up to the next key frame is dropped. */
   lineBytesMax: 6 * MiB,
   socketBufferBytes: 1 * MiB,
-  /** Sender reports: players align sound and pictures by them, and the first one comes with the first packet. */
+  /** Sender reports, by which players align sound and pictures. The worker believes a transport's clock after three of them. */
   reportPeriodMs: 5_000,
+  firstReports: 3,
+  firstReportPeriodMs: 250,
 
   /** A conversion's key frames: what a viewer waits at most, and what is kept of its GOP. */
   conversionKeyIntervalMs: 2_000,

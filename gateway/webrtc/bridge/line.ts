@@ -32,6 +32,7 @@ export class Line implements FeedReader {
   /** What the feed kept, while it is being handed over. */
   #kept: FeedUnit[] | undefined;
   #waitsForStart: boolean;
+  #reports = 0;
   #reportedMs = Number.NEGATIVE_INFINITY;
 
   /** @param options.isLead  its times are those of the stream */
@@ -111,10 +112,13 @@ export class Line implements FeedReader {
   #report(unit: FeedUnit, rtpTime: number): void {
     const { clock, times, sender, pipe } = this.#deps;
     const nowMs = clock.monotonicMs();
-    if (nowMs - this.#reportedMs < bridgeLimits.reportPeriodMs) return;
+    const { reportPeriodMs, firstReportPeriodMs, firstReports } = bridgeLimits;
+    const periodMs = this.#reports < firstReports ? firstReportPeriodMs : reportPeriodMs;
+    if (nowMs - this.#reportedMs < periodMs) return;
     const unitWallMs = times.wallMsOf(unit.positionUs);
     if (unitWallMs === undefined) return;
     this.#reportedMs = nowMs;
+    this.#reports++;
     const wallMs = clock.wallMs();
     const laterTicks = Math.round(((wallMs - unitWallMs) * this.#track.format.clockHz) / 1000);
     pipe.report(

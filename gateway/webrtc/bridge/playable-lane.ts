@@ -77,6 +77,11 @@ export class PlayableLane implements Pick<LaneClient, 'subscribe'> {
     return this.#trouble;
   }
 
+  /** True from the camera's description to the first picture of a conversion. */
+  get isStarting(): boolean {
+    return this.#video !== undefined && !this.#isTold;
+  }
+
   /** Children that run for it. */
   get children(): number {
     return (this.#video === undefined ? 0 : 1) + (this.#audio === undefined ? 0 : 1);

@@ -105,12 +105,19 @@ export class WatchedStream {
 
   async #described(viewer: Viewer): Promise<readonly FeedTrack[]> {
     this.#trouble = undefined;
-    const ended = new Promise<void>((resolve) => viewer.onEnded(() => resolve()));
+    const { feed } = this.#deps.lease;
+    const ended = new Promise<undefined>((resolve) => viewer.onEnded(() => resolve(undefined)));
     this.#deps.lane()?.retry();
-    const described = this.#deps.lease.feed.described(bridgeLimits.describeWaitMs);
-    await Promise.race([described, ended]);
-    this.#requireWatching(viewer);
-    return described;
+    for (let waits = 1; ; waits++) {
+      const described = feed.described(bridgeLimits.describeWaitMs).catch((error: unknown) => {
+        const mayCome = this.#deps.lane()?.isStarting === true && waits < bridgeLimits.describeWaits;
+        if (!mayCome) throw error;
+        return undefined;
+      });
+      const tracks = await Promise.race([described, ended]);
+      this.#requireWatching(viewer);
+      if (tracks !== undefined) return tracks;
+    }
   }
 
   #requireWatching(viewer: Viewer): void {
