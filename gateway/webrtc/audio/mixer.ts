@@ -20,14 +20,17 @@ export type Voice = {
 export type ListenerOptions = {
   /** Whom it does not hear: itself. */
   readonly without?: Voice | undefined;
-  /** Whose presentation times it gets; while that one is silent they go on by 20 ms. Otherwise they count from the first step. */
+  /**
+   * Whose presentation times it gets: nothing before that one is heard for the first time, and while it is silent they go on by 20 ms.
+   * Otherwise they count from the first step.
+   */
   readonly timesOf?: Voice | undefined;
   /** Each 20 ms; bytes are the listener's own. */
   readonly onStep: (step: SoundPacket) => void;
 };
 
 type Speaker = Voice & { take(): SoundPacket | undefined };
-type Listener = ListenerOptions & { timeUs: number };
+type Listener = ListenerOptions & { timeUs: number | undefined };
 
 export class Mixer {
   readonly #clock: Clock;
@@ -80,7 +83,7 @@ export class Mixer {
 
   /** Returns how to listen no more. */
   listen(options: ListenerOptions): () => void {
-    const listener: Listener = { ...options, timeUs: 0 };
+    const listener: Listener = { ...options, timeUs: options.timesOf === undefined ? 0 : undefined };
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -106,6 +109,7 @@ export class Mixer {
       const own = listener.without === undefined ? undefined : heard.get(listener.without)?.samples;
       const reference = listener.timesOf === undefined ? undefined : heard.get(listener.timesOf)?.step;
       const presentationTimeUs = reference?.presentationTimeUs ?? listener.timeUs;
+      if (presentationTimeUs === undefined) continue;
       listener.timeUs = presentationTimeUs + stepUs;
       listener.onStep({ presentationTimeUs, durationUs: stepUs, bytes: difference(sum, own) });
     }

@@ -1,0 +1,31 @@
+/** Bounds of storage sessions, and where they come from. */
+
+export const storageSessionLimits = {
+  /** AWS: viewers of a session at once; one that was lost counts as long as its place is kept. */
+  viewersMax: 3,
+  /** AWS: nobody's media goes on for longer; clients join anew. */
+  participantMsMax: 3_600_000,
+  /** AWS: a master whose media does not come. */
+  masterIdleMsMax: 180_000,
+  /** AWS: a viewer that is not there; for so long the place of one that was lost is kept for its client id. */
+  viewerIdleMsMax: 60_000,
+  /** AWS: viewers wait for a master. */
+  masterAwaitedMsMax: 180_000,
+  /** From our offer to media that can flow: ICE of native clients takes up to 10 s, and people who debug are slow. */
+  connectingMsMax: 30_000,
+  /** How often all of this is looked at. */
+  lookMs: 1_000,
+  /** Browsers make a key frame when they are asked: so often, so that what is recorded is cut and can be joined. */
+  keyFramePeriodMs: 4_000,
+  /** Who sent no sound for so long is taken out of the mix. */
+  quietMsMax: 3_000,
+  /** The recording is tried again: its owner is away, or has ended it. */
+  recordAgainMsMin: 500,
+  recordAgainMsMax: 10_000,
+  /** Sessions at once: a worker carries some hundreds of peers, and each may have 4 here. */
+  sessionsMax: 256,
+  /** Packets of peers are as long as an Ethernet frame; what is longer is none of theirs. */
+  packetBytesMax: 2_048,
+  /** An encoder that is not needed any longer ends when its last sound is out. */
+  drainMs: 1_000,
+} as const;
