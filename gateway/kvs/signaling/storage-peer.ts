@@ -17,8 +17,19 @@ export function storagePeer(connection: SignalingConnection): StoragePeer {
     ...{ role, subject, localAddress },
     ...(role === 'viewer' ? { clientId } : {}),
     isConnected: () => !connection.isEnded,
+    mayStay: () => mayStay(connection),
     sendOffer: (sdp) => send('SDP_OFFER', { type: 'offer', sdp }),
     sendAnswer: (sdp) => send('SDP_ANSWER', { type: 'answer', sdp }),
     sendCandidate: (candidate) => send('ICE_CANDIDATE', candidate),
   };
+}
+
+function mayStay({ peer }: SignalingConnection): boolean {
+  try {
+    const standing = peer.look();
+    return standing.kind === 'admitted' && standing.channel.streamId === peer.channel.streamId;
+  } catch {
+    // The catalog cannot be read for a moment: asked again soon.
+    return true;
+  }
 }

@@ -30,6 +30,11 @@ export type StoragePeer = {
   readonly subject: string;
   /** True until `left` was called. */
   readonly isConnected: () => boolean;
+  /**
+   * Whether its key, its permission, the channel and the channel's mapping to `streamId` are still there: media that goes on without its
+   * connection is to be asked about, too. True when it cannot be told just now.
+   */
+  readonly mayStay: () => boolean;
   /** Sends an offer of ours, without a sender. Nothing when the peer is gone. @throws AppError invalid_argument  longer than a message may be */
   readonly sendOffer: (sdp: string) => void;
   /** Sends our answer to an offer of the peer's. As `sendOffer`. */
