@@ -6,13 +6,17 @@ import process from 'node:process';
 import { runQuietly } from './child.mjs';
 import { commandPath } from './command-path.mjs';
 
-/** Of tools, each `{ name, commands }` or `{ name, file }` with what only that package brings, the names of those that are not there. */
+/**
+ * The names of those tools that are not there: each is `{ name }` with `commands`, a `file` or a `module` of pkg-config that only its
+ * package brings.
+ */
 export function missingOf(tools) {
   return tools.filter((tool) => !isThere(tool)).map(({ name }) => name);
 }
 
 function isThere(tool) {
   if (tool.file !== undefined) return existsSync(tool.file);
+  if (tool.module !== undefined) return spawnSync('pkg-config', ['--exists', tool.module]).status === 0;
   return tool.commands.some((command) => inPath(command));
 }
 

@@ -23,12 +23,12 @@ export const workerTools = [
   { name: 'pkg-config', commands: ['pkg-config'] },
   { name: 'patch', commands: ['patch'] },
   { name: 'util-linux', commands: ['flock'] },
-  { name: 'libuv1-dev', file: '/usr/include/uv.h' },
-  { name: 'libssl-dev', file: '/usr/include/openssl/ssl.h' },
-  { name: 'libsrtp2-dev', file: '/usr/include/srtp2/srtp.h' },
-  { name: 'libflatbuffers-dev', file: '/usr/include/flatbuffers/flatbuffers.h' },
+  { name: 'libuv1-dev', module: 'libuv' },
+  { name: 'libssl-dev', module: 'openssl' },
+  { name: 'libsrtp2-dev', module: 'libsrtp2' },
+  { name: 'libflatbuffers-dev', module: 'flatbuffers' },
   { name: 'flatbuffers-compiler', commands: ['flatc'] },
-  { name: 'libabsl-dev', file: '/usr/include/absl/types/optional.h' },
+  { name: 'libabsl-dev', module: 'absl_optional' },
 ];
 
 /** The version that package.json pins, so that it is known before packages are installed. */
