@@ -23,6 +23,8 @@ export type EventFeedDeps = {
   readonly refresh: (caller: Caller) => Caller | undefined;
   /** The authoriser's name for a stream. */
   readonly resourceOf: (streamId: string) => string;
+  /** Whoever else goes by permissions and cameras: told of each change. */
+  readonly onChanged?: () => void;
 };
 
 type Listener = {
@@ -103,6 +105,7 @@ export class EventFeed {
   /** Tells pages to read a list again. */
   changed(what: Changed): void {
     this.refreshCallers();
+    this.#deps.onChanged?.();
     this.#toAll(({ caller }) => caller.mayAny(`${what}:read`), { type: 'changed', what });
   }
 

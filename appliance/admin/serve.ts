@@ -180,6 +180,7 @@ export class Serve {
       roles,
       refresh,
       resourceOf: (streamId) => streamResource(catalog, streamId),
+      onChanged: () => deps.signaling.refresh(),
     });
 
     const keeperPort = new KeeperPort({ lane: keeper });
@@ -249,7 +250,6 @@ export class Serve {
         usage,
         onChanged: async () => {
           feed.changed('cameras');
-          deps.signaling.refresh();
           await Promise.all([plan.write(), tagDeliveries?.refresh()]);
         },
       },

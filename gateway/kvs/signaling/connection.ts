@@ -159,6 +159,7 @@ export class SignalingConnection {
   /** The socket is closed, by whomever. */
   onClosed(): void {
     this.#finish('gone');
+    this.#cancel();
     this.#deps.onClosed();
   }
 
@@ -172,10 +173,12 @@ export class SignalingConnection {
     }: { readonly code: number; readonly reason: string; readonly isSentAway?: boolean },
   ): void {
     if (this.#isEnded) return;
-    const { socket } = this.#deps;
+    const { clock, socket } = this.#deps;
     if (isSentAway) socket.send(goAwayText);
     socket.close(code, reason);
     this.#finish(leaving);
+    // Who does not answer holds a place of the port.
+    this.#cancel = clock.after(signalingLimits.closeMs, () => socket.terminate());
   }
 
   /** Asks whether the peer may still be here. What cannot be told just now is asked again with the next look. */

@@ -73,6 +73,7 @@ export class SignalingHub {
   readonly #connections = new Map<SignalingConnection, StoragePeer | undefined>();
   readonly #ofKey = new Map<string, number>();
   readonly #waitingBytes = { used: 0 };
+  #cancelRefresh: (() => void) | undefined;
   #asking = 0;
   #given = 0;
   /** Sockets that are not closed: also those whose peers have not answered our last frame. */
@@ -93,11 +94,12 @@ export class SignalingHub {
   start(): void {
     const { clock } = this.#deps;
     this.#lifetime.defer(clock.every(signalingLimits.lookMs, () => this.#sweep()));
+    this.#lifetime.defer(() => this.#cancelRefresh?.());
+    this.#lifetime.defer(() => this.#closeAll());
   }
 
   /** Tells every peer to go away, and resolves when their connections have ended, or after a second. */
   close(): Promise<void> {
-    this.#lifetime.defer(() => this.#closeAll());
     return this.#lifetime.close();
   }
 
@@ -161,9 +163,12 @@ export class SignalingHub {
     return connection;
   }
 
-  /** Looks at every connection: keys, permissions or channels may have changed. */
+  /** Looks at every connection soon: keys, permissions or channels may have changed. */
   refresh(): void {
-    for (const connection of [...this.#connections.keys()]) connection.look();
+    this.#cancelRefresh ??= this.#deps.clock.after(signalingLimits.refreshMs, () => {
+      this.#cancelRefresh = undefined;
+      for (const connection of [...this.#connections.keys()]) connection.look();
+    });
   }
 
   /**
@@ -405,14 +410,11 @@ export class SignalingHub {
     }
     for (const { waiting } of this.#channels.values()) waiting.clear();
     if (this.#sockets.size === 0) return;
-    const quiet = new Promise<void>((resolve) => {
-      this.#onQuiet = resolve;
-    });
-    const cancel = this.#deps.clock.after(signalingLimits.closeMs, () => {
-      for (const socket of this.#sockets) socket.terminate();
-      this.#onQuiet();
-    });
-    await quiet;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onQuiet = resolve;
+    // Each is closed, or given up, within its time; its socket may need as long again.
+    const cancel = this.#deps.clock.after(2 * signalingLimits.closeMs, resolve);
+    await promise;
     cancel();
   }
 

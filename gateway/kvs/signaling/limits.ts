@@ -43,6 +43,8 @@ export const signalingLimits = {
   messagesPerLookMax: 6_000,
   /** What a peer that does not read may make us keep. */
   unsentBytesMax: 1_024 * KiB,
-  /** At close, peers get this long to answer our last frame. */
+  /** Changes of keys, policies or channels are gathered for so long: then every connection is looked at, which takes 0.1 ms each. */
+  refreshMs: 500,
+  /** Peers get this long to answer our last frame. */
   closeMs: 1 * seconds,
 } as const;

@@ -235,7 +235,7 @@ test('(100) pings are answered on both sides, GO_AWAY comes before the hour is o
   expect(master.closed?.code).toBe(1001);
 });
 
-test('a key that is revoked, a channel that is removed and a server that ends send peers away', async () => {
+test('a key that is revoked, a permission that is taken away, a channel that is removed and a server that ends send peers away', async () => {
   const clock = new SimulatedClock();
   const { control, presign, open, connect, arn, admin, site } = await startSignaling([everything], {
     signaling: { clock },
@@ -248,8 +248,14 @@ test('a key that is revoked, a channel that is removed and a server that ends se
   await admin.delete(`/api/access-keys/${guest.accessKeyId}`);
   await clock.advance(10_000);
   await until('the key is gone', () => revoked.closed);
+  const denied = await open(presign('VIEWER', { clientId: 'v2' }));
   const stays = removed.closed === undefined;
+  const statements = [everything, { ...everything, effect: 'deny', actions: ['*:ConnectAsViewer'] }];
+  await admin.put('/api/policies/clients', { statements });
+  await clock.advance(500);
+  await until('the permission is gone', () => denied.closed);
   await control.send(new DeleteSignalingChannelCommand({ ChannelARN: arn }));
+  await clock.advance(500);
   await until('the channel is gone', () => removed.closed);
   const other = await startSignaling();
   const last = await other.connect('MASTER');
@@ -257,7 +263,8 @@ test('a key that is revoked, a channel that is removed and a server that ends se
   await until('the server ends', () => last.closed);
   await closing;
 
-  expect([revoked, removed, last].map(({ received, closed }) => [received, closed?.code])).toEqual([
+  expect([revoked, denied, removed, last].map(({ received, closed }) => [received, closed?.code])).toEqual([
+    [[{ messageType: 'GO_AWAY' }], 4403],
     [[{ messageType: 'GO_AWAY' }], 4403],
     [[{ messageType: 'GO_AWAY' }], 4404],
     [[{ messageType: 'GO_AWAY' }], 1001],

@@ -232,16 +232,20 @@ test('a peer that does not read is given up, and what it was to get waits for it
   expect(connect('viewer', 'v1').sent).toHaveLength(1);
 });
 
-test('a peer that sends without end, or binary, is ended', () => {
-  const { connect } = startHub({ quotaFactor: 0 });
+test('a peer that sends without end, or binary, is ended, and given up when it does not answer our last frame', async () => {
+  const { connect, clock } = startHub({ quotaFactor: 0 });
   const [flood, binary] = [connect('viewer', 'v1'), connect('viewer', 'v2')];
   for (let i = 0; i < 6_001; i++) flood.connection.onText('x');
   binary.connection.onBinary();
 
+  flood.connection.onClosed();
+  await clock.advance(1_000);
+
   expect([flood.closed?.code, binary.closed?.code]).toEqual([1008, 1003]);
+  expect([flood.isTerminated, binary.isTerminated]).toEqual([false, true]);
 });
 
-test('a peer that may no longer be there is told to go away within ten seconds, or at once when we know of a change', async () => {
+test('a peer that may no longer be there is told to go away within ten seconds, or half a second after a change that we know of', async () => {
   const { connect, clock, hub } = startHub();
   const now: { standing: PeerStanding } = { standing: { kind: 'admitted', channel: gate } };
   const look = () => now.standing;
@@ -254,9 +258,11 @@ test('a peer that may no longer be there is told to go away within ten seconds, 
   now.standing = { kind: 'channel-gone' };
   const next = connect('viewer', 'v4', { look });
   hub.refresh();
+  await clock.advance(500);
   now.standing = { kind: 'admitted', channel: { ...gate, streamId: 'stream1' } };
   const last = connect('viewer', 'v5', { look });
   hub.refresh();
+  await clock.advance(500);
 
   expect([next.closed?.code, last.closed?.code]).toEqual([4404, 1001]);
   expect(revoked?.sent).toEqual([{ messageType: 'GO_AWAY' }]);
@@ -281,7 +287,7 @@ test('closing tells everybody to go away, waits for their sockets and then no lo
 
   const closing = hub.close();
   polite.connection.onClosed();
-  await clock.advance(1_000);
+  await clock.advance(2_000);
   await closing;
 
   expect(polite.sent).toEqual([{ messageType: 'GO_AWAY' }]);

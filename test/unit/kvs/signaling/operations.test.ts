@@ -3,8 +3,8 @@ import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { channelArn, type KvsCall, KvsMeter, signalingOperations } from '../../../../gateway/kvs/index.ts';
 import { iceServers } from '../../../../gateway/kvs/signaling/turn-credentials.ts';
-import { openTestCatalog } from '../../catalog/kit.ts';
-import { base64, startHub } from './kit.ts';
+import { cameraSettings, cameraSource, openTestCatalog } from '../../catalog/kit.ts';
+import { base64, gate, noting, startHub } from './kit.ts';
 
 test('TURN credentials are an expiry and a name, signed as a TURN server with the secret does', () => {
   const [server] = iceServers(
@@ -84,4 +84,47 @@ test('a hundred offers wait at most; one whose client is gone makes room at once
   await clock.advance(5_000);
 
   expect(await Promise.all(waiting)).toEqual(Array.from({ length: 101 }, () => ({})));
+});
+
+test('whoever joins a storage session is connected in that role, and names the channel as this API spells it', async () => {
+  const { catalog } = await openTestCatalog();
+  const { tables } = catalog;
+  const camera = tables.cameras.create(
+    cameraSettings({
+      credentials: undefined,
+      sources: { main: cameraSource({ source: { kind: 'kvs' } }), sub: undefined },
+    }),
+    1,
+    { streamName: 'stored' },
+  );
+  const row = tables.channels.create({ name: 'gate', messageTtlS: 5, tags: {} }, 1);
+  const streamId = camera.streams[0]?.id ?? '';
+  tables.channels.update(row, { storageStreamId: streamId }, 2);
+  const { storage, heard } = noting();
+  const { hub, clock, connect } = startHub({ storage });
+  const registry = new Registry();
+  const meter = new KvsMeter({ registry });
+  const operations = signalingOperations({ clock, hub, meter, turnServers: async () => undefined });
+  const site = { region: 'us-east-1', accountId: '000000000000' };
+  const asked: string[] = [];
+  const run = async (path: string, input: object) => {
+    const may = (action: string) => asked.push(action) > 0;
+    return operations.get(path)?.run({ input, site, tables, may } as unknown as KvsCall);
+  };
+  const channelArnOf = channelArn(site, row);
+  const viewer = connect('viewer', 'v1', { channel: { ...gate, id: row.id, streamId } });
+
+  const answer = await run('/joinStorageSessionAsViewer', { channelArn: channelArnOf, clientId: 'v1' });
+
+  expect(answer).toEqual({});
+  expect(viewer.sent.map(({ messageType }) => messageType)).toEqual(['SDP_OFFER', 'ICE_CANDIDATE']);
+  expect(heard).toEqual([['join', 'viewer', 'v1']]);
+  const invalid = { context: { awsName: 'InvalidArgumentException' } };
+  await expect(run('/joinStorageSession', { channelArn: channelArnOf })).rejects.toMatchObject(invalid);
+  await expect(run('/joinStorageSession', { ChannelARN: channelArnOf })).rejects.toMatchObject(invalid);
+  await expect(run('/joinStorageSessionAsViewer', { channelArn: channelArnOf })).rejects.toMatchObject(invalid);
+  expect(asked).toEqual(['kinesisvideo:JoinStorageSessionAsViewer', 'kinesisvideo:JoinStorageSession']);
+  expect(await registry.metrics()).toContain(
+    'failure_sum{operation="JoinStorageSession",signaling_channel_name="gate",role="MASTER"} 1\n',
+  );
 });
