@@ -188,7 +188,7 @@ function sessionCaller(
       const now = authentication.refreshed(subject);
       if (now.kind === 'anonymous') throw appError('unauthenticated', 'the account, token or stream key is gone');
       const stream = catalog.tables.cameras.findStream(streamId);
-      if (stream === undefined || stream.removedMs !== null) throw appError('not_found', 'the stream was removed');
+      if (stream === undefined || stream.removedMs !== undefined) throw appError('not_found', 'the stream was removed');
       if (!decide(now, action, streamResource(catalog, streamId))) {
         throw appError('permission_denied', `the role does not allow "${action}" here any more`);
       }

@@ -11,7 +11,15 @@ import type { Log } from '../../../storage/base/log.ts';
 import type { MediaWorker } from '../media-plane/index.ts';
 import { type OwnTransport, type PeerDescription, type PeerMedia, readFragment, writeFragment } from '../sdp/index.ts';
 import { sessionLimits } from './limits.ts';
-import type { EndCause, Patched, PatchRequest, SessionCaller, SessionEvents, SessionKind } from './types.ts';
+import type {
+  EndCause,
+  Patched,
+  PatchRequest,
+  SessionCaller,
+  SessionEnd,
+  SessionEvents,
+  SessionKind,
+} from './types.ts';
 
 export type PeerSessionDeps = {
   readonly clock: Clock;
@@ -47,6 +55,7 @@ export class PeerSession {
   #usernameFragment: string;
   #isConnected = false;
   #ended: Promise<void> | undefined;
+  #howEnded: SessionEnd | undefined;
   #stopWaiting: (() => void) | undefined;
   #patching: Promise<unknown> = Promise.resolve();
   #patchesWaiting = 0;
@@ -74,6 +83,11 @@ export class PeerSession {
 
   get entityTag(): string {
     return this.#entityTag;
+  }
+
+  /** How it ended; undefined while it lasts. */
+  get howEnded(): SessionEnd | undefined {
+    return this.#howEnded;
   }
 
   get isOver(): boolean {
@@ -143,6 +157,7 @@ export class PeerSession {
 
   /** Ends it, once; resolves when everything was given back. */
   end(cause: EndCause): Promise<void> {
+    this.#howEnded ??= cause.end;
     this.#ended ??= this.#close(cause);
     return this.#ended;
   }

@@ -21,8 +21,11 @@ export type Publication = {
 export type Reception = {
   /** Called once when it cannot go on. Never after `close`. */
   onEnded(callback: (reason: string) => void): void;
-  /** What is whole is recorded; idempotent. */
-  close(): Promise<void>;
+  /**
+   * What is whole is recorded; idempotent.
+   * @param options.isLost  the publisher was lost, it did not end its stream
+   */
+  close(options?: { readonly isLost?: boolean }): Promise<void>;
 };
 
 export type Receiver = {

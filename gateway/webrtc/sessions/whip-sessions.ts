@@ -130,26 +130,33 @@ export class WhipSessions {
     const video = await produce(lines.video, 'video');
     const audio = lines.audio === undefined ? undefined : await produce(lines.audio, 'audio');
     const reception = await receiver.receive({ streamId, worker, video, audio, publisher: caller.name, keySha256 });
-    undo.push(() => reception.close());
+    let session: PeerSession | undefined;
+    undo.push(() => reception.close({ isLost: session === undefined || isLost(session) }));
     await transport.connect({ dtlsParameters: offer.dtls });
     signal?.throwIfAborted();
     if (this.#isClosed) throw appError('unavailable', 'this appliance is being stopped');
     const taken = offer.media.filter(({ mid }) => receives.has(mid));
-    const session = new PeerSession(
+    const opened = new PeerSession(
       { clock, log, random, events },
       {
         ...{ kind: 'publisher', streamId, caller, worker, transport, offer, taken },
         addresses: worker.candidateAddresses(...request.reachedAt),
       },
     );
-    for (const step of undo.splice(0)) session.defer(step);
-    reception.onEnded((message) => void session.end({ end: 'stream-ended', message }));
-    this.#book.add(session);
-    session.start();
+    session = opened;
+    for (const step of undo.splice(0)) opened.defer(step);
+    reception.onEnded((message) => void opened.end({ end: 'stream-ended', message }));
+    this.#book.add(opened);
+    opened.start();
     const refusals = refusalsOf(offer, receives);
-    const answer = whipAnswer({ ...session.own, offer, receives, refusals, sessionId: newSessionNumber(random) });
-    return { id: session.id, streamId, entityTag: session.entityTag, answer, notes: [...refusals.values()] };
+    const answer = whipAnswer({ ...opened.own, offer, receives, refusals, sessionId: newSessionNumber(random) });
+    return { id: opened.id, streamId, entityTag: opened.entityTag, answer, notes: [...refusals.values()] };
   }
+}
+
+/** Its last fragment may lack something. */
+function isLost({ howEnded }: PeerSession): boolean {
+  return howEnded !== 'closed' && howEnded !== 'shutdown';
 }
 
 const sends = ({ direction }: PeerMedia) => direction === 'sendonly' || direction === 'sendrecv';
