@@ -19,7 +19,8 @@ type Labels = Readonly<Record<string, string>>;
 
 const namespace = 'aws_kinesisvideo';
 const streamLabels = ['stream_name'];
-const signalingLabels = ['operation', 'signaling_channel_name', 'role'];
+/** AWS calls the last one `Role`; `role` is which of our processes told it. */
+const signalingLabels = ['operation', 'signaling_channel_name', 'peer_role'];
 /** Series of one metric: twice as many streams as there may be at once. Of removed ones nobody tells. */
 const seriesMax = 4_000;
 
@@ -70,7 +71,7 @@ export class KvsMeter {
     const labels = {
       ...(operation === '' ? {} : { operation }),
       signaling_channel_name: channel,
-      ...(role === '' ? {} : { role }),
+      ...(role === '' ? {} : { peer_role: role }),
     };
     begin(samples, key, { labels, sum: value, count: 1 });
   }

@@ -442,5 +442,5 @@ function quotaOf(action: PeerAction): string {
 /** What log lines say of a connection: nothing of what goes through it. */
 function factsOf({ id, peer }: SignalingConnection) {
   const { role, clientId, channel } = peer;
-  return { connectionId: id, channel: channel.name, role, ...(role === 'viewer' ? { clientId } : {}) };
+  return { connectionId: id, channel: channel.name, peerRole: role, ...(role === 'viewer' ? { clientId } : {}) };
 }

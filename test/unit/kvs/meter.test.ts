@@ -60,7 +60,7 @@ test('signalling is counted by operation and channel, storage sessions by role t
   expect(text).toContain('aws_kinesisvideo_failure_sum{operation="SendSdpOffer",signaling_channel_name="gate"} 1\n');
   expect(text).toContain('aws_kinesisvideo_failure_count{operation="SendSdpOffer",signaling_channel_name="gate"} 2\n');
   expect(text).toContain(
-    'aws_kinesisvideo_failure_sum{operation="JoinStorageSession",signaling_channel_name="gate",role="MASTER"} 1\n',
+    'aws_kinesisvideo_failure_sum{operation="JoinStorageSession",signaling_channel_name="gate",peer_role="MASTER"} 1\n',
   );
   expect(text).toContain('aws_kinesisvideo_messages_transferred_count_sum{signaling_channel_name="gate"} 1\n');
 });

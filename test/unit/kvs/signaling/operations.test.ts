@@ -125,6 +125,6 @@ test('whoever joins a storage session is connected in that role, and names the c
   await expect(run('/joinStorageSessionAsViewer', { channelArn: channelArnOf })).rejects.toMatchObject(invalid);
   expect(asked).toEqual(['kinesisvideo:JoinStorageSessionAsViewer', 'kinesisvideo:JoinStorageSession']);
   expect(await registry.metrics()).toContain(
-    'failure_sum{operation="JoinStorageSession",signaling_channel_name="gate",role="MASTER"} 1\n',
+    'failure_sum{operation="JoinStorageSession",signaling_channel_name="gate",peer_role="MASTER"} 1\n',
   );
 });
