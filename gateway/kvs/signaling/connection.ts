@@ -240,3 +240,9 @@ export class SignalingConnection {
     this.#deps.onEnded(this, leaving);
   }
 }
+
+/** What log lines say of a connection: nothing of what goes through it. */
+export function factsOf({ id, peer }: SignalingConnection) {
+  const { role, clientId, channel } = peer;
+  return { connectionId: id, channel: channel.name, peerRole: role, ...(role === 'viewer' ? { clientId } : {}) };
+}
