@@ -158,7 +158,7 @@ export class Ingest {
     const open = ({ source, streamId, cameraId }: PlannedSource): SourceSession => {
       const ofSource = { clock, log: log.child({ streamId, cameraId }), random };
       if (source.kind === 'rtsp') return new RtspSession(ofSource, { source, reads, addresses });
-      if (source.kind === 'whip') return new WhipSession({ ...ofSource, door: this.#whip }, { streamId });
+      if (source.kind === 'whip') return new WhipSession({ ...ofSource, door: this.#whip }, { streamId, source });
       assert(source.kind === 'rtmp', 'what producers send is not opened by us');
       const listener = this.#listener;
       return listener === undefined ? takesNone : new RtmpSession({ ...ofSource, listener }, { source });
@@ -303,7 +303,7 @@ export class Ingest {
   /** @throws AppError failed_precondition  the stream is fed otherwise */
   #beginWhip(head: WhipHead, answers: PutAnswers): IncomingPut {
     const { source } = this.#streamOf(head.streamId).planned;
-    if (source.kind === 'whip') return this.#whip.begin(head, answers, source);
+    if (source.kind === 'whip') return this.#whip.begin(head, answers);
     throw appError('failed_precondition', 'the camera takes no WHIP publisher', {
       hint: 'add a camera of the kind WHIP, and publish to that one',
     });

@@ -154,6 +154,14 @@ export class Delivery {
     else if (verdict === 'malformed') this.warn('some packets of the camera are no RTP');
   }
 
+  /** What a track's sender says of its clock, where it does not come as RTCP. @param ntpMs  as of `RtcpHandler` */
+  senderReport(index: number, ntpMs: number, rtpTime: number): void {
+    this.#timeline.senderReport(index, ntpMs, rtpTime);
+    if (index !== 0) return;
+    const estimate = this.#producerClock.report(ntpMs, this.#clock.wallMs(), this.#clock.monotonicMs());
+    if (estimate !== undefined) this.#sink.clock(estimate);
+  }
+
   /** Which track a packet on an unknown channel belongs to: the only one of its payload type that has received nothing yet. */
   claim(bytes: Uint8Array, begin: number, end: number): number | undefined {
     const payloadType = RtpReceiver.payloadTypeOf(bytes, begin, end);
@@ -176,10 +184,7 @@ export class Delivery {
         if (lane.receiver.source !== undefined && lane.receiver.source !== source) return;
         lane.ntpMiddle = ntpMiddle;
         lane.reportMs = this.#clock.monotonicMs();
-        this.#timeline.senderReport(index, ntpMs, rtpTime);
-        if (index !== 0) return;
-        const estimate = this.#producerClock.report(ntpMs, this.#clock.wallMs(), lane.reportMs);
-        if (estimate !== undefined) this.#sink.clock(estimate);
+        this.senderReport(index, ntpMs, rtpTime);
       },
       bye: (source) => {
         if (index === 0 && source === lane.receiver.source) this.#byeMs = this.#clock.monotonicMs();

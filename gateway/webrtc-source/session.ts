@@ -5,6 +5,7 @@
 
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Log } from '../../storage/base/log.ts';
+import type { WhipSource } from '../../storage/model/camera.ts';
 import type { SourceEnd, SourceSink } from '../rtsp/index.ts';
 import { ends } from './ends.ts';
 import { MediaReceiver } from './media-receiver.ts';
@@ -18,15 +19,17 @@ export class WhipSession {
   readonly #log: Log;
   readonly #door: WhipDoor;
   readonly #streamId: string;
+  readonly #source: WhipSource;
 
   constructor(
     deps: { readonly clock: Clock; readonly log: Log; readonly door: WhipDoor },
-    options: { readonly streamId: string },
+    options: { readonly streamId: string; readonly source: WhipSource },
   ) {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#door = deps.door;
     this.#streamId = options.streamId;
+    this.#source = options.source;
   }
 
   /**
@@ -42,6 +45,7 @@ export class WhipSession {
       else publisher.stop(end);
     };
     const forget = this.#door.expect(this.#streamId, {
+      keySha256: this.#source.keySha256,
       get silentSinceMs() {
         return receiver?.lastMediaMs;
       },

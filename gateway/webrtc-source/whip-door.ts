@@ -7,13 +7,14 @@ import type { Clock } from '../../storage/base/clock.ts';
 import { appError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
 import type { IncomingPut, PutAnswers } from '../../storage/lane/index.ts';
-import type { WhipSource } from '../../storage/model/camera.ts';
 import { whipLimits } from './limits.ts';
 import type { WhipHead } from './messages.ts';
 import { WhipPublisher } from './publisher.ts';
 
 /** A stream that waits for its publisher, or has one. */
 export type WhipClaimant = {
+  /** Of the stream key by which one may publish to it. */
+  readonly keySha256: string;
   /** Takes the publisher. */
   claim(publisher: WhipPublisher): void;
   /** Since when nothing came from the publisher it has, on `Clock.monotonicMs`; undefined while it waits for one. */
@@ -50,7 +51,7 @@ export class WhipDoor {
     const parked = this.#parked.get(streamId);
     if (parked !== undefined) {
       this.#unpark(streamId);
-      claimant.claim(parked.publisher);
+      this.#give(parked.publisher, claimant);
     }
     return () => {
       if (this.#claimants.get(streamId) === claimant) this.#claimants.delete(streamId);
@@ -58,22 +59,18 @@ export class WhipDoor {
   }
 
   /**
-   * A publisher is there for a camera with this source. It is taken at once, or within `claimWaitMs`, or refused.
+   * A publisher is there. It is taken at once, or within `claimWaitMs`, or refused.
    *
-   * @throws AppError permission_denied   its stream key is not the camera's any more
    * @throws AppError resource_exhausted  there are as many publishers as there may be
    */
-  begin(head: WhipHead, answers: PutAnswers, source: WhipSource): IncomingPut {
-    if (head.keySha256 !== undefined && head.keySha256 !== source.keySha256) {
-      throw appError('permission_denied', 'the camera has another stream key by now');
-    }
+  begin(head: WhipHead, answers: PutAnswers): IncomingPut {
     if (this.#publishers.size >= whipLimits.publishersMax) {
       throw appError('resource_exhausted', 'too many publishers send at the same time');
     }
     const publisher = new WhipPublisher({ answers, onOver: () => this.#forget(publisher) }, { head });
     this.#publishers.add(publisher);
     const claimant = this.#claimants.get(head.streamId);
-    if (claimant !== undefined && claimant.silentSinceMs === undefined) claimant.claim(publisher);
+    if (claimant !== undefined && claimant.silentSinceMs === undefined) this.#give(publisher, claimant);
     else {
       this.#park(publisher);
       this.#takeOver(head.streamId);
@@ -86,6 +83,13 @@ export class WhipDoor {
     for (const { publisher } of [...this.#parked.values()]) {
       publisher.refuse(appError('unavailable', 'the recording process ends'));
     }
+  }
+
+  /** Only now is it known which key is the camera's: it may have been replaced while the publisher waited. */
+  #give(publisher: WhipPublisher, claimant: WhipClaimant): void {
+    const { keySha256 } = publisher.head;
+    if (keySha256 === undefined || keySha256 === claimant.keySha256) claimant.claim(publisher);
+    else publisher.refuse(appError('permission_denied', 'the camera has another stream key by now'));
   }
 
   /** Holds one that cannot be taken now: its stream may be between two sessions, or its own old session is not known to be dead. */

@@ -10,13 +10,30 @@ import { u16 } from '../wire/bytes.ts';
 export class ReorderBuffer {
   readonly #clock: Clock;
   readonly #deliver: (packet: Uint8Array) => void;
+  readonly #onMissing: (sequence: number, packets: number) => void;
+  readonly #waitMsMax: number;
   readonly #waiting = new Map<number, Uint8Array>();
   #expected = -1;
+  /** Behind the last packet that came in order or early: what is missing up to there was told. */
+  #toldEnd = -1;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(deps: { readonly clock: Clock; readonly deliver: (packet: Uint8Array) => void }) {
+  /**
+   * @param deps.onMissing       packets from this sequence number on were overtaken; told once, for whoever can ask for them again
+   * @param options.waitMsMax    how long an overtaken packet is waited for
+   */
+  constructor(
+    deps: {
+      readonly clock: Clock;
+      readonly deliver: (packet: Uint8Array) => void;
+      readonly onMissing?: (sequence: number, packets: number) => void;
+    },
+    options: { readonly waitMsMax?: number } = {},
+  ) {
     this.#clock = deps.clock;
     this.#deliver = deps.deliver;
+    this.#onMissing = deps.onMissing ?? (() => {});
+    this.#waitMsMax = options.waitMsMax ?? rtspLimits.reorderMsMax;
   }
 
   /** Takes one packet, whose bytes are the buffer's own from here on. */
@@ -30,6 +47,7 @@ export class ReorderBuffer {
       this.#drain();
     } else if (ahead < rtspLimits.reorderPacketsMax) {
       this.#waiting.set(sequence, packet);
+      this.#tellMissing(sequence);
       if (this.#waiting.size >= rtspLimits.reorderPacketsMax) this.#giveUp();
     } else if (ahead < 0x10000 - 0x1000) {
       // Far ahead: a restart of the source. Those that wait go first, the receiver counts the loss.
@@ -50,6 +68,17 @@ export class ReorderBuffer {
     this.#waiting.clear();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+  }
+
+  /** What lies between the packets before and an early one. */
+  #tellMissing(sequence: number): void {
+    const told = (this.#toldEnd - this.#expected) & 0xffff;
+    const begin = this.#toldEnd >= 0 && told < rtspLimits.reorderPacketsMax ? this.#toldEnd : this.#expected;
+    const packets = (sequence - begin) & 0xffff;
+    // Else it is one of those that were missing.
+    if (packets >= rtspLimits.reorderPacketsMax) return;
+    this.#toldEnd = (sequence + 1) & 0xffff;
+    if (packets > 0) this.#onMissing(begin, packets);
   }
 
   /** The missing ones are not coming: goes on with the earliest that waits. */
@@ -81,7 +110,7 @@ export class ReorderBuffer {
       this.#cancelTimer = undefined;
       return;
     }
-    this.#cancelTimer ??= this.#clock.after(rtspLimits.reorderMsMax, () => {
+    this.#cancelTimer ??= this.#clock.after(this.#waitMsMax, () => {
       this.#cancelTimer = undefined;
       this.#giveUp();
       this.#watch();

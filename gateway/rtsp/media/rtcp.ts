@@ -28,9 +28,7 @@ export function parseRtcp(bytes: Uint8Array, begin: number, end: number, handler
     if (type === types.senderReport && next - at >= 28) {
       const seconds = u32(bytes, at + 8);
       const fraction = u32(bytes, at + 12);
-      // Era 1 begins in 2036: cameras that live so long send small numbers again.
-      const era = seconds < 0x80000000 ? 0x100000000 : 0;
-      const ntpMs = (seconds === 0 ? 0 : seconds + era) * 1000 + (fraction * 1000) / 0x100000000 - ntpEpochMs;
+      const ntpMs = ntpToMs(seconds, fraction);
       const ntpMiddle = ((seconds & 0xffff) * 0x10000 + (fraction >>> 16)) >>> 0;
       handler.senderReport(u32(bytes, at + 4), ntpMs, u32(bytes, at + 16), ntpMiddle);
     } else if (type === types.bye && (u8(bytes, at) & 0x1f) > 0) {
@@ -38,6 +36,13 @@ export function parseRtcp(bytes: Uint8Array, begin: number, end: number, handler
     }
     at = next;
   }
+}
+
+/** Milliseconds since 1970 UTC of a sender's clock, which may be nonsense. */
+export function ntpToMs(seconds: number, fraction: number): number {
+  // Era 1 begins in 2036: cameras that live so long send small numbers again.
+  const era = seconds < 0x80000000 ? 0x100000000 : 0;
+  return (seconds === 0 ? 0 : seconds + era) * 1000 + (fraction * 1000) / 0x100000000 - ntpEpochMs;
 }
 
 export type ReceiverReport = {

@@ -14,16 +14,15 @@ function opened() {
   const clock = new SimulatedClock();
   const door = new WhipDoor({ clock, log: silentLog });
   /** A publisher: what it was answered, and its put. */
-  const publish = (peer = 'one') => {
+  const publish = (peer = 'one', facts: { readonly keySha256?: string } = {}) => {
     const answers: unknown[] = [];
     const put: IncomingPut = door.begin(
-      { kind: 'whip', streamId, peer },
+      { kind: 'whip', streamId, peer, ...facts },
       {
         event: (event) => answers.push(event) > 0,
         done: () => answers.push('done'),
         failed: ({ code }) => answers.push(code),
       },
-      source,
     );
     const writer = new MediaWriter();
     const head = writer.session([video], 'started');
@@ -42,7 +41,7 @@ function opened() {
   let units = 0;
   const run = async () => {
     while (!wanted.signal.aborted) {
-      const session = new WhipSession({ clock, log: silentLog, door }, { streamId });
+      const session = new WhipSession({ clock, log: silentLog, door }, { streamId, source });
       const sink = {
         session: (_tracks: unknown, reason: string) => told.push(`session ${reason}`),
         unit: () => units++,
@@ -144,14 +143,26 @@ test('of two that wait the newer one stays', async () => {
   await running;
 });
 
-test('a stream key that was replaced is refused, and one publisher too many', () => {
-  const { door } = opened();
-  const nobody = { event: () => true, done: () => {}, failed: () => {} };
-  const head = { kind: 'whip', streamId, peer: 'x' } as const;
+test('a stream key that was replaced is refused, also when that happened while its publisher waited', async () => {
+  const { publish, run, wanted } = opened();
+  const early = publish('early', { keySha256: 'b'.repeat(64) });
+  const running = run();
+  const late = publish('late', { keySha256: 'b'.repeat(64) });
+  const right = publish('right', { keySha256: source.keySha256 });
+  wanted.abort();
+  await running;
 
-  expect(() => door.begin({ ...head, keySha256: 'b'.repeat(64) }, nobody, source)).toThrow(/another stream key/);
-  for (let i = 0; i < whipLimits.publishersMax; i++) door.begin({ ...head, streamId: `s${i}` }, nobody, source);
-  expect(() => door.begin(head, nobody, source)).toThrow(/too many publishers/);
+  expect([early.answers, late.answers]).toEqual([['permission_denied'], ['permission_denied']]);
+  expect(right.answers[0]).toEqual({ kind: 'accepted' });
+});
+
+test('there are as many publishers as there may be', () => {
+  const { door, publish } = opened();
+  const nobody = { event: () => true, done: () => {}, failed: () => {} };
+
+  for (let i = 0; i < whipLimits.publishersMax; i++) door.begin({ kind: 'whip', streamId: `s${i}`, peer: '' }, nobody);
+
+  expect(() => publish()).toThrow(/too many publishers/);
 });
 
 test('media before the permission, and media that is none, end a publisher', async () => {

@@ -1,0 +1,113 @@
+/**
+ * What browsers leave out, so that recordings have it: parameter sets before each key frame, and silence where Opus says nothing. A sink
+ * before another sink; notes key frames and losses on the way.
+ */
+
+import { isAppError } from '../../../storage/base/errors.ts';
+import {
+  audioFrameDurationUs,
+  forEachNal,
+  h264NalType,
+  h264NalTypes,
+  joinNals,
+  parameterSetsOf,
+} from '../../../storage/media/index.ts';
+import type { AccessUnit } from '../../../storage/model/access-unit.ts';
+import type { Track } from '../../../storage/model/track.ts';
+import type { SessionReason, SourceSink } from '../../rtsp/index.ts';
+import { receiveLimits } from './limits.ts';
+
+/** A frame of silence, as browsers send it: 20 ms, CELT, two channels. */
+const silentFrame = Uint8Array.of(0xfc, 0xff, 0xfe);
+const silentFrameUs = 20_000;
+
+export class WholeMedia implements SourceSink {
+  readonly #sink: SourceSink;
+  readonly #onKeyFrame: () => void;
+  readonly #onPictureLost: () => void;
+  #video: Track | undefined;
+  #audio: Track | undefined;
+  #parameterSets: Uint8Array = new Uint8Array(0);
+  /** Where the last sound frame ends; NaN where what follows has nothing to do with it. */
+  #soundEndUs = Number.NaN;
+
+  constructor(deps: {
+    readonly sink: SourceSink;
+    readonly onKeyFrame: () => void;
+    readonly onPictureLost: () => void;
+  }) {
+    this.#sink = deps.sink;
+    this.#onKeyFrame = deps.onKeyFrame;
+    this.#onPictureLost = deps.onPictureLost;
+  }
+
+  session(tracks: readonly Track[], reason: SessionReason): void {
+    this.#video = tracks.find((track) => track.kind === 'video');
+    this.#audio = tracks.find((track) => track.kind === 'audio');
+    this.#parameterSets = this.#video === undefined ? new Uint8Array(0) : joinNals(parameterSetsOf(this.#video));
+    this.#soundEndUs = Number.NaN;
+    this.#sink.session(tracks, reason);
+  }
+
+  unit(unit: AccessUnit): void {
+    if (unit.trackNumber === this.#audio?.number) this.#sound(unit, this.#audio);
+    else this.#picture(unit);
+  }
+
+  loss(loss: { readonly trackNumber: number; readonly packets: number }): void {
+    if (loss.trackNumber === this.#video?.number) this.#onPictureLost();
+    this.#sink.loss(loss);
+  }
+
+  clock(clock: { readonly offsetMs: number; readonly driftPpm: number | undefined }): void {
+    this.#sink.clock(clock);
+  }
+
+  warning(text: string): void {
+    this.#sink.warning?.(text);
+  }
+
+  #picture(unit: AccessUnit): void {
+    if (!unit.isKey) {
+      this.#sink.unit(unit);
+      return;
+    }
+    this.#onKeyFrame();
+    const bytes = hasParameterSets(unit.bytes) ? unit.bytes : Buffer.concat([this.#parameterSets, unit.bytes]);
+    this.#sink.unit({ ...unit, bytes });
+  }
+
+  #sound(unit: AccessUnit, track: Track): void {
+    const { presentationTimeUs, isAfterLoss } = unit;
+    const pauseUs = presentationTimeUs - this.#soundEndUs;
+    if (!isAfterLoss && pauseUs >= silentFrameUs && pauseUs <= receiveLimits.silenceMsMax * 1_000) {
+      for (let atUs = this.#soundEndUs; atUs + silentFrameUs <= presentationTimeUs; atUs += silentFrameUs) {
+        const aheadMs = (presentationTimeUs - atUs) / 1_000;
+        const producerTimestampMs =
+          unit.producerTimestampMs === undefined ? undefined : unit.producerTimestampMs - aheadMs;
+        this.#sink.unit({ ...unit, presentationTimeUs: atUs, producerTimestampMs, bytes: silentFrame });
+      }
+    }
+    this.#soundEndUs = presentationTimeUs + durationUs(track, unit.bytes);
+    this.#sink.unit(unit);
+  }
+}
+
+function hasParameterSets(picture: Uint8Array): boolean {
+  let has = false;
+  forEachNal(picture, (bytes, begin) => {
+    has = h264NalType(bytes[begin] ?? 0) === h264NalTypes.sps;
+    return !has;
+  });
+  return has;
+}
+
+/** NaN of a packet that is none: what follows it is no pause. */
+function durationUs(track: Track, bytes: Uint8Array): number {
+  try {
+    return audioFrameDurationUs(track, bytes);
+  } catch (error) {
+    if (isAppError(error)) return Number.NaN;
+    throw error;
+  }
+}
