@@ -82,15 +82,12 @@ test('a wall shows cameras live while they can be seen, and comes back by itself
   await untilWatched(4);
 
   // So does everything in a tab that is not in front.
-  await page.evaluate(() => {
-    Object.defineProperty(document, 'hidden', { value: true, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  });
+  const hide = (isHidden: boolean) =>
+    page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+  await hide(true);
   await untilWatched(0);
-  await page.evaluate(() => {
-    Object.defineProperty(document, 'hidden', { value: false, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  });
+  await hide(false);
   await untilWatched(4);
 
   // By keyboard to a camera, which says how it is watched, and why so.

@@ -29,7 +29,7 @@ import {
   type TurnServers,
 } from '../../../gateway/kvs/index.ts';
 import { Onvif, onvifRequests } from '../../../gateway/onvif/index.ts';
-import { FragmentPictures } from '../../../gateway/playback/index.ts';
+import { FragmentPictures, type LiveSocketRequest } from '../../../gateway/playback/index.ts';
 import { AddressPolicy } from '../../../storage/base/address-policy.ts';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
@@ -69,6 +69,8 @@ export type SiteOptions = {
   /** What streaming sessions play; nothing where it is left out. */
   readonly kvsSource?: SessionSource;
   readonly onPlan?: () => void;
+  /** Viewers and publishers by WebRTC; none where it is left out. */
+  readonly liveSessions?: ServeDeps['liveSessions'];
   readonly kvsQuotaFactor?: number;
   /** Tagged fragments of what lies in the journal set off what they are tagged for. */
   readonly followsTags?: boolean;
@@ -117,6 +119,7 @@ export async function startSite(options: SiteOptions = {}) {
     sources: [],
     result: { tracks: [], picture: undefined, warnings: [], fault: undefined },
   };
+  const liveViews: LiveSocketRequest[] = [];
   const planChanges = { count: 0 };
   const figures = { memoryBytes: 90_000_000, eventLoopDelayMsP99: 1.5 };
   const roleStates: RoleState[] = [
@@ -187,7 +190,13 @@ export async function startSite(options: SiteOptions = {}) {
         },
       }),
     },
-    liveViews: { add: (socket) => socket.close(1000, 'no media here') },
+    liveSessions: options.liveSessions,
+    liveViews: {
+      add: (socket, request) => {
+        liveViews.push(request);
+        socket.close(1000, 'no media here');
+      },
+    },
     pictures: {
       live: async () => ({ bytes: Buffer.from('live picture'), serverTimestampMs: 5 }),
       at: async (_streamId, timeMs) => ({ bytes: Buffer.from('old picture'), serverTimestampMs: timeMs - 1 }),
@@ -265,6 +274,8 @@ export async function startSite(options: SiteOptions = {}) {
     planChanges,
     registry,
     signaling,
+    /** What live sockets were opened for. */
+    liveViews,
     probes,
     keeperCalls,
     /** What the role `onvif` has, which is started by the first question. */
