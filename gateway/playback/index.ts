@@ -32,5 +32,5 @@ export { type LiveMessage, liveCloseCodes, type TimePoint } from './live-socket/
 export { LowLatency, type LowLatencyFigures } from './low-latency/low-latency.ts';
 export { clusterSamples, continuousSound, fragmentSpanUs, silence } from './media-samples.ts';
 export { chooseTracks, type LeftOutTrack, playedCodecString } from './playable-tracks.ts';
-export { silenceFormatOf, silentTrack } from './silence.ts';
+export { silenceFormatOf, silentFrame, silentTrack } from './silence.ts';
 export { type ShownGap, type Timeline, type TimelineGap, type TimelineInput, timelineOf } from './timeline.ts';

@@ -3,3 +3,4 @@
 export { storageSessionLimits } from './limits.ts';
 export type { RecordingParts } from './recording.ts';
 export { StorageSessions, type StorageSessionsDeps } from './storage-sessions.ts';
+export { StreamPut, type StreamPutDeps } from './stream-put.ts';

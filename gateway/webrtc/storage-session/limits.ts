@@ -22,6 +22,19 @@ export const storageSessionLimits = {
   /** The recording is tried again: its owner is away, or has ended it. */
   recordAgainMsMin: 500,
   recordAgainMsMax: 10_000,
+  /** A track waits so long for the others: encoding sound takes 60 to 100 ms, jitter of a busy machine the rest. */
+  trackWaitMs: 500,
+  /** For the first unit of each: an encoder starts in up to half a second. */
+  firstTrackWaitMs: 1_500,
+  /** Units that wait for their order: 2 s of 60 pictures and 50 frames of sound a second, which is more than they wait. */
+  interleavedUnitsMax: 256,
+  /** KVS asks for fragments of 1 to 20 s, and takes five a second. */
+  fragmentMsMin: 1_000,
+  fragmentCutMs: 15_000,
+  /** A producer's connection ends after 45 minutes: ours is replaced before, at a key frame. */
+  putMsMax: 1_800_000,
+  /** An owner that is away is looked for again so long before the recording begins anew. */
+  openMsMax: 20_000,
   /** Sessions at once: a worker carries some hundreds of peers, and each may have 4 here. */
   sessionsMax: 256,
   /** Packets of peers are as long as an Ethernet frame; what is longer is none of theirs. */

@@ -18,7 +18,7 @@ import { StoredSound } from './stored-sound.ts';
 /** Whose media it is: `requestId` is for logs. */
 export type StoredHead = { readonly streamId: string; readonly requestId: string };
 
-/** What is needed of `gateway/webrtc/receive`. */
+/** Where media comes from and where it goes. */
 export type RecordingParts = {
   /** A peer's media as units. */
   readonly newMedia: (
@@ -27,9 +27,9 @@ export type RecordingParts = {
   ) => { start(): Promise<void>; wantKeyFrame(): void; close(): void | Promise<void> };
   /** Units into a stream. */
   readonly newPut: (
-    events: { readonly wantKeyFrame: () => void; readonly onEnded: (error: AppError | undefined) => void },
+    events: { readonly wantKeyFrame: () => void; readonly onEnded: (error: AppError) => void },
     head: StoredHead,
-  ) => MediaSink & { open(): Promise<void>; close(): Promise<void> };
+  ) => MediaSink & { close(): Promise<void> };
 };
 
 export type RecordingDeps = AudioDependencies &
@@ -92,13 +92,11 @@ export class Recording {
     const onAbort = () => end(appError('cancelled', 'the master has left'));
     signal.addEventListener('abort', onAbort, { once: true });
     const wantKeyFrame = () => media.wantKeyFrame();
-    const onEnded = (error: AppError | undefined) => end(error ?? appError('unavailable', 'the stream was closed'));
-    const put = newPut({ wantKeyFrame, onEnded }, head);
+    const put = newPut({ wantKeyFrame, onEnded: end }, head);
     const stored = new StoredSound({ ...this.#deps, target: put });
     const onFault = ({ message }: SourceEnd) => end(appError('data_loss', message));
     const media = newMedia({ sink: stored, onFault }, peer);
     try {
-      await put.open();
       await media.start();
       sound.record(stored);
       return await ended;

@@ -1,0 +1,200 @@
+/**
+ * Media on its way to the owner of a KVS stream: a put as that of any producer, a fragment from key frame to key frame, every track in each
+ * of them. Never waits and never throws: while the owner is slow, what is left out goes up to the next key frame.
+ *
+ *   unit -> Interleaver -> cluster, blocks -> PutLine =lane socket=> owner
+ */
+
+import type { Clock } from '../../../storage/base/clock.ts';
+import { type AppError, appError } from '../../../storage/base/errors.ts';
+import type { Log } from '../../../storage/base/log.ts';
+import {
+  clusterHead,
+  matroskaHead,
+  simpleBlockHeadBytesMax,
+  writeSimpleBlockHead,
+} from '../../../storage/media/index.ts';
+import type { AccessUnit } from '../../../storage/model/access-unit.ts';
+import type { Track } from '../../../storage/model/track.ts';
+import { silentFrame } from '../../playback/index.ts';
+import { type PutMediaHead, parsePutMediaEvent } from '../../put-media/index.ts';
+import { type MediaSink, PutLine, type PutOwner, type QueueBudget } from '../receive/index.ts';
+import { Interleaver } from './interleaver.ts';
+import { storageSessionLimits } from './limits.ts';
+
+export type StreamPutDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  /** The process that records the stream. */
+  readonly owner: PutOwner;
+  /** What all puts of the process hold together. */
+  readonly budget: QueueBudget;
+  readonly wantKeyFrame: () => void;
+  /** The owner has ended it. Called once, never after `close`. */
+  readonly onEnded: (error: AppError) => void;
+};
+
+export type StreamPutOptions = { readonly streamId: string; readonly requestId: string };
+
+type OpenCluster = { readonly beginMs: number; readonly tracks: Set<number> };
+
+export class StreamPut implements MediaSink {
+  readonly #deps: StreamPutDeps;
+  readonly #options: StreamPutOptions;
+  #tracks: readonly Track[] = [];
+  #interleaver = new Interleaver([]);
+  #line: { readonly put: PutLine; readonly sinceMs: number } | undefined;
+  #cluster: OpenCluster | undefined;
+  readonly #closing = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor(deps: StreamPutDeps, options: StreamPutOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** What follows is a producer's run of its own, which begins with its first key frame. */
+  session(tracks: readonly Track[]): void {
+    this.#finish();
+    this.#tracks = tracks;
+    this.#interleaver = new Interleaver(tracks.map(({ number }) => number));
+  }
+
+  unit(unit: AccessUnit): void {
+    if (this.#isClosed) return;
+    this.#interleaver.push({ ...unit, bytes: new Uint8Array(unit.bytes) });
+    for (const next of this.#interleaver.take(this.#deps.clock.monotonicMs())) this.#write(next);
+  }
+
+  loss(): void {
+    // A producer has no word for it: players see it in the times.
+  }
+
+  clock(): void {}
+
+  warning(text: string): void {
+    this.#deps.log.warn('storage session', { ...this.#options, warning: text });
+  }
+
+  /** What is whole is recorded. */
+  async close(): Promise<void> {
+    if (!this.#isClosed) this.#finish();
+    this.#isClosed = true;
+    await Promise.all(this.#closing);
+  }
+
+  #write(unit: AccessUnit): void {
+    const isVideo = this.#tracks.some(({ number, kind }) => number === unit.trackNumber && kind === 'video');
+    const timeMs = Math.round(unit.presentationTimeUs / 1_000);
+    const { fragmentMsMin, fragmentCutMs } = storageSessionLimits;
+    const ageMs = this.#cluster === undefined ? Number.POSITIVE_INFINITY : timeMs - this.#cluster.beginMs;
+    // Without a key frame for too long it goes on in a fragment that begins with none, before it is longer than KVS takes.
+    const isCut = this.#cluster !== undefined && ageMs > fragmentCutMs;
+    if (isVideo && timeMs >= 0 && ((unit.isKey && ageMs >= fragmentMsMin) || isCut)) this.#beginCluster(timeMs, unit);
+    const cluster = this.#cluster;
+    // Sound from before the first picture, or media between a loss and the next key frame.
+    if (cluster === undefined || timeMs < cluster.beginMs) return;
+    if (this.#push(blockOf(unit, timeMs - cluster.beginMs))) cluster.tracks.add(unit.trackNumber);
+    else this.#leaveOut();
+  }
+
+  #beginCluster(timeMs: number, unit: AccessUnit): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#completeCluster();
+    const line = this.#line;
+    // A producer's connection ends after 45 minutes; the old one and its successor are there together for a moment.
+    const isOld = line !== undefined && unit.isKey && nowMs - line.sinceMs > storageSessionLimits.putMsMax;
+    if (line === undefined || isOld) this.#openLine(unit);
+    this.#cluster = { beginMs: timeMs, tracks: new Set() };
+    if (!this.#push(clusterHead(timeMs))) this.#leaveOut();
+  }
+
+  /** KVS refuses fragments without media of each track. */
+  #completeCluster(): void {
+    const cluster = this.#cluster;
+    this.#cluster = undefined;
+    if (cluster === undefined) return;
+    for (const track of this.#tracks) {
+      if (cluster.tracks.has(track.number)) continue;
+      const silence = silentFrame(track);
+      if (silence !== undefined)
+        this.#push(blockOf({ trackNumber: track.number, isKey: true, bytes: silence.bytes }, 0));
+    }
+  }
+
+  #openLine(unit: AccessUnit): void {
+    const { clock, log, owner, budget, random } = this.#deps;
+    const { streamId, requestId } = this.#options;
+    this.#closeLine();
+    const producerMs = unit.producerTimestampMs ?? clock.wallMs();
+    const head: PutMediaHead = {
+      ...{ kind: 'put-media', streamId, requestId, timecodes: 'relative', wantsAcks: false },
+      producerStartMs: Math.max(0, Math.round(producerMs - unit.presentationTimeUs / 1_000)),
+    };
+    const put = new PutLine(
+      { clock, owner, budget, onEvent: (event) => this.#onEvent(event) },
+      { head, isAccepted: (event) => kindOf(event) === 'accepted', openMsMax: storageSessionLimits.openMsMax },
+    );
+    this.#line = { put, sinceMs: clock.monotonicMs() };
+    put.start();
+    put.over.then((error) => {
+      if (this.#line?.put !== put || this.#isClosed) return;
+      this.#line = undefined;
+      this.#isClosed = true;
+      this.#deps.onEnded(error ?? appError('unavailable', 'the recording process ended the media'));
+    });
+    log.info('storage session is recorded', { streamId, requestId });
+    const segmentUid = Uint8Array.from({ length: 16 }, () => Math.floor(random() * 256));
+    this.#push(matroskaHead({ segmentUid, tracks: this.#tracks, timecodeScaleNs: 1_000_000 }));
+  }
+
+  /** The owner does not keep up: nothing more goes to it before the next key frame. What of the fragment is there already is one. */
+  #leaveOut(): void {
+    const { log, wantKeyFrame } = this.#deps;
+    this.#cluster = undefined;
+    log.counted('media of a storage session is left out: its recorder is slow', 1, this.#options);
+    wantKeyFrame();
+  }
+
+  #push(bytes: Uint8Array): boolean {
+    return this.#line?.put.push(bytes) ?? false;
+  }
+
+  #finish(): void {
+    for (const unit of this.#interleaver.takeAll()) this.#write(unit);
+    this.#completeCluster();
+    this.#closeLine();
+  }
+
+  #closeLine(): void {
+    const line = this.#line;
+    this.#line = undefined;
+    if (line === undefined) return;
+    const closing = line.put.close({ isCut: false }).finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  #onEvent(event: unknown): void {
+    const told = parsePutMediaEvent(event);
+    if (told.kind !== 'told') return;
+    for (const ack of told.acks) {
+      if (ack.kind === 'error')
+        this.#deps.log.warn('a storage session is refused by its stream', { ...this.#options, ...ack });
+    }
+  }
+}
+
+function kindOf(event: unknown): unknown {
+  return typeof event === 'object' && event !== null && 'kind' in event ? event.kind : undefined;
+}
+
+function blockOf(
+  { trackNumber, isKey, bytes }: Pick<AccessUnit, 'trackNumber' | 'isKey' | 'bytes'>,
+  relativeMs: number,
+): Uint8Array {
+  const block = new Uint8Array(simpleBlockHeadBytesMax + bytes.length);
+  const headBytes = writeSimpleBlockHead(block, 0, { trackNumber, relativeMs, isKey, payloadBytes: bytes.length });
+  block.set(bytes, headBytes);
+  return block.subarray(0, headBytes + bytes.length);
+}
