@@ -216,6 +216,14 @@ function portsOf(config: Config, planning: Promise<{ readonly plan: Plan }>, ask
       isUsed: config.rtmp.enabled,
       isOpen: hasPublishers,
     },
+    {
+      purpose: 'WebRTC',
+      key: 'webrtc.port',
+      port: config.webrtc.port,
+      address: config.webrtc.address,
+      isUsed: config.webrtc.enabled,
+      isOpen: async () => (await asking).isWebRtcReady,
+    },
   ];
   return ports
     .filter(({ port, isUsed }) => isUsed && port !== 0)

@@ -36,6 +36,7 @@ const systemShape = z.looseObject({
       reason: text,
     }),
   ),
+  webrtc: z.looseObject({ state: z.string() }).nullish(),
   keeper: z
     .looseObject({
       problems: z.array(z.looseObject({ code: z.string(), message: z.string(), hint: text })).default([]),
@@ -56,6 +57,8 @@ const alarmsShape = z.looseObject({
 export type ApplianceLook = {
   readonly answer: ApplianceAnswer;
   readonly pids: ReadonlySet<number>;
+  /** Otherwise it says itself why not: by an alarm, where that does not pass. */
+  readonly isWebRtcReady: boolean;
   /** By stream. */
   readonly states: ReadonlyMap<string, CameraState>;
 };
@@ -92,10 +95,11 @@ export async function lookAtAppliance(deps: {
     return {
       answer: { kind: 'running', facts },
       pids: new Set(system.roles.flatMap(({ pid }) => (pid == null ? [] : [pid]))),
+      isWebRtcReady: system.webrtc?.state === 'ready',
       states: new Map(states.map((state) => [state.streamId, stateOf(state)])),
     };
   } catch (error) {
-    return { answer: whyNot(error), pids: new Set(), states: new Map() };
+    return { answer: whyNot(error), pids: new Set(), isWebRtcReady: false, states: new Map() };
   }
 }
 

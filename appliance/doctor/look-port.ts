@@ -19,8 +19,14 @@ export async function lookAtPort(question: PortQuestion, ours: ReadonlySet<numbe
     // Processes of others show nothing of themselves; with ours running it is most likely ours.
     return question.isExpected ? { ...facts, holder: 'ours' } : { ...facts, holder: 'other' };
   }
-  if (ours.has(holder.pid)) return { ...facts, holder: 'ours' };
+  // Workers of WebRTC are children of ours.
+  if (ours.has(holder.pid) || ours.has(await parentOf(holder.pid))) return { ...facts, holder: 'ours' };
   return { ...facts, holder: 'other', who: `process ${holder.pid} (${holder.program})` };
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1] ?? 0);
 }
 
 /** Inodes of sockets that listen on a port, from `/proc/net/tcp` or `tcp6`. */

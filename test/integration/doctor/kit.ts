@@ -18,6 +18,7 @@ export async function configIn(dataDirectory: string, flags: Readonly<Record<str
     'listen.port': String(await freePort()),
     'rtsp.port': String(await freePort()),
     'rtmp.port': String(await freePort()),
+    'webrtc.port': String(await freePort()),
   };
   return loadConfig({
     flags: { dataDirectory, ...ports, ...flags },
