@@ -35,6 +35,8 @@ export const storageSessionLimits = {
   putMsMax: 1_800_000,
   /** An owner that is away is looked for again so long before the recording begins anew. */
   openMsMax: 20_000,
+  /** What waits for owners that do not read, of all sessions: 16 that stand still, as of WHIP publishers. */
+  queuedBytesMax: 64 * 1024 * 1024,
   /** Sessions at once: a worker carries some hundreds of peers, and each may have 4 here. */
   sessionsMax: 256,
   /** Packets of peers are as long as an Ethernet frame; what is longer is none of theirs. */
