@@ -116,14 +116,18 @@ async function openPeer(
   return Object.assign(peer, { say: (message: object) => socket.send(JSON.stringify(message)) });
 }
 
-/** How a connection is refused before the upgrade. */
+/** How a connection is refused before the upgrade; `101` when it is not. */
 async function refusalOf(url: string, ca: string) {
   const socket = new WebSocket(url, { ca });
   // Ended by us, after its answer was read.
   socket.on('error', () => {});
-  const [, response]: [unknown, IncomingMessage] = await once(socket, 'unexpected-response').then(
-    ([request, answer]) => [request, answer],
-  );
+  const response = await new Promise<IncomingMessage | undefined>((resolve) => {
+    socket.on('unexpected-response', (_request, answer) => resolve(answer)).on('open', () => resolve(undefined));
+  });
+  if (response === undefined) {
+    socket.terminate();
+    return { text: '101', message: '', headers: {} };
+  }
   let text = '';
   for await (const chunk of response) text += chunk;
   const { headers, statusCode } = response;
