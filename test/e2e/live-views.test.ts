@@ -1,14 +1,17 @@
-/** Live pictures at the page without WebRTC: over WebSockets, on a wall, through a restart of what serves them. */
+/** Live pictures at the page: by WebRTC where it can be had, else over WebSockets; on a wall; through deaths of what serves them. */
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
-import { startAppliance } from '../kit/appliance.ts';
+import { workerThere } from '../../appliance/setup/index.ts';
+import { type RunningAppliance, startAppliance } from '../kit/appliance.ts';
 import { startBrowser } from '../kit/browser.ts';
 import { startCameraSimulator } from '../kit/camera-simulator/index.ts';
 import { addCamera } from '../kit/footage.ts';
+import { startGstCamera } from '../kit/gst-camera.ts';
 import { checkFindings } from '../kit/judge.ts';
+import { commandLineOf, processTree } from '../kit/processes.ts';
 import { temporaryDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
 
@@ -36,13 +39,8 @@ async function untilMoving(page: Page): Promise<void> {
   await until('the picture moves', async () => (await seconds()) > first + 1);
 }
 
-test('a wall shows cameras live while they can be seen, and comes back by itself', { timeout: 240_000 }, async () => {
-  const dataDirectory = await temporaryDirectory();
-  const simulator = await startCameraSimulator({ cameras: 5, mode: 'paced', clip });
-  onTestFinished(() => simulator.close());
-  const appliance = await startAppliance({ dataDirectory, args: ['--webrtc-enabled', 'false'] });
-  onTestFinished(() => appliance.close());
-  for (let i = 0; i < 5; i++) await addCamera(appliance, `Dock ${i}`, { url: simulator.url(i) });
+/** As a program that is let in by its token: nobody has to log in. */
+async function openPage(appliance: RunningAppliance) {
   const { secret } = (await appliance.call('POST', '/api/tokens', { name: 'wall', role: 'viewer' })) as {
     secret: string;
   };
@@ -56,6 +54,17 @@ test('a wall shows cameras live while they can be seen, and comes back by itself
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
+  return { page, complaints };
+}
+
+test('a wall shows cameras live while they can be seen, and comes back by itself', { timeout: 240_000 }, async () => {
+  const dataDirectory = await temporaryDirectory();
+  const simulator = await startCameraSimulator({ cameras: 5, mode: 'paced', clip });
+  onTestFinished(() => simulator.close());
+  const appliance = await startAppliance({ dataDirectory, args: ['--webrtc-enabled', 'false'] });
+  onTestFinished(() => appliance.close());
+  for (let i = 0; i < 5; i++) await addCamera(appliance, `Dock ${i}`, { url: simulator.url(i) });
+  const { page, complaints } = await openPage(appliance);
   const watched = async () => {
     const metrics = Buffer.from(await appliance.bytes('/metrics')).toString();
     return Number(/^weir_live_sockets\S* (\d+)/m.exec(metrics)?.[1]);
@@ -110,6 +119,66 @@ test('a wall shows cameras live while they can be seen, and comes back by itself
   await untilWatched(0);
   await page.click('button:has-text("Go on")');
   await untilMoving(page);
+
+  expect(complaints).toEqual([]);
+  await page.close();
+  await appliance.close();
+  expect(await checkFindings(dataDirectory)).toEqual([]);
+});
+
+test('a picture is live by WebSocket while there is no WebRTC worker, by WebRTC once there is, and again after it died', {
+  timeout: 240_000,
+}, async () => {
+  const dataDirectory = await temporaryDirectory();
+  const worker = join(await temporaryDirectory(), 'mediasoup-worker');
+  const camera = await startGstCamera({
+    ...{ audio: 'aac', auth: 'none', gopFrames: 50 },
+    ...{ widthPixels: 320, heightPixels: 180, kilobitsPerSecond: 200 },
+  });
+  const appliance = await startAppliance({ dataDirectory, env: { MEDIASOUP_WORKER_BIN: worker } });
+  onTestFinished(() => appliance.close());
+  await addCamera(appliance, 'Gate', { url: camera.url });
+  const { page, complaints } = await openPage(appliance);
+  const words = () => page.textContent('.player .way').catch(() => '');
+  const untilLive = (by: RegExp) =>
+    until(
+      `it is live ${by}`,
+      async () => by.test((await page.$('.player .way')) === null ? '' : ((await words()) ?? '')),
+      90_000,
+    );
+
+  await page.goto(`${appliance.url}/#/`);
+  await page.click('.tile:has-text("Gate")');
+  await untilLive(/^LIVEWebSocket.*MEDIASOUP_WORKER_BIN names/);
+  await untilMoving(page);
+
+  await symlink(workerThere() ?? '', worker);
+  await untilLive(/^LIVEWebRTC/);
+  await look(page, '4-webrtc');
+  await untilMoving(page);
+
+  const workers = () => processTree(appliance.pid).filter((pid) => commandLineOf(pid)[0]?.includes('mediasoup-worker'));
+  const [first] = await until('a worker runs', () => (workers().length > 0 ? workers() : undefined));
+  process.kill(first ?? 0, 'SIGKILL');
+  await until('the picture went on another way, or anew', async () => !workers().includes(first ?? 0));
+  await until('another worker runs', () => workers().length > 0);
+  const pictures = () =>
+    page.$eval('.player video', (video) =>
+      (video as unknown as { srcObject: unknown }).srcObject !== null
+        ? video.getVideoPlaybackQuality().totalVideoFrames
+        : 0,
+    );
+  await untilLive(/^LIVEWebRTC/);
+  let least = Number.POSITIVE_INFINITY;
+  await until(
+    'WebRTC has pictures that move, in a new session',
+    async () => {
+      const now = await pictures().catch(() => 0);
+      least = Math.min(least, now);
+      return now > least + 30;
+    },
+    90_000,
+  );
 
   expect(complaints).toEqual([]);
   await page.close();
