@@ -38,6 +38,7 @@ import { partIndexes, partIndexOf } from '../supervisor/index.ts';
 import { certificateFacts, OwnCertificates, SiteCertificates } from '../tls/index.ts';
 import { addConversionMetrics } from './conversion-metrics.ts';
 import { examinerOf } from './examine.ts';
+import { liveSessions } from './live-sessions.ts';
 import { addLiveViewMetrics } from './live-view-metrics.ts';
 import { addLowLatencyMetrics } from './low-latency-metrics.ts';
 import { objectStoreOf, pictureStoreOf } from './object-store.ts';
@@ -46,6 +47,7 @@ import type { RoleContext } from './role-context.ts';
 import { startRtspOut } from './rtsp-out.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
 import { startNotice } from './start-notice.ts';
+import { storageSessions } from './storage-sessions.ts';
 import { readTurnServers } from './turn-servers.ts';
 import { WebRtc } from './webrtc.ts';
 
@@ -152,8 +154,14 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
     await pictureStoreOf({ clock }, { config, environment: process.env, directory: join(paths.data, 'images') }),
   );
   const media = mediaReaders({ clock, log, source, meter: kvsMeter });
-  const signaling = new SignalingHub({ clock, log, meter: kvsMeter }, { quotaFactor: config.kvs.quotaFactor });
   const webrtc = new WebRtc(context, { registry });
+  const storage = config.webrtc.enabled
+    ? storageSessions(context, { plane: webrtc.plane, laneOf, registry })
+    : undefined;
+  const signaling = new SignalingHub({ clock, log, meter: kvsMeter, storage }, { quotaFactor: config.kvs.quotaFactor });
+  const live = config.webrtc.enabled
+    ? liveSessions(context, { plane: webrtc.plane, conversions, laneOf, registry })
+    : undefined;
   const tls = await certificates(context, lifetime);
   const serve = lifetime.own(
     new Serve(
@@ -171,6 +179,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         conversions,
         liveViews,
         mediaPlane: webrtc.plane,
+        liveSessions: live,
         pictures: new Images({ source, decoders }),
         imports,
         probe: probeInChild(
@@ -246,6 +255,8 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   signaling.start();
   lifetime.own(signaling);
   await webrtc.start(lifetime);
+  if (live !== undefined) lifetime.own(live);
+  if (storage !== undefined) lifetime.own(storage);
   await startRtspOut(context, lifetime, {
     ...{ gate: serve.rtspGate, source, tls, registry },
     laneOf,

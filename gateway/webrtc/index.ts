@@ -2,6 +2,7 @@
 
 export { Bridges } from './bridge/index.ts';
 export { MediaPlane, type MediaWorker, type PlaneFigures, type PlaneStatus } from './media-plane/index.ts';
+export { PeerMedia, WhipReceiver } from './receive/index.ts';
 export {
   type KnownSession,
   type OpenedSession,
@@ -16,3 +17,4 @@ export {
   WhepSessions,
   WhipSessions,
 } from './sessions/index.ts';
+export { StorageSessions, StreamPut, storageSessionLimits } from './storage-session/index.ts';

@@ -28,8 +28,8 @@ export function readFragment(text: string): IceFragment {
     if (!/^[a-z]=/.test(line)) throw refusal('the fragment has a line that is none');
     const [, name, value] = /^a=(ice-ufrag|ice-pwd):([\w+/=-]{4,256})$/.exec(line) ?? [];
     if (name !== undefined && value !== undefined) {
-      if ((found.get(name) ?? value) !== value) throw refusal('the fragment is of two ICE sessions');
-      found.set(name, value);
+      // Of a bundle the first line's count; Chromium makes others for each line of a restart.
+      if (!found.has(name)) found.set(name, value);
     } else if (line.startsWith('a=ice-ufrag') || line.startsWith('a=ice-pwd')) {
       throw refusal('the fragment has bad ICE credentials');
     }
