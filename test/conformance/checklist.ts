@@ -11,8 +11,8 @@ export type Part =
 
 export type Point = { readonly number: number; readonly part: Part; readonly text: string };
 
-/** Points of the WebRTC gateway, which is not built yet. */
-export const webrtcPoints: ReadonlySet<number> = new Set([95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105]);
+/** Points of the WebRTC gateway that are not built yet. */
+export const webrtcPoints: ReadonlySet<number> = new Set([102, 103, 104]);
 
 const parts: Readonly<Record<Part, readonly (readonly [first: number, texts: readonly string[]])[]>> = {
   'Control plane': [
@@ -149,7 +149,7 @@ const parts: Readonly<Record<Part, readonly (readonly [first: number, texts: rea
       [
         'GetIceServerConfig: TURN servers that take the credentials until they expire',
         'The SDK for JavaScript as master and viewer',
-        'The SDK for C as master',
+        'The messages and URLs of the SDK for C, as a master; it connects to port 443 alone',
         'A new master, or viewer of the same id, replaces the old one',
         'Messages wait for who is not there, for their time',
         'Messages that are wrong are told, and cost no connection',

@@ -9,11 +9,13 @@ export type Proof = { readonly file: string; readonly name: string; readonly poi
 /** Who talks to us in a file, told by what it imports or starts. Nobody of these: a client of the test's own. */
 const clientMarks: readonly (readonly [client: string, mark: RegExp])[] = [
   ['AWS SDK for JavaScript', /@aws-sdk\/client-/],
+  ['KVS WebRTC SDK for JavaScript', /amazon-kinesis-video-streams-webrtc/],
   ['botocore', /\bbotocore\b/],
   ['AWS CLI', /'aws'|\baws kinesis/],
   ['Chromium', /chromium|openHlsPlayer|startBrowser/i],
   ['ffmpeg', /\bff(?:mpeg|probe)\b/i],
   ['GStreamer', /gst-launch|matroskamux|startGst/i],
+  ['a WebSocket of the test', /\.socket\.(?:send|ping)\(/],
   ['coturn', /coturn|turnserver/i],
 ];
 

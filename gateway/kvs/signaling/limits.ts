@@ -5,7 +5,7 @@ const seconds = 1_000;
 const minutes = 60 * seconds;
 
 export const signalingLimits = {
-  /** AWS: a payload has 10 KB. Counted as what base64 stands for, since offers of today's browsers fill it. */
+  /** AWS: a payload has 10 KB. Counted as what base64 stands for, the milder reading. */
   payloadBytesMax: 10 * KiB,
   /** Of a message as it comes: a payload in base64, and a native client's list of TURN servers beside it, several times over. */
   messageBytesMax: 64 * KiB,
