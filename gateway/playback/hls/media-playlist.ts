@@ -62,12 +62,6 @@ export type MediaPlaylist = {
 const partHoldBackTargets = 3;
 /** EXTINF says where the next segment lies; a wall time further off than this is said anew. */
 const wallDriftMsMax = 10;
-/**
- * With parts hls.js places a session's first playlists by dates alone, and begins with them: where those of a run's first seconds
- * differ from what lasts between them (server time is slewed, since the first pictures came late), its pictures lie beside their
- * places for as long as the first segment is there. A last segment before a break that is shorter than that stops it for good.
- */
-const lowLatencyWallDriftMsMax = 1_000;
 
 /**
  * Writes a media playlist.
@@ -93,7 +87,10 @@ export function mediaPlaylistText(playlist: MediaPlaylist): string {
   lines.push(...controlLines(playlist));
   let mapUri: string | undefined;
   let expectedMs = Number.NaN;
-  const driftMsMax = playlist.lowLatency === undefined ? wallDriftMsMax : lowLatencyWallDriftMsMax;
+  // With parts hls.js places a session's first playlists by dates, and begins with them. Server time is slewed in a run's first
+  // seconds: where its dates differed from what lasts between them, pictures lay beside their places as long as the first segment
+  // is there, and a last segment before a break that was shorter than that stopped hls.js for good.
+  const driftMsMax = playlist.lowLatency === undefined ? wallDriftMsMax : Number.POSITIVE_INFINITY;
   playlist.entries.forEach((entry, at) => {
     // A break before the first entry belongs to the discontinuity sequence number.
     if (entry.isDiscontinuity && at > 0) lines.push('#EXT-X-DISCONTINUITY');

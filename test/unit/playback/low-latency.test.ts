@@ -145,7 +145,7 @@ describe('a playlist with parts', () => {
     const site = startSite();
     const uri = await uriOf(site, 'video');
     const { fragment, segment } = must(site.stream.fragments[0], 'has a fragment');
-    const late = { ...fragment, serverTimestampMs: fragment.serverTimestampMs + 170 };
+    const late = { ...fragment, serverTimestampMs: fragment.serverTimestampMs + 1_700 };
     site.stream.fragments[0] = { fragment: late, segment };
     site.play(6_080);
     await settled();
@@ -160,8 +160,8 @@ describe('a playlist with parts', () => {
 
     const datesIn = ({ text }: ReadPlaylist) =>
       text.match(/(?<=DATE-TIME:).*/g)?.map((date) => Date.parse(date) - beginMs);
-    expect(datesIn(low)).toEqual([170, 6_500]);
-    expect(datesIn(plain)).toEqual([170, 2_000, 6_500]);
+    expect(datesIn(low)).toEqual([1_700, 6_500]);
+    expect(datesIn(plain)).toEqual([1_700, 2_000, 6_500]);
   });
 
   test('is for live sessions alone, and for who asks in a word that is known', async () => {
