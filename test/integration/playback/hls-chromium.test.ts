@@ -47,8 +47,8 @@ describe('hls.js in Chromium', () => {
       expect(now.fatal).toEqual([]);
       return now.ended ? now : undefined;
     });
-    // A busy machine stalls a player, which then steps over the milliseconds before the first sound.
-    const ofLoad = /^buffer(StalledError|SeekOverHole .* from 0 to 0\.1)/;
+    // A busy machine stalls a player, which then nudges itself, or steps over the milliseconds before the first sound.
+    const ofLoad = /^buffer(StalledError|NudgeOnStall|SeekOverHole .* from 0 to 0\.1)/;
     expect(last.errors.filter((error) => !ofLoad.test(error))).toEqual([]);
     expect(last.pictures).toBeGreaterThanOrEqual(120);
     expect(last.soundBytes).toBeGreaterThan(1000);
@@ -65,21 +65,17 @@ describe('hls.js in Chromium', () => {
 
     const { page, state } = await openPlayer(recordedHls(stream), wholeRange);
 
-    for (const [toS, wallMs] of [
-      [2, 2_000],
-      [8, 9_000],
-      [14, 595_000],
-      [3, 3_000],
-      [11.5, 12_500],
-    ] as const) {
+    // Where pictures of a place on the player's timeline are of: the breaks between the runs are none there.
+    const wallMsOf = (atS: number) => atS * 1_000 + (atS < 6 ? 0 : atS < 12 ? 1_000 : 581_000);
+    for (const toS of [2, 8, 14, 3, 11.5]) {
       await seek(page, toS);
-      const before = await until(`plays at ${toS} s`, async () => {
+      // However late it is looked at: by then the next run may play.
+      await until(`plays at ${toS} s, and knows of which time that is`, async () => {
         const now = await state();
         expect(now.fatal).toEqual([]);
-        return now.currentTime >= toS + 0.3 && now.currentTime < toS + 3 ? now : undefined;
+        const shownMs = must(now.playingMs, 'knows the wall time') - beginMs;
+        return now.currentTime >= toS + 0.3 && Math.abs(shownMs - wallMsOf(now.currentTime)) < 700;
       });
-      const shownMs = must(before.playingMs, 'knows the wall time') - beginMs;
-      expect(Math.abs(shownMs - wallMs - (before.currentTime - toS) * 1000)).toBeLessThan(700);
     }
     const played = await state();
     expect(played.soundBytes).toBeGreaterThan(1000);
