@@ -104,6 +104,28 @@ test('packets that overtook others wait for them, and not for ever', async () =>
   expect(seen).toEqual([65_534, 65_535, 0, 1, 3, 5]);
 });
 
+test('each packet that others overtook is told as missing once, for whoever can ask for it again', async () => {
+  const clock = new SimulatedClock();
+  const missing: number[][] = [];
+  const onMissing = (sequence: number, packets: number) => missing.push([sequence, packets]);
+  const buffer = new ReorderBuffer({ clock, deliver: () => {}, onMissing }, { waitMsMax: 400 });
+  const push = (...sequences: number[]) => {
+    for (const sequence of sequences) buffer.push(rtp({ sequence, time: 0, payload: new Uint8Array(1) }));
+  };
+
+  push(65_530, 65_533, 65_534, 2, 65_532);
+  push(65_531, 65_535, 0, 1, 3, 5);
+  await clock.advance(500);
+  push(6, 9);
+
+  expect(missing).toEqual([
+    [65_531, 2],
+    [65_535, 3],
+    [4, 1],
+    [7, 2],
+  ]);
+});
+
 test('the number of waiting packets is bounded', () => {
   const seen: number[] = [];
   const buffer = new ReorderBuffer({ clock: new SimulatedClock(), deliver: (packet) => seen.push(u16(packet, 2)) });
