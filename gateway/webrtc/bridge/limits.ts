@@ -47,8 +47,10 @@ export const bridgeLimits = {
 
   /** A conversion's key frames: what a viewer waits at most, and what is kept of its GOP. */
   conversionKeyIntervalMs: 2_000,
-  /** Pictures on their way through a converting child: 4 s at 25 a second. A machine that is so far behind begins anew at a key frame. */
-  conversionPicturesMax: 100,
+  /** A child that is so far behind the camera begins anew at a key frame: it would not be live view any more. */
+  conversionBehindMs: 3_000,
+  /** Pictures on their way through a child while it starts, and their bytes: 10 s at 30 pictures a second, 4 s at 16 Mb/s. */
+  conversionPicturesMax: 300,
   conversionBytesMax: 8 * MiB,
   /** From a picture to what was made of it, the start of the child included; nothing for so long: it is stuck. */
   conversionStuckMs: 8_000,

@@ -36,8 +36,12 @@ export type PlayableLaneDeps = {
 /** Changed sound has a number of its own: the open fragment of a lane that is joined still holds the old one. */
 const changedNumber = 100;
 
+/** Has a place for a moment, where a stream turns out to need one after its last viewer left. */
+const nobody = 'nobody any more';
+
 const whyTexts: Readonly<Record<WhyConverted, string>> = {
   h265: 'the picture is converted from H.265, which browsers do not play by WebRTC',
+  pixels: 'the picture is converted, since browsers do not play its form of pixels by WebRTC',
   'b-frames': 'the picture is converted, since the camera sends B-frames, which WebRTC does not know',
 };
 
@@ -75,6 +79,11 @@ export class PlayableLane implements Pick<LaneClient, 'subscribe'> {
   /** Why nothing comes, where it is not the camera's absence. */
   get trouble(): AppError | undefined {
     return this.#trouble;
+  }
+
+  /** What the camera sends; none while it is not live. */
+  get codecIds(): readonly string[] {
+    return this.#tracks.map(({ codecId }) => codecId);
   }
 
   /** True from the camera's description to the first picture of a conversion. */
@@ -173,11 +182,13 @@ export class PlayableLane implements Pick<LaneClient, 'subscribe'> {
     if (track.kind === 'video') {
       const why = this.#sawReordered ? 'b-frames' : whyConverted(track);
       if (why === undefined) return [track];
+      if (this.#video !== undefined) return [];
       notes.push(whyTexts[why]);
       this.#convert(track);
       return [];
     }
     if (track.codec !== 'aac') return [track];
+    if (this.#audio !== undefined) return [];
     const shown = opusTrack(track.number + changedNumber, { channels: track.audio?.channels === 1 ? 1 : 2 });
     try {
       const transcoder = aacToOpus(this.#deps, {
@@ -311,7 +322,8 @@ export class PlayableLane implements Pick<LaneClient, 'subscribe'> {
 
   #keepPlaceFor(viewers: readonly string[]): void {
     // Nobody watches for a moment: the place is kept for whoever comes back.
-    const names = viewers.length > 0 ? [...new Set(viewers)].slice(0, bridgeLimits.namesMax) : this.#names;
+    const kept = this.#names.length > 0 ? this.#names : [nobody];
+    const names = viewers.length > 0 ? [...new Set(viewers)].slice(0, bridgeLimits.namesMax) : kept;
     const gone = this.#names.filter((name) => !names.includes(name));
     this.#deps.conversions.enterRunning(this.#streamId, names);
     this.#deps.conversions.leaveRunning(this.#streamId, gone);

@@ -3,8 +3,10 @@
 import { h264Parameters, parseAvcC } from '../../../storage/media/index.ts';
 import type { Track } from '../../../storage/model/track.ts';
 
-export type WhyConverted = 'h265' | 'b-frames';
+export type WhyConverted = 'h265' | 'b-frames' | 'pixels';
 
+/** chroma_format_idc of 4:2:0; monochrome is below. */
+const chroma420 = 1;
 /** Times of a source may be a little off; a B-frame is earlier by a picture at least, 8 ms at 120 a second. */
 const backUsMin = 4_000;
 /** Further back lies a source that began anew. */
@@ -17,8 +19,10 @@ export function whyConverted(track: Track): WhyConverted | undefined {
   try {
     const { sps, pps } = parseAvcC(track.codecPrivate);
     const [first] = sps;
-    const depth = first === undefined ? 0 : (h264Parameters(first, pps).reorderPicturesMax ?? 0);
-    return depth > 0 ? 'b-frames' : undefined;
+    if (first === undefined) return undefined;
+    const { reorderPicturesMax = 0, chromaFormat, bitDepthLuma } = h264Parameters(first, pps);
+    if (chromaFormat > chroma420 || bitDepthLuma > 8) return 'pixels';
+    return reorderPicturesMax > 0 ? 'b-frames' : undefined;
   } catch {
     // Broken private data of a producer: its pictures may bring their own parameter sets.
     return undefined;

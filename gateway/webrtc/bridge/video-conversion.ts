@@ -52,6 +52,7 @@ export class VideoConversion {
   #baseUs = 0;
   #sinceMs = 0;
   #heardMs = 0;
+  #hasGiven = false;
   #waitsForKey = true;
   #cancelRestart: (() => void) | undefined;
   #isClosed = false;
@@ -85,20 +86,10 @@ export class VideoConversion {
   push(unit: LaneUnit): void {
     if (this.#isClosed) return;
     if (this.#waitsForKey && !unit.isKey) return;
-    if (this.#isFull()) {
-      this.#deps.log.counted('pictures left out: the conversion is behind', 1);
-      this.#restart('it is behind', { isPunished: false });
-      return;
-    }
     this.#waitsForKey = false;
-    if (this.#child === undefined) {
-      if (unit.isKey) this.#forgetWaiting();
-      this.#waiting.push(unit);
-      this.#waitingBytes += unit.bytes.length;
-      this.#begin();
-      return;
-    }
-    this.#write(this.#child, unit, { isShown: true });
+    if (this.#child === undefined) this.#wait(unit);
+    else if (this.#isBehind(unit)) this.#restart('it is behind');
+    else this.#write(this.#child, unit, { isShown: true });
   }
 
   async close(): Promise<void> {
@@ -108,15 +99,28 @@ export class VideoConversion {
     await this.#gone;
   }
 
-  #isFull(): boolean {
-    const { conversionPicturesMax, conversionBytesMax, keptPicturesMax, keptBytesMax } = {
-      ...bridgeLimits,
-      ...bridgeLimits.feeds,
-    };
-    if (this.#child === undefined) return this.#waiting.length > keptPicturesMax || this.#waitingBytes > keptBytesMax;
-    const isStuck =
-      this.#inside.size > 0 && this.#deps.clock.monotonicMs() - this.#heardMs > bridgeLimits.conversionStuckMs;
-    return isStuck || this.#inside.size > conversionPicturesMax || this.#child.queuedBytes > conversionBytesMax;
+  /** Keeps the newest GOP for the next child, unless it is too long. */
+  #wait(unit: LaneUnit): void {
+    if (unit.isKey) this.#forgetWaiting();
+    this.#waiting.push(unit);
+    this.#waitingBytes += unit.bytes.length;
+    const { keptPicturesMax, feeds } = bridgeLimits;
+    if (this.#waiting.length > keptPicturesMax || this.#waitingBytes > feeds.keptBytesMax) {
+      this.#forgetWaiting();
+      this.#waitsForKey = true;
+    }
+    this.#begin();
+  }
+
+  #isBehind(next: LaneUnit): boolean {
+    const { conversionStuckMs, conversionPicturesMax, conversionBytesMax, conversionBehindMs } = bridgeLimits;
+    const [oldestMs] = this.#inside.keys();
+    if (oldestMs === undefined) return false;
+    const isLate = this.#hasGiven && this.#timeMsOf(next.presentationTimeUs) - oldestMs > conversionBehindMs;
+    const isStuck = this.#deps.clock.monotonicMs() - this.#heardMs > conversionStuckMs;
+    const queuedBytes = this.#child?.queuedBytes ?? 0;
+    const isTooMuch = this.#inside.size > conversionPicturesMax || queuedBytes > conversionBytesMax;
+    return isLate || isStuck || isTooMuch;
   }
 
   #begin(): void {
@@ -142,12 +146,13 @@ export class VideoConversion {
       {
         config: (avcC) => this.#told(avcC),
         picture: (picture) => this.#converted(picture),
-        ended: (said) => this.#restart(said, { isPunished: true }),
+        ended: (said) => this.#restart(said),
       },
     );
     this.#child = child;
     this.#sinceMs = this.#deps.clock.monotonicMs();
     this.#heardMs = this.#sinceMs;
+    this.#hasGiven = false;
     for (const unit of this.#waiting) {
       this.#write(child, unit, { isShown: this.#timeMsOf(unit.presentationTimeUs) >= beginMs });
     }
@@ -177,6 +182,7 @@ export class VideoConversion {
     const { presentationMs, isKey, bytes } = picture;
     this.#heardMs = this.#deps.clock.monotonicMs();
     if (this.#heardMs - this.#sinceMs > bridgeLimits.conversionStableMs) this.#backoff.reset();
+    this.#hasGiven = true;
     const times = this.#inside.get(presentationMs);
     // Pictures that could not be decoded never come out; nothing comes out twice, or after a later one.
     for (const timeMs of this.#inside.keys()) if (timeMs <= presentationMs) this.#inside.delete(timeMs);
@@ -185,14 +191,12 @@ export class VideoConversion {
   }
 
   /** The next child begins with the next key frame. */
-  #restart(said: string, { isPunished }: { readonly isPunished: boolean }): void {
+  #restart(said: string): void {
     this.#drop();
     if (this.#isClosed) return;
-    const delayMs = isPunished ? this.#backoff.nextDelayMs() : 0;
+    const delayMs = this.#backoff.nextDelayMs();
     this.#deps.log.warn('conversion begins anew', { said, delayMs: Math.round(delayMs) });
     this.#cancelRestart?.();
-    this.#cancelRestart = undefined;
-    if (!isPunished) return;
     this.#cancelRestart = this.#deps.clock.after(delayMs, () => {
       this.#cancelRestart = undefined;
       this.#begin();

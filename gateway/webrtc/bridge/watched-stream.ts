@@ -64,16 +64,13 @@ export class WatchedStream {
       this.#requireWatching(viewer);
       if (signal?.aborted === true) throw appError('cancelled', 'the viewer is gone');
       if (video === undefined && audio === undefined) {
-        throw appError('failed_precondition', 'nothing of this stream can be played by WebRTC', {
-          ...{ streamId: this.#streamId, notes: this.#notes },
-          hint: 'play it by HLS',
-        });
+        throw this.#nothingPlayable();
       }
       audio?.begin();
       return {
         ...(video === undefined ? {} : { video: { producer: video.producer, begin: () => video.begin() } }),
         ...(audio === undefined ? {} : { audio: { producer: audio.producer } }),
-        notes: this.#notes,
+        notes: [...this.#notes, ...tracks.flatMap(noteFor)],
         onEnded: (callback) => viewer.onEnded(callback),
         release: () => viewer.release(),
       };
@@ -111,13 +108,20 @@ export class WatchedStream {
     for (let waits = 1; ; waits++) {
       const described = feed.described(bridgeLimits.describeWaitMs).catch((error: unknown) => {
         const mayCome = this.#deps.lane()?.isStarting === true && waits < bridgeLimits.describeWaits;
-        if (!mayCome) throw error;
-        return undefined;
+        if (mayCome) return undefined;
+        throw (this.#deps.lane()?.codecIds.length ?? 0) > 0 ? this.#nothingPlayable() : error;
       });
       const tracks = await Promise.race([described, ended]);
       this.#requireWatching(viewer);
       if (tracks !== undefined) return tracks;
     }
+  }
+
+  #nothingPlayable(): AppError {
+    return appError('failed_precondition', 'nothing of this stream can be played by WebRTC', {
+      ...{ streamId: this.#streamId, codecIds: this.#deps.lane()?.codecIds, notes: this.#notes },
+      hint: 'play it by HLS',
+    });
   }
 
   #requireWatching(viewer: Viewer): void {
@@ -150,6 +154,10 @@ export class WatchedStream {
     this.#deps.lease.release();
     this.#deps.onEmpty();
   }
+}
+
+function noteFor({ format }: FeedTrack): readonly string[] {
+  return viewerCodecOf(format) === undefined ? [`${format.map} is left out: browsers do not play it by WebRTC`] : [];
 }
 
 function trackFor(
