@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { CreateStreamCommand, DescribeStreamCommand, KinesisVideoClient } from '@aws-sdk/client-kinesis-video';
 import { onTestFinished } from 'vitest';
 import type { IngestOptions } from '../../../gateway/ingest/index.ts';
-import { putMediaOperations } from '../../../gateway/kvs/index.ts';
+import { putMediaOperations, type StorageSessionPort } from '../../../gateway/kvs/index.ts';
 import { type PutMediaQuotas, putMediaQuotasDefault } from '../../../gateway/put-media/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
@@ -28,9 +28,11 @@ export async function startPutMedia(
     readonly retentionHours?: number;
     readonly data?: string;
     readonly publicUrl?: string;
+    /** What stores the media of channels, in streams of this owner. */
+    readonly storage?: (owner: LaneClient) => StorageSessionPort;
   } & Partial<Pick<IngestOptions, never>> = {},
 ) {
-  const { retentionHours = 24, quotas, data = await temporaryDirectory(), publicUrl } = options;
+  const { retentionHours = 24, quotas, data = await temporaryDirectory(), publicUrl, storage } = options;
   const started = await startIngest({ data, putMedia: { ...putMediaQuotasDefault, ...quotas } });
   const owner = new LaneClient(
     { clock: systemClock, log: silentLog },
@@ -40,6 +42,7 @@ export async function startPutMedia(
   const site = await startSite({
     kvsMedia: putMediaOperations({ clock: systemClock, ownerOf: () => owner }),
     kvsQuotaFactor: 0,
+    ...(storage === undefined ? {} : { signaling: { storage: storage(owner) } }),
     ...(publicUrl === undefined ? {} : { publicUrl }),
   });
   const admin = await site.admin();

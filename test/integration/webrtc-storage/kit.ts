@@ -120,7 +120,7 @@ export async function startPages() {
     '--allow-loopback-in-peer-connection',
   ]);
   onTestFinished(() => browser.close());
-  const context = await browser.newContext();
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
   const open = async () => {
     const page = await context.newPage();
     await page.route('https://peers.example/', (route) =>

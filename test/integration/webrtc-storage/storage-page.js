@@ -1,6 +1,5 @@
 /** One peer of a storage session, in a page: it answers offers and tells what arrives. Signalling is the test's business. */
 
-// biome-ignore lint/correctness/noUnusedVariables: the test calls it.
 const peer = {
   /** @type {RTCPeerConnection | undefined} */
   connection: undefined,
@@ -59,5 +58,34 @@ const peer = {
       widthPixels: inbound('video')?.frameWidth ?? 0,
       audioPackets: inbound('audio')?.packetsReceived ?? 0,
     };
+  },
+};
+
+/** The same peer by the stock SDK (amazon-kinesis-video-streams-webrtc), whose bundle is loaded before: as its examples do it. */
+// biome-ignore lint/correctness/noUnusedVariables: the test calls it.
+const signaling = {
+  heard: [],
+
+  /** Connects, and answers every offer. */
+  async connect({ sends, ...channel }) {
+    const client = new KVSWebRTC.SignalingClient({ region: 'us-west-2', ...channel });
+    client.on('sdpOffer', async (offer, sender) => {
+      signaling.heard.push(['offer', sender]);
+      await peer.answer({ offer: offer.sdp, sends });
+      peer.connection.addEventListener('icecandidate', ({ candidate }) => {
+        if (candidate !== null) client.sendIceCandidate(candidate, sender);
+      });
+      client.sendSdpAnswer(peer.connection.localDescription, sender, 'answer-1');
+    });
+    client.on('iceCandidate', (candidate, sender) => {
+      signaling.heard.push(['candidate', sender]);
+      peer.connection?.addIceCandidate(candidate);
+    });
+    client.on('statusResponse', (status) => signaling.heard.push(['status', status]));
+    await new Promise((resolve, reject) => {
+      client.on('open', resolve);
+      client.on('error', reject);
+      client.open();
+    });
   },
 };
