@@ -29,6 +29,7 @@ const html = `<!doctype html>
     stage,
     openers: openersOf('${streamId}', hls),
     isMuted: true,
+    isCostly: false,
     onStatus: (status) => window.told.push(status),
   });
   window.view.start();

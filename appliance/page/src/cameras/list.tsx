@@ -1,4 +1,4 @@
-/** All cameras: as a wall of pictures or as a dense table, found by name and by how they are doing. */
+/** All cameras: as pictures or as a dense table, found by name and by how they are doing. */
 
 import { createMemo, createSignal, For, Show } from 'solid-js';
 import type { Camera } from '../api.ts';
@@ -9,7 +9,7 @@ import { LivePicture } from './live-picture.tsx';
 import { isInTrouble, StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
 import { CameraTable } from './table.tsx';
 
-const views = ['wall', 'table'] as const;
+const views = ['pictures', 'table'] as const;
 type View = (typeof views)[number];
 const viewSetting = 'weir.cameras.view';
 const tileSizes = { small: '11rem', medium: '19rem', large: '28rem' } as const;
@@ -19,7 +19,7 @@ const sizeSetting = 'weir.cameras.size';
 
 export function CameraList(props: { readonly cameras: readonly Camera[]; readonly events: Events }) {
   const may = createMay();
-  const [view, setView] = createSignal<View>(localStorage.getItem(viewSetting) === 'table' ? 'table' : 'wall');
+  const [view, setView] = createSignal<View>(localStorage.getItem(viewSetting) === 'table' ? 'table' : 'pictures');
   const [size, setSize] = createSignal<TileSize>(storedSize());
   const [words, setWords] = createSignal('');
   const [isTroubleOnly, setTroubleOnly] = createSignal(false);
@@ -67,7 +67,7 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
           onInput={(event) => setWords(event.currentTarget.value)}
         />
         <span class="grow" />
-        <Show when={view() === 'wall'}>
+        <Show when={view() === 'pictures'}>
           <select
             class="small"
             aria-label="Size of the pictures"
@@ -91,7 +91,7 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
                   localStorage.setItem(viewSetting, one);
                 }}
               >
-                {one === 'wall' ? 'Wall' : 'Table'}
+                {one === 'pictures' ? 'Pictures' : 'Table'}
               </button>
             )}
           </For>
@@ -104,7 +104,10 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
             : 'No camera has that in its name or address.'}
         </p>
       </Show>
-      <Show when={view() === 'wall'} fallback={<CameraTable cameras={shown()} events={props.events} nowMs={nowMs()} />}>
+      <Show
+        when={view() === 'pictures'}
+        fallback={<CameraTable cameras={shown()} events={props.events} nowMs={nowMs()} />}
+      >
         <div class="tiles" style={{ '--tile': tileSizes[size()] }}>
           <For each={shown()}>{(camera) => <Tile camera={camera} events={props.events} nowMs={nowMs()} />}</For>
         </div>
@@ -115,7 +118,7 @@ export function CameraList(props: { readonly cameras: readonly Camera[]; readonl
 
 function Tile(props: { readonly camera: Camera; readonly events: Events; readonly nowMs: number }) {
   const state = () => stateOf(props.camera, props.events.states);
-  /** The smaller picture where it is live: a wall of them stays light. */
+  /** The smaller picture where it is live: many of them stay light. */
   const pictured = () => {
     const sub = props.camera.streams.find((stream) => stream.role === 'sub');
     return (subStateOf(props.camera, props.events.states)?.state === 'live' ? sub : props.camera.streams[0])?.id;

@@ -65,6 +65,7 @@ export function LivePlayer(props: {
         isOriginalChosen: () => isOriginalChosen,
       }),
       isMuted: isMuted(),
+      isCostly: props.videoCodec !== undefined && !canPlayCodec(props.videoCodec),
       onStatus: (next) => {
         if (next.way !== undefined) setOldPicture(true);
         setStatus(next);

@@ -27,6 +27,8 @@ export type LiveViewOptions = {
   readonly stage: HTMLElement;
   readonly openers: Readonly<Record<Way, Opener>>;
   readonly isMuted: boolean;
+  /** Each way holds one of few places meanwhile, and begins slowly: the next one waits for it longer. */
+  readonly isCostly: boolean;
   readonly onStatus: (status: LiveStatus) => void;
   /** Another picture size: `640 × 360`. */
   readonly onSize?: (size: string) => void;
@@ -44,6 +46,7 @@ type Standing = { failure: Failure | undefined; failures: number; notBeforeMs: n
 
 /** A way that has shown nothing for so long lets the next one begin beside it. */
 const headStartMs = 2_500;
+const headStartMsOfCostly = 15_000;
 /** First and longest wait before a way is tried again, by why it ended. */
 const waits = {
   unsupported: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
@@ -57,6 +60,7 @@ export class LiveView {
   readonly #options: LiveViewOptions;
   readonly #standings = new Map<Way, Standing>();
   readonly #candidates = new Map<Way, Attempt>();
+  readonly #startedMs = new Map<Way, number>();
   #shown: Attempt | undefined;
   /** Of the session that was shown last: its picture stays. */
   #frozen: HTMLVideoElement | undefined;
@@ -127,6 +131,10 @@ export class LiveView {
     if (!document.hidden) this.changed();
   };
 
+  get #headStartMs(): number {
+    return this.#options.isCostly ? headStartMsOfCostly : headStartMs;
+  }
+
   *#attempts(): Iterable<Attempt> {
     yield* this.#candidates.values();
     if (this.#shown !== undefined) yield this.#shown;
@@ -145,23 +153,21 @@ export class LiveView {
         // Beside what is shown one is enough, and nothing has pictures of a camera that is away; else the next way begins soon.
         if (this.#shown !== undefined || candidate.isAway) break;
         const startedMs = this.#startedMs.get(way) ?? now;
-        if (now - startedMs >= headStartMs) continue;
-        nextMs = Math.min(nextMs, startedMs + headStartMs);
+        if (now - startedMs >= this.#headStartMs) continue;
+        nextMs = Math.min(nextMs, startedMs + this.#headStartMs);
         break;
       }
       const { notBeforeMs } = this.#standingOf(way);
       if (notBeforeMs > now) nextMs = Math.min(nextMs, notBeforeMs);
       else if (!document.hidden || this.#shown === undefined) {
         this.#begin(way);
-        nextMs = Math.min(nextMs, now + headStartMs);
+        nextMs = Math.min(nextMs, now + this.#headStartMs);
         break;
       }
     }
     if (Number.isFinite(nextMs)) this.#timer = setTimeout(() => this.#next(), Math.max(50, nextMs - now));
     this.#tell();
   }
-
-  readonly #startedMs = new Map<Way, number>();
 
   #begin(way: Way): void {
     const video = this.#newVideo();
