@@ -203,6 +203,9 @@ export class KvsSignalingDoor {
   #connect(webSocket: WebSocket, peer: SignalingPeer): void {
     const connection = this.#deps.hub.connect(
       {
+        get isOpen() {
+          return webSocket.readyState === webSocket.OPEN;
+        },
         get bufferedAmount() {
           return webSocket.bufferedAmount;
         },

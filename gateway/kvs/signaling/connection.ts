@@ -11,6 +11,8 @@ import type { PeerLeaving } from './storage-port.ts';
 
 /** What is needed of a WebSocket. */
 export type SignalingSocket = {
+  /** False as soon as either side said that it closes. */
+  readonly isOpen: boolean;
   /** Bytes that wait to be sent. */
   readonly bufferedAmount: number;
   send(text: string): void;
@@ -120,8 +122,8 @@ export class SignalingConnection {
 
   /** False when the peer is gone, or found to be gone just now: it got nothing. */
   send(text: string): boolean {
-    if (this.#isEnded) return false;
     const { clock, socket, peer } = this.#deps;
+    if (this.#isEnded || !socket.isOpen) return false;
     if (socket.bufferedAmount > signalingLimits.unsentBytesMax) {
       this.#give('timed-out');
       return false;

@@ -49,6 +49,8 @@ export class SignalingHub {
   readonly #connections = new Map<SignalingConnection, StoragePeer | undefined>();
   readonly #ofKey = new Map<string, number>();
   readonly #waitingBytes = { used: 0 };
+  /** To be looked at since something changed. */
+  readonly #unlooked = new Set<SignalingConnection>();
   #cancelRefresh: (() => void) | undefined;
   #asking = 0;
   #given = 0;
@@ -142,10 +144,8 @@ export class SignalingHub {
 
   /** Looks at every connection soon: keys, permissions or channels may have changed. */
   refresh(): void {
-    this.#cancelRefresh ??= this.#deps.clock.after(signalingLimits.refreshMs, () => {
-      this.#cancelRefresh = undefined;
-      for (const connection of [...this.#connections.keys()]) connection.look();
-    });
+    for (const connection of this.#connections.keys()) this.#unlooked.add(connection);
+    this.#cancelRefresh ??= this.#deps.clock.after(signalingLimits.refreshMs, () => this.#lookOn());
   }
 
   /**
@@ -218,6 +218,17 @@ export class SignalingHub {
     }
   }
 
+  #lookOn(): void {
+    for (const connection of [...this.#unlooked].slice(0, signalingLimits.looksAtOnce)) {
+      this.#unlooked.delete(connection);
+      connection.look();
+    }
+    this.#cancelRefresh =
+      this.#unlooked.size === 0
+        ? undefined
+        : this.#deps.clock.after(signalingLimits.looksPauseMs, () => this.#lookOn());
+  }
+
   #viewersMax(): number {
     const { quotaFactor } = this.#options;
     if (quotaFactor === 0) return signalingLimits.connectionsOfKeyMax;
@@ -229,6 +240,7 @@ export class SignalingHub {
     const { accountable, channel } = connection.peer;
     const storing = this.#connections.get(connection);
     this.#connections.delete(connection);
+    this.#unlooked.delete(connection);
     this.#channels.get(channel.id)?.leave(connection);
     this.#forgetIfEmpty(channel.id);
     const left = (this.#ofKey.get(accountable) ?? 1) - 1;

@@ -78,7 +78,11 @@ export function messageText({
 }
 
 /** What became of a message that could not be passed on. Its status is a text, as clients parse it. */
-export function statusText(correlationId: string, { name, httpStatus, message }: AwsError): string {
+export function statusText(
+  correlationId: string,
+  { name, httpStatus, message }: AwsError,
+  { isOfStorage = false }: { readonly isOfStorage?: boolean } = {},
+): string {
   return JSON.stringify({
     messageType: 'STATUS_RESPONSE',
     statusResponse: {
@@ -86,6 +90,8 @@ export function statusText(correlationId: string, { name, httpStatus, message }:
       errorType: name,
       statusCode: String(httpStatus),
       description: message.slice(0, descriptionCharactersMax),
+      // Storage sessions of AWS say it, signalling does not.
+      ...(isOfStorage ? { success: false } : {}),
     },
   });
 }

@@ -152,5 +152,7 @@ export class MessageRouter {
 
 /** Nothing without a correlation id, and nothing where all went well: as at AWS. */
 function tellStatus(connection: SignalingConnection, correlationId: string | undefined, error: unknown): void {
-  if (correlationId !== undefined) connection.send(statusText(correlationId, awsErrorOf(signalledError(error))));
+  if (correlationId === undefined) return;
+  const isOfStorage = connection.channel.streamId !== undefined;
+  connection.send(statusText(correlationId, awsErrorOf(signalledError(error)), { isOfStorage }));
 }

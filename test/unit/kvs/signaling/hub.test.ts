@@ -232,6 +232,18 @@ test('a peer that does not read is given up, and what it was to get waits for it
   expect(connect('viewer', 'v1').sent).toHaveLength(1);
 });
 
+test('what is said to a peer whose closing handshake has begun waits for its next connection', () => {
+  const { connect } = startHub();
+  const viewer = connect('viewer', 'v1');
+  viewer.isOpen = false;
+
+  connect('master').say(answerTo('v1'));
+  viewer.connection.onClosed();
+
+  expect(viewer.sent).toEqual([]);
+  expect(connect('viewer', 'v1').sent).toHaveLength(1);
+});
+
 test('a peer that sends without end, or binary, is ended, and given up when it does not answer our last frame', async () => {
   const { connect, clock } = startHub({ quotaFactor: 0 });
   const [flood, binary] = [connect('viewer', 'v1'), connect('viewer', 'v2')];
@@ -266,6 +278,23 @@ test('a peer that may no longer be there is told to go away within ten seconds, 
 
   expect([next.closed?.code, last.closed?.code]).toEqual([4404, 1001]);
   expect(revoked?.sent).toEqual([{ messageType: 'GO_AWAY' }]);
+});
+
+test('after a change all peers are looked at, a few at a time', async () => {
+  const { connect, clock, hub } = startHub({ quotaFactor: 0 });
+  let looks = 0;
+  const look = (): PeerStanding => {
+    looks++;
+    return { kind: 'admitted', channel: gate };
+  };
+  for (let i = 0; i < 20; i++) connect('viewer', `v${i}`, { look });
+
+  for (let i = 0; i < 5; i++) hub.refresh();
+  await clock.advance(500);
+  const first = looks;
+  await clock.advance(200);
+
+  expect([first, looks]).toEqual([8, 20]);
 });
 
 test('a peer that cannot be looked at just now stays', async () => {

@@ -27,6 +27,7 @@ class TestSocket {
   readonly sent: Sent[] = [];
   readonly texts: string[] = [];
   pings = 0;
+  isOpen = true;
   bufferedAmount = 0;
   closed: { readonly code: number; readonly reason: string } | undefined;
   isTerminated = false;
