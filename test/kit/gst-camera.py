@@ -85,7 +85,7 @@ class Camera:
             f"! video/x-h264,profile={'main' if b else 'constrained-baseline'} "
             f"! rtph264pay name=pay0 pt=96 config-interval={o['configInterval']} aggregate-mode={o['aggregateMode']} mtu={o['mtuBytes']}",
             "h265": f"x265enc speed-preset=ultrafast key-int-max={gop} bitrate={kbps} {'' if b else 'tune=zerolatency '}"
-            f"option-string=bframes={b}:b-adapt=0:scenecut=0:open-gop=0:pools=1:frame-threads=1:log-level=none "
+            f"option-string=bframes={b}:b-adapt=0:scenecut=0:open-gop=0:pools=none:wpp=0:frame-threads=1:log-level=none "
             f"! h265parse ! rtph265pay name=pay0 pt=96 config-interval={o['configInterval']} mtu={o['mtuBytes']}",
             "mjpeg": "jpegenc quality=50 ! rtpjpegpay name=pay0 pt=26",
         }

@@ -51,7 +51,8 @@ test.each([
   ['h265', 'opus', 'tcp', 'rtph265depay ! h265parse', 'rtpopusdepay'],
   ['h264', 'pcma', 'udp', 'rtph264depay ! h264parse', 'rtppcmadepay'],
 ] as const)('GStreamer records %s with %s by %s', async (codec, audio, protocol, video, sound) => {
-  const { url } = await site({ codec, audio });
+  // Few and small pictures: a camera that a busy machine has encode H.265 ten seconds late is taken for one whose clock stood still.
+  const { url } = await site({ codec, audio, widthPixels: 320, heightPixels: 180, framesPerSecond: 10, gopFrames: 10 });
   const path = join(await temporaryDirectory(), 'out.mkv');
   // By the stream's own times: a receiver that stood still for a second thinks its clock wrong, and its muxer drops pictures.
   const source = ['rtspsrc', `location=${url(streamId)}`, `protocols=${protocol}`, 'buffer-mode=none', 'name=s'];
@@ -62,13 +63,13 @@ test.each([
   const child = spawn('gst-launch-1.0', ['-q', '-e', ...source, ...pictures, ...sounds, ...sink], { stdio: 'ignore' });
   onTestFinished(() => void child.kill('SIGKILL'));
   const ended = once(child, 'exit');
-  await until('four seconds are written', async () => (await stat(path)).size > 600_000);
+  await until('four seconds are written', async () => (await stat(path)).size > 450_000);
   child.kill('SIGINT');
   await ended;
 
   const numbers = await readFrameNumbers(path);
   expect(areConsecutive(numbers)).toBe(true);
-  expect(numbers.length).toBeGreaterThan(80);
+  expect(numbers.length).toBeGreaterThan(40);
   expect((await probeFrames(path)).length).toBe(2);
 });
 
