@@ -57,11 +57,13 @@ export function addLiveSessionRoutes(app: App, context: Context, routes: LiveSes
     const name = nameIn(request, prefix);
     return findStreamByAnyName(catalog, name) ?? catalog.tables.cameras.findStream(name);
   };
-  const onStream = (request: FastifyRequest) => streamResource(catalog, streamOf(request)?.id ?? '-');
   const sessionIn = (request: FastifyRequest) => {
     const { liveSessions } = context;
     return liveSessions && routes.sessions(liveSessions).find(pathIn(request, prefix).split('/').at(-1) ?? '');
   };
+  /** Below a session nothing is posted; who may know of it is told that. */
+  const onStream = (request: FastifyRequest) =>
+    streamResource(catalog, sessionIn(request)?.streamId ?? streamOf(request)?.id ?? '-');
   const onSession = (request: FastifyRequest) => streamResource(catalog, sessionIn(request)?.streamId ?? '-');
   /** A session is its caller's own. */
   const requireSession = (request: FastifyRequest): KnownSession => {

@@ -1,5 +1,7 @@
-/** Chromium on a page of nobody's site, which plays and publishes with a token. */
+/** Chromium on a page of another site, which plays and publishes with a token. */
 
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { startBrowser } from '../../kit/browser.ts';
@@ -35,12 +37,26 @@ export type PeerFigures = {
   readonly framesSent: number;
 };
 
+/** Browsers give cameras to pages of a known origin alone, and let pages of this machine alone ask this machine. */
+async function startOtherSite(): Promise<string> {
+  const server = createServer((_request, response) =>
+    response.setHeader('content-type', 'text/html').end('<!doctype html>'),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://localhost:${(server.address() as AddressInfo).port}/`;
+}
+
 /** @param args  more of Chromium's switches */
 export async function openPage(args: readonly string[] = []) {
   const browser = await startBrowser(args);
   onTestFinished(() => browser.close());
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   const page = await context.newPage();
+  await page.goto(await startOtherSite());
   await page.addScriptTag({ path: join(import.meta.dirname, 'peer-page.js') });
   const call = <T>(name: string, given: object = {}) =>
     page.evaluate(`${name}(${JSON.stringify(given)})`) as Promise<T>;
