@@ -201,7 +201,7 @@ export class MediaPlane {
       worker.onDied(end);
       if (signal.aborted) end();
     });
-    await worker.close();
+    await worker.close(this.#deps.clock);
   }
 
   async #start(path: string, index: number): Promise<RunningWorker> {

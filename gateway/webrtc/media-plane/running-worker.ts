@@ -5,7 +5,8 @@
 
 import { networkInterfaces } from 'node:os';
 import type { types } from 'mediasoup';
-import { appError, toAppError } from '../../../storage/base/errors.ts';
+import type { Clock } from '../../../storage/base/clock.ts';
+import { appError, errnoOf, toAppError } from '../../../storage/base/errors.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import { candidateAddresses } from './candidates.ts';
 import { mediaPlaneLimits } from './limits.ts';
@@ -124,7 +125,10 @@ export class RunningWorker implements MediaWorker {
       );
       this.#peers.set(peer, key);
       peer.observer.once('close', () => this.#peers.delete(peer));
-      await this.#making(peer.setMaxIncomingBitrate(mediaPlaneLimits.incomingBitsPerSecondMax));
+      await this.#making(peer.setMaxIncomingBitrate(mediaPlaneLimits.incomingBitsPerSecondMax)).catch((error) => {
+        peer.close();
+        throw error;
+      });
       return peer;
     } finally {
       this.#peersInTheMaking--;
@@ -163,15 +167,22 @@ export class RunningWorker implements MediaWorker {
 
   /** For one that does not answer. */
   kill(): void {
-    process.kill(this.pid, 'SIGKILL');
+    try {
+      if (!this.#worker.subprocessClosed) process.kill(this.pid, 'SIGKILL');
+    } catch (error) {
+      // It ended by itself a moment ago.
+      if (errnoOf(error) !== 'ESRCH') throw error;
+    }
   }
 
-  /** Resolves when the process has ended. */
-  async close(): Promise<void> {
+  /** Resolves when the process has ended; one that does not end by itself is killed. */
+  async close(clock: Clock): Promise<void> {
     if (this.#worker.subprocessClosed) return;
     const gone = new Promise<void>((resolve) => this.#worker.once('subprocessclose', () => resolve()));
     this.#worker.close();
+    const stopWaiting = clock.after(mediaPlaneLimits.closeMsMax, () => this.kill());
     await gone;
+    stopWaiting();
   }
 
   async #making<T>(making: Promise<T>): Promise<T> {

@@ -7,6 +7,7 @@ import { connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../gateway/webrtc/media-plane/port-probe.ts';
+import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { findMediaWorker } from '../../kit/media-worker.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
@@ -14,6 +15,13 @@ import { isAlive, startPlane } from './kit.ts';
 
 const workerPath = await findMediaWorker();
 const real = { workerPath: () => workerPath };
+
+/** What takes seconds takes tenths. */
+const hasty: Clock = {
+  ...systemClock,
+  sleep: (durationMs, signal) => systemClock.sleep(Math.min(durationMs, 100), signal),
+  after: (durationMs, callback) => systemClock.after(Math.min(durationMs, 1_000), callback),
+};
 
 async function boundUdp(port: number): Promise<Socket> {
   const socket = createSocket('udp4');
@@ -114,6 +122,37 @@ describe('a media plane', () => {
     expect(isAlive(pid)).toBe(false);
     expect(plane.status().state).toBe('off');
     expect(() => place()).toThrow(expect.objectContaining({ code: 'unavailable' }));
+  });
+
+  it('counts what workers with peers compute', async () => {
+    const { plane, place, untilState } = await startPlane(real, { clock: hasty });
+    await untilState('ready');
+    await place().createPeer();
+
+    await until('processor time is counted', () => plane.figures.processorMs > 0);
+  });
+
+  it('ends a worker that stands still while it has peers, and starts another one', async () => {
+    const { plane, place, untilState } = await startPlane(real, { clock: hasty });
+    await untilState('ready');
+    const worker = place();
+    await worker.createPeer();
+
+    process.kill(worker.pid, 'SIGSTOP');
+
+    await until('it is replaced', () => plane.figures.restarts > 0);
+    expect(isAlive(worker.pid)).toBe(false);
+  });
+
+  it('is closed although a worker stands still', async () => {
+    const { plane, place, untilState } = await startPlane(real, { clock: hasty });
+    await untilState('ready');
+    const { pid } = place();
+
+    process.kill(pid, 'SIGSTOP');
+    await plane.close();
+
+    expect(isAlive(pid)).toBe(false);
   });
 
   it.each([
