@@ -71,7 +71,9 @@ class Viewer:
         self.peer.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer, None))
 
     def on_offer(self, promise, _):
-        offer = promise.get_reply().get_value("offer")
+        # The offer lives in the reply, and only as long.
+        reply = promise.get_reply()
+        offer = reply.get_value("offer")
         self.peer.emit("set-local-description", offer, Gst.Promise.new())
 
     def on_gathering(self, peer, _):
