@@ -1,7 +1,7 @@
 /**
- * Where peers of signalling channels connect, in front of our own routes: who they are stands in the query of the URL, signed like any
- * request of the KVS API; what is wrong is told before the upgrade, in AWS's shapes. What goes through a connection is the hub's
- * business. Queries are never logged: signatures and tokens stand in them.
+ * Where peers of signalling channels connect, in front of our own routes: who they are stands in the query of the URL, signed
+ * like any request of the KVS API; what is wrong is told before the upgrade, in AWS's shapes. What goes through a connection is
+ * the hub's business. Queries are never logged: signatures and tokens stand in them.
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
@@ -57,7 +57,10 @@ export type KvsSignalingDoorOptions = {
 export class KvsSignalingDoor {
   readonly #deps: KvsSignalingDoorDeps;
   readonly #options: KvsSignalingDoorOptions;
-  /** It only upgrades: connections are the hub's. Of the protocols that a client offers it takes the first; native ones name one of their own. */
+  /**
+   * It only upgrades: connections are the hub's. Of the protocols that a client offers it takes the first; native ones name one
+   * of their own.
+   */
   readonly #upgrader = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -236,8 +239,8 @@ function may(subject: Subject, action: string, { arn, resource }: KvsTarget): bo
 }
 
 /**
- * What the host was called when it was signed: as it came; without its port, which native clients leave out; as the public URL has it,
- * for proxies that change it.
+ * What the host was called when it was signed: as it came; without its port, which native clients leave out; as the public URL
+ * has it, for proxies that change it.
  */
 function hostSpellings(received: string, publicUrl: string | undefined): ReadonlySet<string> {
   const spellings = [received, received.replace(/:\d{1,5}$/, '')];

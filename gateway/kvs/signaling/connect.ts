@@ -1,4 +1,6 @@
-/** ConnectAsMaster, ConnectAsViewer: what a connection asks for, and whether its peer may be there, at first and again and again. */
+/**
+ * ConnectAsMaster, ConnectAsViewer: what a connection asks for, and whether its peer may be there, at first and again and again.
+ */
 
 import type { Channel } from '../../../storage/catalog/index.ts';
 import { channelArn } from '../arns.ts';
@@ -16,8 +18,8 @@ export type SignalingRole = 'master' | 'viewer';
 export type ConnectWish = { readonly role: SignalingRole; readonly channelArn: string; readonly clientId: string };
 
 /**
- * Where peers connect. Paths of their own, since masters may name themselves as viewers do in the query; no character in them that a
- * client's signer would spell otherwise.
+ * Where peers connect. Paths of their own, since masters may name themselves as viewers do in the query; no character in them
+ * that a client's signer would spell otherwise.
  */
 export const signalingPaths: Readonly<Record<SignalingRole, string>> = {
   master: '/connectAsMaster',

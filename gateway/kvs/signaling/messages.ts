@@ -1,6 +1,6 @@
 /**
- * Messages of a signalling connection as they stand on the wire. Pure, total: whatever comes is a message or a refusal. Payloads are
- * passed on as they came; only those for a storage session are opened.
+ * Messages of a signalling connection as they stand on the wire. Pure, total: whatever comes is a message or a refusal. Payloads
+ * are passed on as they came; only those for a storage session are opened.
  */
 
 import type { AppError } from '../../../storage/base/errors.ts';

@@ -1,6 +1,7 @@
 /**
- * Which message goes to whom: a master names the viewer it writes to, a viewer writes to the master, whatever it says. Of a channel whose
- * media is stored nothing goes from peer to peer: all of it is for the storage sessions. Payloads that are not for these stay closed.
+ * Which message goes to whom: a master names the viewer it writes to, a viewer writes to the master, whatever it says. Of a
+ * channel whose media is stored nothing goes from peer to peer: all of it is for the storage sessions. Payloads that are not for
+ * these stay closed.
  */
 
 import type { Clock } from '../../../storage/base/clock.ts';

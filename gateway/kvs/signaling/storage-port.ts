@@ -3,7 +3,9 @@
  * what it says. Wire spellings, base64 and JSON stay on this side.
  */
 
-/** A candidate as browsers name it. `sdpMid` and `sdpMLineIndex` are left out where a peer, or a session, says nothing of them. */
+/**
+ * A candidate as browsers name it. `sdpMid` and `sdpMLineIndex` are left out where a peer, or a session, says nothing of them.
+ */
 export type SignaledCandidate = {
   readonly candidate: string;
   readonly sdpMid?: string | undefined;
@@ -12,8 +14,8 @@ export type SignaledCandidate = {
 };
 
 /**
- * One connection of a peer to a channel whose media is stored. A peer that connects anew is another one; compare by identity, or by
- * `connectionId`.
+ * One connection of a peer to a channel whose media is stored. A peer that connects anew is another one; compare by identity, or
+ * by `connectionId`.
  */
 export type StoragePeer = {
   /** Of this process, never given out twice. */
@@ -31,11 +33,14 @@ export type StoragePeer = {
   /** True until `left` was called. */
   readonly isConnected: () => boolean;
   /**
-   * Whether its key, its permission, the channel and the channel's mapping to `streamId` are still there: media that goes on without its
-   * connection is to be asked about, too. True when it cannot be told just now.
+   * Whether its key, its permission, the channel and the channel's mapping to `streamId` are still there: media that goes on
+   * without its connection is to be asked about, too. True when it cannot be told just now.
    */
   readonly mayStay: () => boolean;
-  /** Sends an offer of ours, without a sender. Nothing when the peer is gone. @throws AppError invalid_argument  longer than a message may be */
+  /**
+   * Sends an offer of ours, without a sender. Nothing when the peer is gone.
+   * @throws AppError invalid_argument  longer than a message may be
+   */
   readonly sendOffer: (sdp: string) => void;
   /** Sends our answer to an offer of the peer's. As `sendOffer`. */
   readonly sendAnswer: (sdp: string) => void;
@@ -44,20 +49,20 @@ export type StoragePeer = {
 };
 
 /**
- * Why a peer's connection ended. Media of a session goes on without it as it does at AWS, but for `denied` (a permission or a key is
- * gone), `channel-gone` (the channel, its stream or the mapping to it is) and `closing` (we end).
+ * Why a peer's connection ended. Media of a session goes on without it as it does at AWS, but for `denied` (a permission or a key
+ * is gone), `channel-gone` (the channel, its stream or the mapping to it is) and `closing` (we end).
  */
 export type PeerLeaving = 'gone' | 'replaced' | 'timed-out' | 'denied' | 'channel-gone' | 'closing';
 
 /**
- * The storage sessions, as signalling knows them: implemented by `gateway/webrtc/storage-session`. An error that is thrown is told to
- * the peer by AWS's name: of `join` by the answer over HTTP, of the others by a STATUS_RESPONSE where the peer gave a correlation id.
- * Channel, role, permission and connection are checked before.
+ * The storage sessions, as signalling knows them: implemented by `gateway/webrtc/storage-session`. An error that is thrown is
+ * told to the peer by AWS's name: of `join` by the answer over HTTP, of the others by a STATUS_RESPONSE where the peer gave a
+ * correlation id. Channel, role, permission and connection are checked before.
  */
 export type StorageSessionPort = {
   /**
-   * JoinStorageSession, JoinStorageSessionAsViewer: resolves when a new offer was sent by `peer.sendOffer`. A later join of the same
-   * channel and role (and client id) replaces the session of an earlier one.
+   * JoinStorageSession, JoinStorageSessionAsViewer: resolves when a new offer was sent by `peer.sendOffer`. A later join of the
+   * same channel and role (and client id) replaces the session of an earlier one.
    *
    * @throws AppError resource_exhausted  there are as many viewers as there may be
    * @throws AppError unavailable         there is no media plane just now

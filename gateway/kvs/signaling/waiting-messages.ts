@@ -1,6 +1,6 @@
 /**
- * Messages of one channel for peers that are not there: each waits for its time, in order, and goes out when its recipient comes. What
- * finds no room is refused, so that its sender hears of it; what waits is never pushed out by something newer.
+ * Messages of one channel for peers that are not there: each waits for its time, in order, and goes out when its recipient comes.
+ * What finds no room is refused, so that its sender hears of it; what waits is never pushed out by something newer.
  */
 
 import type { Clock } from '../../../storage/base/clock.ts';
