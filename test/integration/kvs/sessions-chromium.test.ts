@@ -108,10 +108,11 @@ test('(82, 90) dash.js plays what was recorded to its end', async () => {
 
 test.each(['hls', 'dash'] as const)('(82, 90) %s follows a live stream over a break', async (player) => {
   const recorded = new TimedStream();
-  const nowMs = systemClock.wallMs();
-  recorded.addRun(await codedClip({ seconds: 9 }), { atMs: nowMs - 6_000 });
   // Longer than it is looked at: a busy machine may begin late, and skip some of it.
-  const second = recorded.addRun(await codedClip({ seconds: 30 }), { atMs: nowMs + 6_000 });
+  const clips = [await codedClip({ seconds: 9 }), await codedClip({ seconds: 30 })] as const;
+  const nowMs = systemClock.wallMs();
+  recorded.addRun(clips[0], { atMs: nowMs - 6_000 });
+  const second = recorded.addRun(clips[1], { atMs: nowMs + 6_000 });
   const live = recorded.head(6);
   const stream = Object.assign(new TimedStream(), {
     fragments: live.fragments,

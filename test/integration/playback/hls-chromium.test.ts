@@ -115,8 +115,8 @@ describe('hls.js in Chromium', () => {
 
   test('follows a live stream over a restart of the server and a run change', async () => {
     const recorded = new RecordedStream();
-    const nowMs = systemClock.wallMs();
     const clip = await codedClip({ seconds: 15 });
+    const nowMs = systemClock.wallMs();
     recorded.addRun(clip, { atMs: nowMs - 10_000 });
     recorded.addRun(clip, { atMs: nowMs + 5_000 });
     const live = recorded.head(10);

@@ -96,18 +96,20 @@ describe('main and sub in hls.js', () => {
 
   test('a live camera switches to the sub stream and back without losing its place', async () => {
     const { main, second } = camera();
+    const [large, small] = [
+      await codedClip({ seconds: 50, size: mainSize, isCounting: true }),
+      await codedClip({ seconds: 50, size: subSize, isCounting: true }),
+    ];
     const nowMs = systemClock.wallMs();
-    main.addRun(await codedClip({ seconds: 50, size: mainSize, isCounting: true }), { atMs: nowMs - 20_000 });
-    second.addRun(await codedClip({ seconds: 50, size: subSize, isCounting: true }), {
-      ...{ atMs: nowMs - 20_000 + 280, wayMs: 285 },
-    });
+    main.addRun(large, { atMs: nowMs - 20_000 });
+    second.addRun(small, { atMs: nowMs - 20_000 + 280, wayMs: 285 });
     const [liveMain, liveSub] = [main.head(19), second.head(19)];
     const coming = main.fragments.slice(19).map((reference, i) => [reference, second.fragments[19 + i]] as const);
     onTestFinished(
       systemClock.every(1_000, () => {
-        const [large, small] = coming.shift() ?? [];
-        if (large !== undefined) liveMain.show(large);
-        if (small !== undefined) liveSub.show(small);
+        const [ofMain, ofSub] = coming.shift() ?? [];
+        if (ofMain !== undefined) liveMain.show(ofMain);
+        if (ofSub !== undefined) liveSub.show(ofSub);
       }),
     );
     const hls = new Hls({ source: bothStreams(liveMain, liveSub), clock: systemClock });
@@ -123,13 +125,13 @@ describe('main and sub in hls.js', () => {
       return now.brightness > 0 && contentOff(now) <= 4 ? now : undefined;
     });
     const atItsTime = { offMax: 4, off: contentOff };
-    const small = await switchTo(page, state, { widthPixels: 320, ...atItsTime });
-    const large = await switchTo(page, state, { widthPixels: 640, ...atItsTime });
+    const onSub = await switchTo(page, state, { widthPixels: 320, ...atItsTime });
+    const onMain = await switchTo(page, state, { widthPixels: 640, ...atItsTime });
 
     expect(first).toMatchObject({ levels: 2, widthPixels: 640, fatal: [] });
-    expect(small.playingMs).toBeGreaterThanOrEqual(first.playingMs ?? Number.NaN);
-    expect((large.playingMs ?? 0) - (first.playingMs ?? 0)).toBeGreaterThan(500);
-    expect(large.soundBytes).toBeGreaterThan(first.soundBytes);
+    expect(onSub.playingMs).toBeGreaterThanOrEqual(first.playingMs ?? Number.NaN);
+    expect((onMain.playingMs ?? 0) - (first.playingMs ?? 0)).toBeGreaterThan(500);
+    expect(onMain.soundBytes).toBeGreaterThan(first.soundBytes);
   });
 
   test('a sub stream without sound, and of another codec than the player takes, does no harm', async () => {
