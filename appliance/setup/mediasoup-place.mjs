@@ -77,8 +77,13 @@ export function whyNoWorker(environment = env) {
 }
 
 function isProgram(path) {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found?.isFile() === true && (found.mode & 0o111) !== 0;
+  try {
+    const found = statSync(path);
+    return found.isFile() && (found.mode & 0o111) !== 0;
+  } catch {
+    // Not there, or in a folder that is not ours to look into.
+    return false;
+  }
 }
 
 /** What the builder wrote; undefined when there is nothing that can be read. */

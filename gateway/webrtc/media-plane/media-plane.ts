@@ -160,14 +160,14 @@ export class MediaPlane {
     const backoff = new Backoff({ firstDelayMs: firstRetryMs, delayMsMax: retryMsMax, random });
     let deaths = 0;
     while (!signal.aborted) {
-      const path = this.#options.workerPath();
-      if (path === undefined) {
-        this.#set(slot, undefined, this.#options.whyNoWorker?.() ?? missing);
-        await clock.sleep(lookMs, signal);
-        continue;
-      }
-      if (slot.status.state !== 'failed') this.#set(slot, undefined, starting);
       try {
+        const path = this.#options.workerPath();
+        if (path === undefined) {
+          this.#set(slot, undefined, this.#options.whyNoWorker?.() ?? missing);
+          await clock.sleep(lookMs, signal);
+          continue;
+        }
+        if (slot.status.state !== 'failed') this.#set(slot, undefined, starting);
         const worker = await this.#start(path, index);
         const since = clock.monotonicMs();
         log.info('webrtc worker runs', { pid: worker.pid, port: worker.port });
