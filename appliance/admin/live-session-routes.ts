@@ -10,6 +10,7 @@ import { asking, publicly } from './access.ts';
 import { decide } from './authoriser.ts';
 import { type Caller, callerOf } from './caller.ts';
 import type { Context } from './context.ts';
+import { toldTo } from './conversion-refusal.ts';
 import type { App } from './http-app.ts';
 import { adminLimits } from './limits.ts';
 import type { LiveSessions } from './live-sessions.ts';
@@ -113,6 +114,7 @@ export function addLiveSessionRoutes(app: App, context: Context, routes: LiveSes
           },
           caller,
         )
+        .catch(toldTo(caller, context))
         .catch((error: unknown) => {
           throw asHttp(error);
         });
@@ -182,7 +184,7 @@ function sessionCaller(
   const { kind, id, name } = subject;
   return {
     id: callerId(caller),
-    name: name === '' ? kind : `${kind} ${name}`,
+    name: kind === 'stream-key' ? `stream key of ${name}` : name || kind,
     reask() {
       if (session !== undefined && catalog.tables.sessions.find(session.id) === undefined) {
         throw appError('unauthenticated', 'the login is over');

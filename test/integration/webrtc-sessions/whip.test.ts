@@ -46,7 +46,7 @@ test("Chromium's camera comes in by its stream key as H.264 and Opus, and ends w
     const counts = await Promise.all([packetsOf(publication?.video), packetsOf(publication?.audio)]);
     return counts.every((count) => count > 50);
   });
-  expect(publication?.publisher).toMatch(/^stream-key /);
+  expect(publication?.publisher).toMatch(/^stream key of /);
   expect(publication?.keySha256).toMatch(/^[\da-f]{64}$/);
   expect(await figures()).toMatchObject({ state: 'connected', videoCodec: 'video/H264' });
   await close();
