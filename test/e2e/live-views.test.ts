@@ -105,8 +105,10 @@ test('a wall shows cameras live while they can be seen, and comes back by itself
   await page.keyboard.press('Enter');
   await page.waitForSelector('h1:has-text("Dock 1")', slow);
   await untilMoving(page);
-  const text = await page.textContent('.player .way');
-  expect(text).toMatch(/^LIVEWebSocket( · \d+\.\d s behind)?: WebRTC is switched off here$/);
+  const told = /^LIVEWebSocket( · \d+\.\d s behind)?: WebRTC is switched off here$/;
+  await until('it says how and why', async () =>
+    told.test((await page.textContent('.player .way', { timeout: 1_000 })) ?? ''),
+  );
   await untilWatched(1);
   await look(page, '3-camera');
 

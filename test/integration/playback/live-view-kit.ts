@@ -11,6 +11,7 @@ import { WebSocketServer } from 'ws';
 import { LiveSockets } from '../../../gateway/playback/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
+import { until } from '../../kit/until.ts';
 import { streamId } from '../ingest/ingest-kit.ts';
 import type { LowLatencySite } from './low-latency-kit.ts';
 
@@ -116,10 +117,12 @@ export async function openLiveView(browser: Browser, site: LowLatencySite, wante
       return now.pictures >= first + pictures ? now : undefined;
     };
   };
+  /** Attempts at a better way come and go: what was left is gone. */
+  const untilOneElement = () => until('one element is left', async () => (await state()).videos === 1);
   const endSockets = () => {
     for (const client of upgrades.clients) client.terminate();
   };
-  return { page, state, playsOn, serves, sockets, requested, complaints, endSockets };
+  return { page, state, playsOn, serves, sockets, requested, complaints, endSockets, untilOneElement };
 }
 
 async function answer(
