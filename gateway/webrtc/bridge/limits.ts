@@ -47,13 +47,18 @@ export const bridgeLimits = {
 
   /** A conversion's key frames: what a viewer waits at most, and what is kept of its GOP. */
   conversionKeyIntervalMs: 2_000,
-  /** A child that is so far behind the camera begins anew at a key frame: it would not be live view any more. */
+  /**
+   * A child that is so far behind the camera begins anew at a key frame: it would not be live view any more. Behind its first picture it
+   * has time to catch up with what came while it started.
+   */
   conversionBehindMs: 3_000,
+  conversionCatchUpMs: 10_000,
   /** Pictures on their way through a child while it starts, and their bytes: 10 s at 30 pictures a second, 4 s at 16 Mb/s. */
   conversionPicturesMax: 300,
   conversionBytesMax: 8 * MiB,
-  /** From a picture to what was made of it, the start of the child included; nothing for so long: it is stuck. */
+  /** Nothing for so long while it has pictures: it is stuck. Its start may take longer, on a machine that is busy. */
   conversionStuckMs: 8_000,
+  conversionStartMs: 20_000,
   conversionRestartMs: 500,
   conversionRestartMsMax: 30_000,
   /** Alive for so long, a child's next end is a first one again. */

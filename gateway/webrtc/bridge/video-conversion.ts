@@ -52,7 +52,8 @@ export class VideoConversion {
   #baseUs = 0;
   #sinceMs = 0;
   #heardMs = 0;
-  #hasGiven = false;
+  /** When the child gave its first picture. */
+  #firstMs: number | undefined;
   #waitsForKey = true;
   #cancelRestart: (() => void) | undefined;
   #isClosed = false;
@@ -113,11 +114,15 @@ export class VideoConversion {
   }
 
   #isBehind(next: LaneUnit): boolean {
-    const { conversionStuckMs, conversionPicturesMax, conversionBytesMax, conversionBehindMs } = bridgeLimits;
+    const { conversionStuckMs, conversionStartMs, conversionPicturesMax, conversionBytesMax } = bridgeLimits;
+    const { conversionBehindMs, conversionCatchUpMs } = bridgeLimits;
     const [oldestMs] = this.#inside.keys();
     if (oldestMs === undefined) return false;
-    const isLate = this.#hasGiven && this.#timeMsOf(next.presentationTimeUs) - oldestMs > conversionBehindMs;
-    const isStuck = this.#deps.clock.monotonicMs() - this.#heardMs > conversionStuckMs;
+    const nowMs = this.#deps.clock.monotonicMs();
+    const givingMs = this.#firstMs === undefined ? 0 : nowMs - this.#firstMs;
+    const behindMs = this.#timeMsOf(next.presentationTimeUs) - oldestMs;
+    const isLate = givingMs > conversionCatchUpMs && behindMs > conversionBehindMs;
+    const isStuck = nowMs - this.#heardMs > (this.#firstMs === undefined ? conversionStartMs : conversionStuckMs);
     const queuedBytes = this.#child?.queuedBytes ?? 0;
     const isTooMuch = this.#inside.size > conversionPicturesMax || queuedBytes > conversionBytesMax;
     return isLate || isStuck || isTooMuch;
@@ -152,7 +157,7 @@ export class VideoConversion {
     this.#child = child;
     this.#sinceMs = this.#deps.clock.monotonicMs();
     this.#heardMs = this.#sinceMs;
-    this.#hasGiven = false;
+    this.#firstMs = undefined;
     for (const unit of this.#waiting) {
       this.#write(child, unit, { isShown: this.#timeMsOf(unit.presentationTimeUs) >= beginMs });
     }
@@ -182,7 +187,7 @@ export class VideoConversion {
     const { presentationMs, isKey, bytes } = picture;
     this.#heardMs = this.#deps.clock.monotonicMs();
     if (this.#heardMs - this.#sinceMs > bridgeLimits.conversionStableMs) this.#backoff.reset();
-    this.#hasGiven = true;
+    this.#firstMs ??= this.#heardMs;
     const times = this.#inside.get(presentationMs);
     // Pictures that could not be decoded never come out; nothing comes out twice, or after a later one.
     for (const timeMs of this.#inside.keys()) if (timeMs <= presentationMs) this.#inside.delete(timeMs);

@@ -12,9 +12,12 @@ import {
   site,
   startWorker,
   streamId,
+  watchPatiently,
 } from './kit.ts';
 
 const workerPath = await findMediaWorker();
+/** For machines that have other things to do. */
+const easyPictures = { widthPixels: 320, heightPixels: 192, framesPerSecond: 10, gopFrames: 20 };
 const anna = { canPlay: everyCodec, viewer: 'anna' };
 
 /** Numbers that follow each other, around the end of 16 bits. */
@@ -135,18 +138,18 @@ test('AAC becomes Opus, by one child for all, which goes with the last viewer', 
 });
 
 test.each([
-  ['H.265', { codec: 'h265' }],
-  ['H.264 with B-frames', { bFrames: 2 }],
+  ['H.265', { codec: 'h265', ...easyPictures }],
+  ['H.264 with B-frames', { bFrames: 2, ...easyPictures }],
 ] as const)('%s becomes H.264 without B-frames by one child, within the budget', async (_, camera) => {
   const { bridges, worker, conversions } = await site({ workerPath, ...camera });
 
   const [first, second] = await Promise.all([
-    bridges.watch(streamId, { ...anna, worker }),
-    bridges.watch(streamId, { ...anna, worker, viewer: 'ben' }),
+    watchPatiently(bridges, { ...anna, worker }),
+    watchPatiently(bridges, { ...anna, worker, viewer: 'ben' }),
   ]);
   const seen = await receive(worker, first.video?.producer);
   first.video?.begin();
-  await until('pictures come', () => seen.pictures.length > 75);
+  await until('pictures come', () => seen.pictures.length > 40);
 
   expect(seen.oddities).toEqual([]);
   expect(seen.pictures.filter(({ isKey }) => isKey).length).toBeGreaterThan(1);
@@ -177,15 +180,15 @@ test('a stream that is not live is refused', async () => {
 });
 
 test('a converting child that is killed is replaced, and the picture goes on in the same producer', async () => {
-  const { bridges, worker, lines } = await site({ workerPath, bFrames: 2 });
-  const { video } = await bridges.watch(streamId, { ...anna, worker });
+  const { bridges, worker, lines } = await site({ workerPath, bFrames: 2, ...easyPictures });
+  const { video } = await watchPatiently(bridges, { ...anna, worker });
   const seen = await receive(worker, video?.producer);
   video?.begin();
   await until('pictures come', () => seen.pictures.length > 20);
   const before = seen.pictures.length;
 
   for (const pid of await childrenNamed('ffmpeg')) process.kill(pid, 'SIGKILL');
-  await until('pictures come again', () => seen.pictures.length > before + 30);
+  await until('pictures come again', () => seen.pictures.length > before + 15);
 
   expect(areConsecutive(seen.packets.map(({ sequence }) => sequence))).toBe(true);
   expect(seen.oddities).toEqual([]);

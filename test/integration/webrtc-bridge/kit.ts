@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { Conversions } from '../../../gateway/playback/index.ts';
 import { H264Depacketiser } from '../../../gateway/rtsp/media/h264.ts';
 import { u16, u32 } from '../../../gateway/rtsp/wire/bytes.ts';
-import { Bridges, type ViewerCodec } from '../../../gateway/webrtc/bridge/index.ts';
+import { Bridges, type ViewerCodec, type Watched, type WatchOptions } from '../../../gateway/webrtc/bridge/index.ts';
 import { MediaPlane, type MediaWorker } from '../../../gateway/webrtc/media-plane/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { createLog } from '../../../storage/base/log.ts';
@@ -42,6 +42,11 @@ export async function childrenNamed(name: string): Promise<number[]> {
     .map((line) => line.trim().split(/ +/))
     .filter(([, comm]) => comm === name)
     .map(([pid]) => Number(pid));
+}
+
+/** Watches as a page does: while a conversion has not begun on a machine that is busy, it asks again. */
+export function watchPatiently(bridges: Bridges, options: WatchOptions): Promise<Watched> {
+  return until('there is something to watch', () => bridges.watch(streamId, options));
 }
 
 /** Kills the process of a worker. */
