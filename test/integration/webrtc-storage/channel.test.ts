@@ -20,6 +20,7 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { ByteBudget } from '../../../storage/journal/index.ts';
 import { findMediaWorker } from '../../kit/media-worker.ts';
+import { runCommand } from '../../kit/run-command.ts';
 import { until } from '../../kit/until.ts';
 import { startPutMedia } from '../put-media/put-media-kit.ts';
 import { startPlane } from '../webrtc-media-plane/kit.ts';
@@ -77,7 +78,10 @@ async function startChannel() {
     joinAsViewer: (clientId: string) =>
       webrtc.send(new JoinStorageSessionAsViewerCommand({ channelArn: ChannelARN, clientId })),
     /** A page that is connected by the stock SDK. */
-    connect: async (role: 'MASTER' | 'VIEWER', wish: { readonly clientId?: string; readonly sends: Sends }) => {
+    connect: async (
+      role: 'MASTER' | 'VIEWER',
+      wish: { readonly clientId?: string; readonly sends: Sends; readonly codec?: string },
+    ) => {
       const page = await open();
       await page.addScriptTag({ path: sdkBundle });
       const channelEndpoint = endpoints[role].WSS;
@@ -110,6 +114,9 @@ test('(102, 103) the SDKs of AWS as master and viewers: H.264 and AAC are record
   expect(heard.some(([what]) => what === 'candidate')).toBe(true);
   expect(heard.every(([, sender]) => sender == null)).toBe(true);
   const [file] = await stored();
+  // Every picture at its own time: browsers send as many as they like.
+  const decoding = ['-v', 'error', '-i', file?.path ?? '', '-fps_mode', 'passthrough', '-f', 'null', '-'];
+  expect(await runCommand('ffmpeg', decoding)).toMatchObject({ code: 0, err: '' });
   expect(file?.head.tracks.map(({ number, codec }) => [number, codec])).toEqual([
     [1, 'h264'],
     [2, 'aac'],
@@ -118,4 +125,20 @@ test('(102, 103) the SDKs of AWS as master and viewers: H.264 and AAC are record
     expect(isKey).toBe(true);
     expect(tracks.map(({ trackNumber }) => trackNumber)).toEqual([1, 2]);
   }
+});
+
+test('(104) a master that answers without H.264 is told so, and may answer again', async () => {
+  const { join, connect } = await startChannel();
+  const master = await connect('MASTER', { sends: ['video', 'audio'], codec: 'VP8' });
+
+  await join();
+
+  const status = await until('it is told', async () => {
+    const heard: Heard = await master.evaluate('signaling.heard');
+    return heard.find(([what]) => what === 'status')?.[1];
+  });
+  expect(status).toMatchObject({
+    ...{ correlationId: 'answer-1', errorType: 'InvalidArgumentException', statusCode: '400', success: false },
+    description: expect.stringContaining('H.264'),
+  });
 });

@@ -67,7 +67,7 @@ const signaling = {
   heard: [],
 
   /** Connects, and answers every offer. */
-  async connect({ sends, ...channel }) {
+  async connect({ sends, codec, ...channel }) {
     const client = new KVSWebRTC.SignalingClient({ region: 'us-west-2', ...channel });
     client.on('sdpOffer', async (offer, sender) => {
       signaling.heard.push(['offer', sender]);
@@ -75,7 +75,10 @@ const signaling = {
       peer.connection.addEventListener('icecandidate', ({ candidate }) => {
         if (candidate !== null) client.sendIceCandidate(candidate, sender);
       });
-      client.sendSdpAnswer(peer.connection.localDescription, sender, 'answer-1');
+      const { type, sdp } = peer.connection.localDescription;
+      // One that has another codec alone calls it so.
+      const named = codec === undefined ? sdp : sdp.replaceAll('H264/90000', `${codec}/90000`);
+      client.sendSdpAnswer({ type, sdp: named }, sender, 'answer-1');
     });
     client.on('iceCandidate', (candidate, sender) => {
       signaling.heard.push(['candidate', sender]);
