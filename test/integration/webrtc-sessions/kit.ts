@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { onTestFinished } from 'vitest';
-import { workerThere } from '../../../appliance/setup/index.ts';
 import { iceServers, type TurnServers } from '../../../gateway/kvs/index.ts';
 import { Conversions } from '../../../gateway/playback/index.ts';
 import { Bridges } from '../../../gateway/webrtc/bridge/index.ts';
@@ -16,10 +15,13 @@ import {
 import { systemClock } from '../../../storage/base/clock.ts';
 import { createLog } from '../../../storage/base/log.ts';
 import { startGstCamera } from '../../kit/gst-camera.ts';
+import { findMediaWorker } from '../../kit/media-worker.ts';
 import { until } from '../../kit/until.ts';
 import { type SiteOptions, startSite } from '../admin/kit.ts';
 import { plannedOf, planOf, sourceOf, startIngest, storedFiles, streamId } from '../ingest/ingest-kit.ts';
 import { noLane, readerOf } from '../rtsp-server/kit.ts';
+
+const workerPath = await findMediaWorker();
 
 const nobodyReceives: Receiver = {
   receive: async () => ({ onEnded: () => {}, close: async () => {} }),
@@ -43,7 +45,7 @@ export async function startLiveSite(options: LiveSiteOptions = {}) {
   const plane = new MediaPlane(
     { ...deps, random: Math.random },
     {
-      workerPath: () => (options.isWorkerAway === true ? undefined : workerThere()),
+      workerPath: () => (options.isWorkerAway === true ? undefined : workerPath),
       whyNoWorker: () => ({ state: 'building', reason: 'the WebRTC worker is being built, 120 of 263 steps' }),
       ...{ workers: 1, port: 0, host: '127.0.0.1', announced: [] },
     },
