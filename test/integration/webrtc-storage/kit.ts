@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import type { PeerLeaving, SignaledCandidate, StoragePeer } from '../../../gateway/kvs/index.ts';
-import type { MediaWorker } from '../../../gateway/webrtc/media-plane/index.ts';
 import { PeerMedia } from '../../../gateway/webrtc/receive/index.ts';
 import { StorageSessions, type StorageSessionsDeps } from '../../../gateway/webrtc/storage-session/index.ts';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
@@ -77,7 +76,7 @@ export async function startStorage(
     };
     return peer;
   };
-  return { sessions, stored, lines, refusing, peerOf, plane, worker: (): MediaWorker => place('channel1') };
+  return { sessions, stored, lines, refusing, peerOf, plane, kill: () => place('channel1').kill() };
 }
 
 export type StorageSite = Awaited<ReturnType<typeof startStorage>>;
