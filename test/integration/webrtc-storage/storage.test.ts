@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { findMediaWorker } from '../../kit/media-worker.ts';
 import { until } from '../../kit/until.ts';
+import { heardAac } from '../webrtc-audio/sound.ts';
 import { answer, figuresOf, hears, startPages, startStorage } from './kit.ts';
 
 const workerPath = await findMediaWorker();
@@ -60,4 +61,24 @@ test('(103) viewers see the master and hear it, and all hear and store a viewer 
     const [tone = 0, own = 255] = await hears(atSecond, [440, 1_000]);
     return tone > 100 && own < tone - 40;
   });
+  await until('both are in what is recorded', () => {
+    const sound = (site.stored[0]?.units ?? []).filter(({ trackNumber }) => trackNumber === 2).slice(-50);
+    const heard = heardAac(
+      sound.map(({ presentationTimeUs, bytes }) => ({ presentationTimeUs, durationUs: 0, bytes })),
+    );
+    return loudness(heard, 440) > 300 && loudness(heard, 1_000) > 300;
+  });
 });
+
+/** How loud a tone is in PCM of 48 kHz, two channels: its amplitude, of 32,767. */
+function loudness(pcm: Uint8Array, hz: number): number {
+  const view = new DataView(pcm.buffer, pcm.byteOffset, pcm.byteLength);
+  const samples = Math.floor(pcm.length / 4);
+  let [cosine, sine] = [0, 0];
+  for (let i = 0; i < samples; i++) {
+    const angle = (2 * Math.PI * hz * i) / 48_000;
+    cosine += view.getInt16(i * 4, true) * Math.cos(angle);
+    sine += view.getInt16(i * 4, true) * Math.sin(angle);
+  }
+  return (2 * Math.hypot(cosine, sine)) / Math.max(1, samples);
+}
