@@ -31,6 +31,10 @@ export const storageSessionLimits = {
   /** KVS asks for fragments of 1 to 20 s, and takes five a second. */
   fragmentMsMin: 1_000,
   fragmentCutMs: 15_000,
+  /** Pictures that stay away for so long end the fragment, as the sound goes on: with `fragmentCutMs` before it is longer than KVS takes. */
+  pictureGapMs: 4_000,
+  /** So does a master that sends nothing at all: the owner would drop what it has after 30 s. */
+  silenceMsMax: 8_000,
   /** A producer's connection ends after 45 minutes: ours is replaced before, at a key frame. */
   putMsMax: 1_800_000,
   /** An owner that is away is looked for again so long before the recording begins anew. */

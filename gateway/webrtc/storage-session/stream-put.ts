@@ -37,15 +37,26 @@ export type StreamPutDeps = {
 
 export type StreamPutOptions = { readonly streamId: string; readonly requestId: string };
 
-type OpenCluster = { readonly beginMs: number; readonly tracks: Set<number> };
+type OpenCluster = {
+  readonly beginMs: number;
+  readonly tracks: Set<number>;
+  /** Media time of its latest picture. */
+  pictureMs: number;
+  /** Nothing more goes into it. */
+  isLeftOut: boolean;
+};
+
+type Line = { readonly put: PutLine; readonly sinceMs: number; readonly stopLooking: () => void };
 
 export class StreamPut implements MediaSink {
   readonly #deps: StreamPutDeps;
   readonly #options: StreamPutOptions;
   #tracks: readonly Track[] = [];
   #interleaver = new Interleaver([]);
-  #line: { readonly put: PutLine; readonly sinceMs: number } | undefined;
+  #line: Line | undefined;
   #cluster: OpenCluster | undefined;
+  /** When the last unit came. */
+  #unitMs = Number.NEGATIVE_INFINITY;
   readonly #closing = new Set<Promise<void>>();
   #isClosed = false;
 
@@ -63,8 +74,10 @@ export class StreamPut implements MediaSink {
 
   unit(unit: AccessUnit): void {
     if (this.#isClosed) return;
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#unitMs = nowMs;
     this.#interleaver.push({ ...unit, bytes: new Uint8Array(unit.bytes) });
-    for (const next of this.#interleaver.take(this.#deps.clock.monotonicMs())) this.#write(next);
+    for (const next of this.#interleaver.take(nowMs)) this.#write(next);
   }
 
   loss(): void {
@@ -87,46 +100,65 @@ export class StreamPut implements MediaSink {
   #write(unit: AccessUnit): void {
     const isVideo = this.#tracks.some(({ number, kind }) => number === unit.trackNumber && kind === 'video');
     const timeMs = Math.round(unit.presentationTimeUs / 1_000);
-    const { fragmentMsMin, fragmentCutMs } = storageSessionLimits;
-    const ageMs = this.#cluster === undefined ? Number.POSITIVE_INFINITY : timeMs - this.#cluster.beginMs;
-    // Without a key frame for too long it goes on in a fragment that begins with none, before it is longer than KVS takes.
-    const isCut = this.#cluster !== undefined && ageMs > fragmentCutMs;
-    if (isVideo && timeMs >= 0 && ((unit.isKey && ageMs >= fragmentMsMin) || isCut)) this.#beginCluster(timeMs, unit);
+    if (isVideo && timeMs >= 0 && this.#isBeginning(unit, timeMs)) {
+      this.#beginCluster(timeMs, unit);
+      return;
+    }
     const cluster = this.#cluster;
     // Sound from before the first picture, or media between a loss and the next key frame.
-    if (cluster === undefined || timeMs < cluster.beginMs) return;
+    if (cluster === undefined || cluster.isLeftOut || timeMs < cluster.beginMs) return;
+    // KVS takes no fragment of sound alone, nor one that is too long: what is whole is stored, and the next key frame begins anew.
+    if (!isVideo && timeMs - cluster.pictureMs > storageSessionLimits.pictureGapMs) {
+      this.#endLine();
+      return;
+    }
+    if (isVideo) cluster.pictureMs = timeMs;
     if (this.#push(blockOf(unit, timeMs - cluster.beginMs))) cluster.tracks.add(unit.trackNumber);
     else this.#leaveOut();
   }
 
+  #isBeginning({ isKey }: AccessUnit, timeMs: number): boolean {
+    const { fragmentMsMin, fragmentCutMs } = storageSessionLimits;
+    const cluster = this.#cluster;
+    if (cluster === undefined) return isKey;
+    const ageMs = timeMs - cluster.beginMs;
+    if (isKey) return ageMs >= (cluster.isLeftOut ? 1 : fragmentMsMin);
+    // Without a key frame for too long it goes on in a fragment that begins with none, before it is longer than KVS takes.
+    return ageMs > fragmentCutMs && !cluster.isLeftOut;
+  }
+
+  /** All of it in one piece: a stream without a head, or a fragment that lacks a track, would end the put. */
   #beginCluster(timeMs: number, unit: AccessUnit): void {
-    const nowMs = this.#deps.clock.monotonicMs();
-    this.#completeCluster();
     const line = this.#line;
     // A producer's connection ends after 45 minutes; the old one and its successor are there together for a moment.
-    const isOld = line !== undefined && unit.isKey && nowMs - line.sinceMs > storageSessionLimits.putMsMax;
-    if (line === undefined || isOld) this.#openLine(unit);
-    this.#cluster = { beginMs: timeMs, tracks: new Set() };
-    if (!this.#push(clusterHead(timeMs))) this.#leaveOut();
+    const isOld = unit.isKey && this.#deps.clock.monotonicMs() - (line?.sinceMs ?? 0) > storageSessionLimits.putMsMax;
+    const isNewLine = line === undefined || isOld;
+    if (isNewLine) this.#endLine();
+    const before = isNewLine ? [this.#openLine(unit)] : this.#missingSound();
+    if (this.#push(Buffer.concat([...before, clusterHead(timeMs), blockOf(unit, 0)]))) {
+      this.#cluster = { beginMs: timeMs, tracks: new Set([unit.trackNumber]), pictureMs: timeMs, isLeftOut: false };
+      return;
+    }
+    if (isNewLine) this.#closeLine();
+    this.#leaveOut();
   }
 
   /** KVS refuses fragments without media of each track. */
-  #completeCluster(): void {
+  #missingSound(): Uint8Array[] {
     const cluster = this.#cluster;
-    this.#cluster = undefined;
-    if (cluster === undefined) return;
-    for (const track of this.#tracks) {
-      if (cluster.tracks.has(track.number)) continue;
-      const silence = silentFrame(track);
-      if (silence !== undefined)
-        this.#push(blockOf({ trackNumber: track.number, isKey: true, bytes: silence.bytes }, 0));
-    }
+    if (cluster === undefined) return [];
+    return this.#tracks.flatMap((track) => {
+      const silence = cluster.tracks.has(track.number) ? undefined : silentFrame(track);
+      return silence === undefined
+        ? []
+        : [blockOf({ trackNumber: track.number, isKey: true, bytes: silence.bytes }, 0)];
+    });
   }
 
-  #openLine(unit: AccessUnit): void {
+  /** Returns what comes first on it. */
+  #openLine(unit: AccessUnit): Uint8Array {
     const { clock, log, owner, budget, random } = this.#deps;
     const { streamId, requestId } = this.#options;
-    this.#closeLine();
     const producerMs = unit.producerTimestampMs ?? clock.wallMs();
     const head: PutMediaHead = {
       ...{ kind: 'put-media', streamId, requestId, timecodes: 'relative', wantsAcks: false },
@@ -136,23 +168,33 @@ export class StreamPut implements MediaSink {
       { clock, owner, budget, onEvent: (event) => this.#onEvent(event) },
       { head, isAccepted: (event) => kindOf(event) === 'accepted', openMsMax: storageSessionLimits.openMsMax },
     );
-    this.#line = { put, sinceMs: clock.monotonicMs() };
+    const stopLooking = clock.every(storageSessionLimits.lookMs, () => this.#look());
+    this.#line = { put, sinceMs: clock.monotonicMs(), stopLooking };
     put.start();
     put.over.then((error) => {
-      if (this.#line?.put !== put || this.#isClosed) return;
+      stopLooking();
+      if (this.#line?.put !== put || this.#isClosed) {
+        if (error !== undefined) log.warn('the end of a storage session may lack', { streamId, requestId, error });
+        return;
+      }
       this.#line = undefined;
       this.#isClosed = true;
       this.#deps.onEnded(error ?? appError('unavailable', 'the recording process ended the media'));
     });
     log.info('storage session is recorded', { streamId, requestId });
     const segmentUid = Uint8Array.from({ length: 16 }, () => Math.floor(random() * 256));
-    this.#push(matroskaHead({ segmentUid, tracks: this.#tracks, timecodeScaleNs: 1_000_000 }));
+    return matroskaHead({ segmentUid, tracks: this.#tracks, timecodeScaleNs: 1_000_000 });
+  }
+
+  /** A master that is not there any more would never end its fragment, and the owner keeps none that has no end. */
+  #look(): void {
+    if (this.#deps.clock.monotonicMs() - this.#unitMs > storageSessionLimits.silenceMsMax) this.#finish();
   }
 
   /** The owner does not keep up: nothing more goes to it before the next key frame. What of the fragment is there already is one. */
   #leaveOut(): void {
     const { log, wantKeyFrame } = this.#deps;
-    this.#cluster = undefined;
+    if (this.#cluster !== undefined) this.#cluster.isLeftOut = true;
     log.counted('media of a storage session is left out: its recorder is slow', 1, this.#options);
     wantKeyFrame();
   }
@@ -163,14 +205,20 @@ export class StreamPut implements MediaSink {
 
   #finish(): void {
     for (const unit of this.#interleaver.takeAll()) this.#write(unit);
-    this.#completeCluster();
+    this.#endLine();
+  }
+
+  #endLine(): void {
+    for (const silence of this.#missingSound()) this.#push(silence);
     this.#closeLine();
   }
 
   #closeLine(): void {
     const line = this.#line;
     this.#line = undefined;
+    this.#cluster = undefined;
     if (line === undefined) return;
+    line.stopLooking();
     const closing = line.put.close({ isCut: false }).finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }

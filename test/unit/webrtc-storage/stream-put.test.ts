@@ -193,3 +193,54 @@ test('a put is followed by another before a producer may no longer send', async 
 
   expect(site.puts.map(({ bytes }) => clustersOf(bytes).map(({ timecode }) => timecode))).toEqual([[0], [1_000]]);
 });
+
+test('a master whose pictures stop has its last fragment stored, and sound alone makes none that is too long', async () => {
+  const site = start();
+  site.put.session([video, audio]);
+  await second(site, 0);
+
+  for (let ms = 1_000; ms < 60_000; ms += 20) {
+    site.unit(2, ms);
+    await site.clock.advance(20);
+  }
+  const [first] = site.puts;
+  expect(first?.isEnded).toBe(true);
+  await second(site, 60_000);
+  await site.put.close();
+
+  const clusters = site.puts.map(({ bytes }) => clustersOf(bytes));
+  expect(clusters.map((each) => each.map(({ timecode }) => timecode))).toEqual([[0], [60_000]]);
+  expect(clusters[0]?.[0]?.blocks.at(-1)?.[1]).toBeLessThan(20_000);
+  expect(site.ended).toEqual([]);
+});
+
+test('a master that vanishes has its last fragment stored before anybody drops it', async () => {
+  const site = start();
+  site.put.session([video, audio]);
+  await second(site, 0);
+
+  await site.clock.advance(20_000);
+
+  expect(site.puts.map(({ isEnded }) => isEnded)).toEqual([true]);
+  expect(clustersOf(site.puts[0]?.bytes ?? [])[0]?.blocks).toHaveLength(60);
+});
+
+test('a fragment that is left out in the middle has each track all the same', async () => {
+  const site = start();
+  site.put.session([video, audio]);
+  await second(site, 0, { hasSound: false });
+  site.unit(1, 1_000, true);
+  await site.clock.advance(600);
+  // The key frame is on its way, and no sound of its fragment.
+  site.unit(1, 1_100);
+  site.budget.bytesMax = 0;
+  await site.clock.advance(2_000);
+  site.unit(1, 1_200);
+  site.budget.bytesMax = Number.POSITIVE_INFINITY;
+  await second(site, 3_000);
+  await site.put.close();
+
+  for (const { blocks } of clustersOf(site.puts[0]?.bytes ?? [])) {
+    expect(new Set(blocks.map(([track]) => track))).toEqual(new Set([1, 2]));
+  }
+});
