@@ -59,6 +59,8 @@ export class RtpPipe {
       this.#requireOpen();
       this.#socket = await connected(this.#transport.tuple.localPort);
       this.#requireOpen();
+      await this.#transport.connect({ ip: '127.0.0.1', port: this.#socket.address().port });
+      this.#requireOpen();
     } catch (error) {
       this.close();
       if (this.#worker.isAlive) throw toAppError(error);

@@ -8,7 +8,7 @@ export type ViewerCodec = 'h264' | 'opus' | 'pcmu' | 'pcma';
 /** What the bridge needs of a mediasoup worker (`MediaWorker` of the media plane has it). */
 export type BridgeWorker = {
   readonly isAlive: boolean;
-  /** A transport on 127.0.0.1 that learns our address from the first packet (comedia), with RTCP on the same port. */
+  /** A transport on 127.0.0.1 that is to be connected to our port, with RTCP on the same. */
   createPlain(): Promise<types.PlainTransport>;
   /** Returns how to listen no more. */
   onDied(callback: () => void): () => void;

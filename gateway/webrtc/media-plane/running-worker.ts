@@ -143,7 +143,8 @@ export class RunningWorker implements MediaWorker {
           ...{ protocol: 'udp', ip: '127.0.0.1' },
           ...{ sendBufferSize: plainBufferBytes, recvBufferSize: plainBufferBytes },
         },
-        ...{ comedia: true, rtcpMux: true },
+        // Not `comedia`: whoever is on this machine could be the first to send, and get the media of a publisher, or be a camera.
+        ...{ comedia: false, rtcpMux: true },
       }),
     );
   }

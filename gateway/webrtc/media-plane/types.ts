@@ -23,7 +23,7 @@ export interface MediaWorker {
   readonly router: types.Router;
   /** A browser's transport on the worker's port, ICE-lite; its own candidates say nothing, use `candidateAddresses`. */
   createPeer(options?: PeerOptions): Promise<types.WebRtcTransport>;
-  /** A transport on 127.0.0.1 that learns where RTP and RTCP come from; one port for both. */
+  /** A transport on 127.0.0.1 for RTP and RTCP of the one port of this machine that it is to be connected to, and of no other. */
   createPlain(): Promise<types.PlainTransport>;
   /**
    * Addresses for candidates, best first, each to be combined with `port` for UDP and for TCP (passive).

@@ -7,7 +7,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import type { types } from 'mediasoup';
 import { must } from '../../../storage/base/assert.ts';
 import { appError, toAppError } from '../../../storage/base/errors.ts';
-import { formatReceiverReport, writeU16, writeU32 } from '../../rtsp/index.ts';
+import { writeU16, writeU32 } from '../../rtsp/index.ts';
 import type { MediaWorker } from '../media-plane/index.ts';
 import { receiveLimits } from './limits.ts';
 
@@ -42,8 +42,8 @@ export class RtpInlet {
       this.#socket = await connected(this.#transport.tuple.localPort);
       this.#requireOpen();
       this.#socket.on('message', (packet) => this.#onPacket(packet));
-      // The transport learns from it where to send to.
-      this.#send(formatReceiverReport({ ...noReport, ourSource: this.#ourSource }));
+      await this.#transport.connect({ ip: '127.0.0.1', port: this.#socket.address().port });
+      this.#requireOpen();
     } catch (error) {
       this.close();
       throw this.#told(error);
@@ -92,10 +92,6 @@ export class RtpInlet {
     });
   }
 }
-
-const noReport = {
-  ...{ source: 0, fractionLost: 0, packetsLost: 0, highestSequence: 0, lastReport: 0, sinceLastReportMs: 0 },
-};
 
 /** Plain RTP of the codec, with NACK and PLI: no retransmission stream, no bandwidth estimation on loopback. */
 function capabilitiesFor({ rtpCapabilities }: types.Router, kind: types.MediaKind): types.RtpCapabilities {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { symlink, writeFile } from 'node:fs/promises';
 import { connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
+import type { types } from 'mediasoup';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../gateway/webrtc/media-plane/port-probe.ts';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
@@ -22,6 +23,13 @@ const hasty: Clock = {
   sleep: (durationMs, signal) => systemClock.sleep(Math.min(durationMs, 100), signal),
   after: (durationMs, callback) => systemClock.after(Math.min(durationMs, 1_000), callback),
 };
+
+const sound: types.RtpParameters = {
+  codecs: [{ mimeType: 'audio/opus', payloadType: 100, clockRate: 48_000, channels: 2 }],
+  encodings: [{ ssrc: 1 }],
+};
+/** A head, and two bytes of that sound. */
+const rtpPacket = Buffer.from('8064000100000001000000010000', 'hex');
 
 async function boundUdp(port: number): Promise<Socket> {
   const socket = createSocket('udp4');
@@ -51,6 +59,27 @@ describe('a media plane', () => {
     expect(plain.tuple).toMatchObject({ localAddress: '127.0.0.1', protocol: 'udp' });
     expect(worker.candidateAddresses('127.0.0.1')).toEqual(['127.0.0.1']);
     expect(plane.figures).toMatchObject({ workers: 1, wanted: 1, peers: 1, restarts: 0 });
+  });
+
+  it('takes media on a plain transport of the port it is connected to, whoever sent to it before', async () => {
+    const { place, untilState } = await startPlane(real);
+    await untilState('ready');
+    const plain = await place().createPlain();
+    await plain.produce({ kind: 'audio', rtpParameters: sound });
+    const [stranger, own] = [await boundUdp(0), await boundUdp(0)];
+    onTestFinished(() => void [stranger, own].map((socket) => socket.close()));
+    const sendFrom = (socket: Socket) =>
+      new Promise((resolve) => socket.send(rtpPacket, plain.tuple.localPort, '127.0.0.1', resolve));
+    const receivedBytes = async () => (await plain.getStats())[0]?.rtpBytesReceived;
+
+    await sendFrom(stranger);
+    await plain.connect({ ip: '127.0.0.1', port: own.address().port });
+    await sendFrom(stranger);
+
+    expect(plain.tuple.remotePort).toBe(own.address().port);
+    expect(await receivedBytes()).toBe(0);
+    await sendFrom(own);
+    await until('the packet of ours is taken', async () => ((await receivedBytes()) ?? 0) > 0);
   });
 
   it('takes TCP on the same port, on loopback alone where it is told so', async () => {
