@@ -30,7 +30,9 @@ export type WhipPutDeps = {
 /** One put to the owner; its stream begins when its first key frame does. */
 type Link = {
   readonly line: PutLine;
-  readonly writer: MediaWriter;
+  writer: MediaWriter;
+  /** Something of the writer is on its way: what follows continues that. */
+  hasBegun: boolean;
   /** It was told of the session that goes on. */
   hasSession: boolean;
   isAccepted: boolean;
@@ -98,7 +100,7 @@ export class WhipPut implements MediaSink {
         this.#leftOut = (this.#leftOut ?? 0) + 1;
         return;
       }
-      this.#begin(link);
+      if (!this.#begin(link)) return;
     }
     if (!link.line.push(link.writer.unit(unit))) this.#leaveOut(link);
   }
@@ -122,20 +124,27 @@ export class WhipPut implements MediaSink {
     return isLead && isKey && line.queuedBytes <= receiveLimits.queueBytesMax / 2;
   }
 
-  #begin(link: Link): void {
+  /** @returns  false when there is no room even for that: another key frame tries again */
+  #begin(link: Link): boolean {
     const leftOut = this.#leftOut;
-    this.#leftOut = undefined;
     if (!link.hasSession) {
-      link.hasSession = true;
-      link.line.push(link.writer.session(this.#tracks, 'started'));
+      link.hasSession = link.line.push(link.writer.session(this.#tracks, 'started'));
+      if (link.hasSession) link.hasBegun = true;
+      else {
+        if (!link.hasBegun) link.writer = new MediaWriter();
+        this.#leaveOut(link);
+        return false;
+      }
     } else if (leftOut !== undefined) {
       for (const { number } of this.#tracks) link.writer.loss({ trackNumber: number, packets: leftOut });
     }
+    this.#leftOut = undefined;
+    return true;
   }
 
   /** The owner does not keep up: nothing more goes to it up to a key frame for which there is room. */
   #leaveOut(link: Link): void {
-    this.#leftOut = 1;
+    this.#leftOut = (this.#leftOut ?? 0) + 1;
     const { streamId } = this.#head;
     this.#deps.log.counted('media of a publisher is left out: its recorder is slow', 1, {
       streamId,
@@ -147,7 +156,7 @@ export class WhipPut implements MediaSink {
   #connect({ openMsMax }: { readonly openMsMax: number }): Link {
     const { clock, owner, budget } = this.#deps;
     const line = new PutLine({ clock, owner, budget }, { head: this.#head, isAccepted, openMsMax });
-    const link: Link = { line, writer: new MediaWriter(), hasSession: false, isAccepted: false };
+    const link: Link = { line, writer: new MediaWriter(), hasBegun: false, hasSession: false, isAccepted: false };
     line.accepted.then(
       () => (link.isAccepted = true),
       () => {},

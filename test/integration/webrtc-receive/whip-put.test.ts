@@ -87,6 +87,25 @@ test('an owner that does not read gets whole groups of pictures or none, and is 
   expect(noted.told).toContainEqual({ trackNumber: 1, packets: expect.any(Number) });
 });
 
+test('a publisher that begins while others hold all memory is recorded as soon as there is some', async () => {
+  const noted = notedReceiver();
+  const { media, budget } = await withOwner((_head, answers) => {
+    answers.event({ kind: 'accepted' });
+    return { bytes: (bytes) => noted.receiver.push(bytes), end: () => answers.done({}), lost: () => {} };
+  });
+  await media.open();
+  budget.take(receiveLimits.queuesBytesMax);
+  media.session([video], 'started');
+  for (let i = 0; i < 3; i++) media.unit(unitOf(1, i * 100, { isKey: i !== 1 }));
+
+  budget.give(receiveLimits.queuesBytesMax);
+  for (let i = 3; i < 6; i++) media.unit(unitOf(1, i * 100, { isKey: i === 4 }));
+  await media.close();
+
+  expect(noted.faults).toEqual([]);
+  expect(noted.units.map((unit) => unit.presentationTimeUs)).toEqual([400_000, 500_000]);
+});
+
 test('a session that begins while nothing goes through is told with its first key frame', async () => {
   const noted = notedReceiver();
   const gate = Promise.withResolvers<void>();
