@@ -98,7 +98,10 @@ export class WhipDoor {
     const before = this.#parked.get(streamId)?.publisher;
     if (before !== undefined) this.#refuse(before, 'another publisher came to the same camera');
     const cancel = this.#clock.after(whipLimits.claimWaitMs, () => {
-      if (!this.#takeOver(streamId)) this.#refuse(publisher, 'another publisher sends to this camera');
+      if (this.#takeOver(streamId)) return;
+      if (this.#claimants.has(streamId)) this.#refuse(publisher, 'another publisher sends to this camera');
+      // After a mistake of ours it waits for a while before it begins anew.
+      else publisher.refuse(appError('unavailable', 'the camera takes nobody just now'));
     });
     this.#parked.set(streamId, { publisher, cancel });
   }

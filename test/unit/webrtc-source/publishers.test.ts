@@ -108,6 +108,15 @@ test('a second publisher is refused after a while if the first goes on sending',
   expect(first.answers).toEqual([{ kind: 'accepted' }, 'unavailable']);
 });
 
+test('a publisher whose stream begins anew just now is told to come again, not that there is another', async () => {
+  const { clock, publish } = opened();
+  const { answers } = publish();
+
+  await clock.advance(whipLimits.claimWaitMs + 10);
+
+  expect(answers).toEqual(['unavailable']);
+});
+
 test('a second publisher takes over from one that is silent, and from one that ends meanwhile', async () => {
   const { clock, publish, run, wanted, ended } = opened();
   const running = run();
