@@ -19,6 +19,8 @@ export const mediaPlaneLimits = {
   lookMs: 2_000,
   /** One that says nothing for so long while its process runs stands still; its channel is answered in milliseconds. */
   answerMsMax: 20_000,
+  /** One that has not begun to listen by then never will: it takes 100 ms, on a machine that swaps some seconds. */
+  startMsMax: 30_000,
   /** From the wish to end to its end by force: a worker closes what it has within milliseconds. */
   closeMsMax: 2_000,
   /** Dead or failed so often in a row, people are told that it does not heal itself. */

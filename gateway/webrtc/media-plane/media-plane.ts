@@ -168,7 +168,7 @@ export class MediaPlane {
           continue;
         }
         if (slot.status.state !== 'failed') this.#set(slot, undefined, starting);
-        const worker = await this.#start(path, index);
+        const worker = await this.#start(path, index, signal);
         const since = clock.monotonicMs();
         log.info('webrtc worker runs', { pid: worker.pid, port: worker.port });
         this.#set(slot, worker, starting);
@@ -204,13 +204,13 @@ export class MediaPlane {
     await worker.close(this.#deps.clock);
   }
 
-  async #start(path: string, index: number): Promise<RunningWorker> {
+  async #start(path: string, index: number, signal: AbortSignal): Promise<RunningWorker> {
     const { host, announced, port: first } = this.#options;
     const listenAddresses = await listenAddressesOf(host);
     const port = first === 0 ? await freePort(listenAddresses) : first + index;
     const trouble = first === 0 ? undefined : await portTrouble(listenAddresses, port);
     if (trouble !== undefined) throw trouble;
-    return RunningWorker.start({ log: this.#deps.log }, { path, listenAddresses, port, announced });
+    return RunningWorker.start(this.#deps, { path, listenAddresses, port, announced }, signal);
   }
 
   #set(slot: Slot, worker: RunningWorker | undefined, status: NotReady): void {

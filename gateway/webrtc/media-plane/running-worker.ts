@@ -3,6 +3,8 @@
  * mediasoup has closed it by then.
  */
 
+import type { ChildProcess } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { networkInterfaces } from 'node:os';
 import type { types } from 'mediasoup';
 import type { Clock } from '../../../storage/base/clock.ts';
@@ -49,18 +51,31 @@ export class RunningWorker implements MediaWorker {
   }
 
   /**
-   * Spawns the program and has it listen.
+   * Spawns the program and has it listen; one that does not within a time, or by the signal, is killed.
    * @throws AppError unavailable  it does not run, or does not get its port
    */
-  static async start({ log }: { readonly log: Log }, place: WorkerPlace): Promise<RunningWorker> {
+  static async start(
+    { clock, log }: { readonly clock: Clock; readonly log: Log },
+    place: WorkerPlace,
+    signal: AbortSignal,
+  ): Promise<RunningWorker> {
     const { createWorker, setLogEventListeners } = await import('mediasoup');
     // What a peer does may bring many lines of these.
     const tell = (_namespace: string, text: string) =>
       log.counted('webrtc worker complains', 1, { text: text.slice(0, mediaPlaneLimits.complaintCharactersMax) });
     setLogEventListeners({ onwarn: tell, onerror: tell });
     let worker: types.Worker | undefined;
+    const { started, processes } = spawning(() => createWorker({ workerBin: place.path, logLevel: 'error' }));
+    let isGivenUp = false;
+    const giveUp = () => {
+      isGivenUp = true;
+      for (const process of processes) process.kill('SIGKILL');
+    };
+    const stopWaiting = clock.after(mediaPlaneLimits.startMsMax, giveUp);
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
     try {
-      worker = await createWorker({ workerBin: place.path, logLevel: 'error' });
+      worker = await started;
       worker.once('died', (error) => log.error('webrtc worker died', { pid: worker?.pid, message: error.message }));
       const server = await worker.createWebRtcServer({ listenInfos: listenInfos(place) });
       const router = await worker.createRouter({ mediaCodecs: routerCodecs });
@@ -69,7 +84,11 @@ export class RunningWorker implements MediaWorker {
     } catch (error) {
       worker?.close();
       const cause = toAppError(error);
-      throw appError('unavailable', `the WebRTC worker does not start: ${cause.message}`, { cause, path: place.path });
+      const why = isGivenUp ? `it did not listen within ${mediaPlaneLimits.startMsMax / 1_000} s` : cause.message;
+      throw appError('unavailable', `the WebRTC worker does not start: ${why}`, { cause, path: place.path });
+    } finally {
+      stopWaiting();
+      signal.removeEventListener('abort', giveUp);
     }
   }
 
@@ -193,6 +212,18 @@ export class RunningWorker implements MediaWorker {
       if (this.isAlive) throw toAppError(cause);
       throw appError('unavailable', 'the WebRTC worker died', { cause });
     }
+  }
+}
+
+/** mediasoup tells nobody of a process that never says that it runs. */
+function spawning<T>(start: () => T): { readonly started: T; readonly processes: readonly ChildProcess[] } {
+  const processes: ChildProcess[] = [];
+  const note = (message: unknown) => void processes.push((message as { readonly process: ChildProcess }).process);
+  subscribe('child_process', note);
+  try {
+    return { started: start(), processes };
+  } finally {
+    unsubscribe('child_process', note);
   }
 }
 

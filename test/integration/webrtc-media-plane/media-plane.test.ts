@@ -2,11 +2,12 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { symlink, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { types } from 'mediasoup';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { mediaPlaneLimits } from '../../../gateway/webrtc/media-plane/limits.ts';
 import { freePort } from '../../../gateway/webrtc/media-plane/port-probe.ts';
 import { type Clock, systemClock } from '../../../storage/base/clock.ts';
 import { findMediaWorker } from '../../kit/media-worker.ts';
@@ -21,7 +22,8 @@ const real = { workerPath: () => workerPath };
 const hasty: Clock = {
   ...systemClock,
   sleep: (durationMs, signal) => systemClock.sleep(Math.min(durationMs, 100), signal),
-  after: (durationMs, callback) => systemClock.after(Math.min(durationMs, 1_000), callback),
+  after: (durationMs, callback) =>
+    systemClock.after(durationMs === mediaPlaneLimits.startMsMax ? durationMs : Math.min(durationMs, 1_000), callback),
 };
 
 const sound: types.RtpParameters = {
@@ -171,6 +173,22 @@ describe('a media plane', () => {
 
     await until('it is replaced', () => plane.figures.restarts > 0);
     expect(isAlive(worker.pid)).toBe(false);
+  });
+
+  it('gives up a worker that never listens, says so, and is closed while one is being waited for', async () => {
+    const directory = await temporaryDirectory();
+    const [program, pids] = [join(directory, 'worker'), join(directory, 'pids')];
+    await writeFile(program, `#!/bin/sh\necho $$ >> ${pids}\nexec sleep 600\n`, { mode: 0o755 });
+    const started = async () => (await readFile(pids, 'utf8').catch(() => '')).trim().split('\n').map(Number);
+    const clock = { ...systemClock, after: (_ms: number, callback: () => void) => systemClock.after(300, callback) };
+    const { plane, untilState } = await startPlane({ workerPath: () => program }, { clock });
+
+    const { state, ...said } = await untilState('failed');
+    await until('another is tried', async () => (await started()).length > 1);
+    await plane.close();
+
+    expect({ state, ...said }).toMatchObject({ reason: expect.stringContaining('did not listen within 30 s') });
+    for (const pid of await started()) await until('it is gone', () => !isAlive(pid));
   });
 
   it('is closed although a worker stands still', async () => {
