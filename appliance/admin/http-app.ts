@@ -129,8 +129,9 @@ function addAccessHooks(app: App, deps: HttpAppDeps): void {
     const caller = identify(deps, request);
     setCaller(request, caller);
     if (access === undefined || access.kind === 'public') return;
+    // First of all, so that nothing is looked up for strangers: to find out what a name means may take milliseconds.
+    if (!decideAny(caller.subject, access.action)) throw caller.refusal(access.action);
     if (access.kind === 'one') caller.require(access.action, access.resource(request));
-    else if (!decideAny(caller.subject, access.action)) throw caller.refusal(access.action);
   });
   app.addHook('onResponse', async (request, reply) => {
     // Node takes its parser from a connection that asks to upgrade: after a refusal nobody would read it, or close it.
