@@ -102,6 +102,9 @@ export function addLiveSessionRoutes(app: App, context: Context, routes: LiveSes
       const stream = streamOf(request);
       if (stream === undefined) throw appError('not_found', 'no stream or camera has this name');
       const caller = callerOf(request);
+      const lasting = sessionCaller(context, { caller, action, streamId: stream.id });
+      // An offer may come slowly: since its head was let in, a permission may have ended, or the name be another stream's.
+      lasting.reask();
       const opened = await routes
         .open(
           port(),
@@ -109,7 +112,7 @@ export function addLiveSessionRoutes(app: App, context: Context, routes: LiveSes
             streamId: stream.id,
             offer: bodyOf(request),
             reachedAt: [request.raw.socket.localAddress, hostOf(request)],
-            caller: sessionCaller(context, { caller, action, streamId: stream.id }),
+            caller: lasting,
             signal: requestSignal(reply),
           },
           caller,

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request } from 'node:https';
 import { expect, test } from 'vitest';
 import { described } from '../../unit/webrtc-sdp/own.ts';
 import { startLiveSite } from './kit.ts';
@@ -26,7 +28,6 @@ async function fetchAs(
   headers: Record<string, string>,
   body: string | undefined,
 ) {
-  const { request } = await import('node:https');
   return new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; text: string }>((resolve, reject) => {
     const asked = request({ host: '127.0.0.1', port, ca, method, path, headers }, (response) => {
       let text = '';
@@ -160,6 +161,29 @@ test('who may only view does not publish, and a browser elsewhere needs a token'
   expect(preflight.headers['access-control-allow-credentials']).toBeUndefined();
   const cookie = { cookie: admin.cookie ?? '', origin: 'https://elsewhere.example', ...sdp };
   expect((await fetchAs(site, 'POST', '/whep/Phone%201', cookie, described('chromium-viewer'))).status).toBe(403);
+});
+
+test('an offer that comes slowly is answered by what its sender may when it is there', async () => {
+  const { site, admin } = await startAsked();
+  const { secret, token } = (await admin.post('/api/tokens', { name: 't', role: 'operator', policies: [] })).json;
+  const headers = { ...sdp, authorization: `Bearer ${secret}`, expect: '100-continue' };
+  const asked = request({
+    host: '127.0.0.1',
+    port: site.port,
+    ca: site.ca,
+    method: 'POST',
+    path: '/whip/Phone%201',
+    headers,
+  });
+  asked.flushHeaders();
+  await once(asked, 'continue');
+
+  expect((await admin.delete(`/api/tokens/${token.id}`)).status).toBe(204);
+  asked.end(described('obs-publisher'));
+  const [response] = await once(asked, 'response');
+
+  expect(response.statusCode).toBe(401);
+  expect(site.whip.count).toBe(0);
 });
 
 test('while there is no worker an offer is told why, and when to ask again', async () => {
