@@ -254,9 +254,8 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   lifetime.own(media);
   signaling.start();
   lifetime.own(signaling);
-  await webrtc.start(lifetime);
-  if (live !== undefined) lifetime.own(live);
-  if (storage !== undefined) lifetime.own(storage);
+  const sessions = [live, storage].filter((each) => each !== undefined);
+  await webrtc.start(lifetime, sessions);
   await startRtspOut(context, lifetime, {
     ...{ gate: serve.rtspGate, source, tls, registry },
     laneOf,

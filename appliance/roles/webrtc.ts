@@ -3,7 +3,9 @@
 import { availableParallelism } from 'node:os';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { MediaPlane, type PlaneFigures } from '../../gateway/webrtc/index.ts';
-import type { Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Clock } from '../../storage/base/clock.ts';
+import type { Closable, Lifetime } from '../../storage/base/lifecycle.ts';
+import type { Log } from '../../storage/base/log.ts';
 import { whyNoWorker, workerThere } from '../setup/index.ts';
 import type { RoleContext } from './role-context.ts';
 
@@ -32,12 +34,35 @@ export class WebRtc {
     addMetrics(registry, this.plane);
   }
 
-  /** Returns at once: the workers come when they can. */
-  async start(lifetime: Lifetime): Promise<void> {
+  /** Returns at once: the workers come when they can. @param sessions  what lives on them, and ends before them */
+  async start(lifetime: Lifetime, sessions: readonly Closable[]): Promise<void> {
     if (!this.#context.config.webrtc.enabled) return;
     lifetime.own(this.plane);
     await this.plane.start();
+    lifetime.defer(() => endSessions(sessions, this.#context));
   }
+}
+
+/**
+ * Of the 5 s that the supervisor gives this process to end: workers that stand still are killed after another 2 s, and a recording
+ * process or a disk that stands still is waited for by nobody.
+ */
+const sessionsEndMsMax = 2_500;
+
+/** Ends all at the same time; what does not end within its time loses its workers. What was sent to owners by then is recorded. */
+export async function endSessions(
+  sessions: readonly Closable[],
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<void> {
+  const { promise: isOver, resolve: over } = Promise.withResolvers<void>();
+  const stopWaiting = clock.after(sessionsEndMsMax, () => {
+    log.warn('webrtc sessions do not end and are left alone', { afterMs: sessionsEndMsMax });
+    over();
+  });
+  const told = (error: unknown) => log.warn('webrtc sessions did not end cleanly', { error });
+  void Promise.all(sessions.map((each) => each.close().catch(told))).then(() => over());
+  await isOver;
+  stopWaiting();
 }
 
 function addMetrics(registry: Registry, plane: MediaPlane): void {
