@@ -7,6 +7,8 @@
 #   TURN_EXTERNAL_IP   the address that peers reach, where a router passes the ports on
 #   TURN_RELAY_PORTS   UDP, first-last: one for each relayed peer                                 49160-49359
 #   TURN_REALM                                                                                    weir
+#   TURN_DENIED_PEERS  addresses or ranges (first-last), with spaces between, that nothing is passed on to: machines of your network
+#                      that are no WebRTC peers. Weir, and cameras that stream by KVS, are peers.
 set -eu
 umask 077
 directory=${TURN_DIRECTORY:-/turn}
@@ -41,6 +43,13 @@ settings=$(mktemp -d)
   echo "no-tls"
   echo "no-dtls"
   echo "no-multicast-peers"
+  # Whoever may watch may have packets passed on. Nobody's peer is this machine's inside, a link's own (where clouds tell a
+  # machine its secrets), or an IPv4 address in the dress of IPv6.
+  for peers in 0.0.0.0-0.255.255.255 127.0.0.0-127.255.255.255 169.254.0.0-169.254.255.255 192.0.0.0-192.0.0.255 \
+    240.0.0.0-255.255.255.255 ::1 ::ffff:0:0-::ffff:ffff:ffff 64:ff9b::-64:ff9b::ffff:ffff fe80::-febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff \
+    ${TURN_DENIED_PEERS:-}; do
+    echo "denied-peer-ip=$peers"
+  done
   echo "no-tcp-relay"
   echo "userdb=$settings/turn.db"
   echo "pidfile=$settings/turnserver.pid"

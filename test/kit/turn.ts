@@ -1,9 +1,10 @@
-/** A TURN server (coturn, where it is installed) and a client that asks it for one allocation. */
+/** A TURN server (coturn, where it is installed) and a client that asks it for one allocation, and for a peer. */
 
 import { spawn } from 'node:child_process';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { freePort } from './temp.ts';
 import { until } from './until.ts';
@@ -16,6 +17,8 @@ const magic = 0x2112a442;
 const allocateRequest = 0x0003;
 const allocated = 0x0103;
 const bindingRequest = 0x0001;
+const permissionRequest = 0x0008;
+const permitted = 0x0108;
 /** UDP over IPv4. */
 const requestedTransport = attribute(0x0019, Buffer.from([17, 0, 0, 0]));
 
@@ -46,18 +49,39 @@ export async function startTurnServer(options: {
   return { port };
 }
 
+type TurnCredentials = { readonly username: string; readonly password: string };
+
 /** Asks for a relay address: true when it was given, false when the credentials were refused. */
-export function allocates(
-  port: number,
-  { username, password }: { readonly username: string; readonly password: string },
-): Promise<boolean> {
+export function allocates(port: number, credentials: TurnCredentials): Promise<boolean> {
   return withSocket(async (socket) => {
-    const plain = message(allocateRequest, randomBytes(12), [requestedTransport]);
-    const challenge = attributesOf(await ask(socket, port, plain));
-    const realm = challenge.get(0x0014) ?? Buffer.alloc(0);
-    const key = createHash('md5').update(`${username}:${realm.toString()}:${password}`).digest();
-    const unsigned = message(allocateRequest, randomBytes(12), [
-      requestedTransport,
+    const answer = await (await signer(socket, port, credentials))(allocateRequest, [requestedTransport]);
+    return answer.readUInt16BE(0) === allocated && attributesOf(answer).has(0x0016);
+  });
+}
+
+/** Asks for a relay address and whether packets may go on from there to each of some IPv4 addresses: those for which they may. */
+export function relaysTo(port: number, credentials: TurnCredentials, peers: readonly string[]): Promise<string[]> {
+  return withSocket(async (socket) => {
+    const signed = await signer(socket, port, credentials);
+    await signed(allocateRequest, [requestedTransport]);
+    const found: string[] = [];
+    for (const peer of peers) {
+      const answer = await signed(permissionRequest, [xorPeerAddress(peer)]);
+      if (answer.readUInt16BE(0) === permitted) found.push(peer);
+    }
+    return found;
+  });
+}
+
+/** Hears the server's challenge; what it returns sends requests that are signed as that wants it. */
+async function signer(socket: Socket, port: number, { username, password }: TurnCredentials) {
+  const plain = message(allocateRequest, randomBytes(12), [requestedTransport]);
+  const challenge = attributesOf(await ask(socket, port, plain));
+  const realm = challenge.get(0x0014) ?? Buffer.alloc(0);
+  const key = createHash('md5').update(`${username}:${realm.toString()}:${password}`).digest();
+  return (type: number, attributes: readonly Buffer[]) => {
+    const unsigned = message(type, randomBytes(12), [
+      ...attributes,
       attribute(0x0006, Buffer.from(username)),
       attribute(0x0014, realm),
       attribute(0x0015, challenge.get(0x0015) ?? Buffer.alloc(0)),
@@ -65,9 +89,16 @@ export function allocates(
     // The length that is signed counts the signature.
     unsigned.writeUInt16BE(unsigned.length - 20 + 24, 2);
     const signature = attribute(0x0008, createHmac('sha1', key).update(unsigned).digest());
-    const answer = await ask(socket, port, Buffer.concat([unsigned, signature]));
-    return answer.readUInt16BE(0) === allocated && attributesOf(answer).has(0x0016);
-  });
+    return ask(socket, port, Buffer.concat([unsigned, signature]));
+  };
+}
+
+/** RFC 8489 14.2, of an IPv4 address; the port counts for nothing in a permission. */
+function xorPeerAddress(address: string): Buffer {
+  if (isIP(address) !== 4) throw new Error(`${address} is no IPv4 address`);
+  const value = Buffer.from([0, 1, 0, 0, ...address.split('.').map(Number)]);
+  value.writeUInt32BE((value.readUInt32BE(4) ^ magic) >>> 0, 4);
+  return attribute(0x0012, value);
 }
 
 function message(type: number, transaction: Buffer, attributes: readonly Buffer[]): Buffer {
