@@ -6,6 +6,8 @@ const MiB = 1024 * KiB;
 export const mediaPlaneLimits = {
   /** Peers of one worker: 250 at 2 Mb/s are 500 Mb/s, more than one core encrypts. */
   peersPerWorkerMax: 250,
+  /** Places beside them that viewers never get: of as many publishers as one process records. */
+  recordedPerWorkerMax: 100,
   /** Routers of one worker, each for viewers whose offers have other payload types: browsers of one kind and release have the same. */
   routersMax: 32,
   /** A stream stays with the worker that has it already until that one has so many peers more than the emptiest: a second feed of it costs less. */

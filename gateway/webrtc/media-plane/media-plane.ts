@@ -9,7 +9,7 @@ import { Lifetime } from '../../../storage/base/lifecycle.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import { Backoff } from '../../../storage/base/retry.ts';
 import { mediaPlaneLimits } from './limits.ts';
-import { placeOf } from './placing.ts';
+import { type PeerUse, placeOf } from './placing.ts';
 import { freePort, listenAddressesOf, portTrouble } from './port-probe.ts';
 import { RunningWorker } from './running-worker.ts';
 import type { MediaWorker, PlaneStatus } from './types.ts';
@@ -121,9 +121,9 @@ export class MediaPlane {
    * @throws AppError unavailable         there is none; the message is the reason of `status`
    * @throws AppError resource_exhausted  all are full
    */
-  place(key: string): MediaWorker {
+  place(key: string, use: PeerUse = {}): MediaWorker {
     const [first, ...others] = this.#alive();
-    if (first !== undefined) return placeOf([first, ...others], key);
+    if (first !== undefined) return placeOf([first, ...others], key, use);
     throw appError('unavailable', this.#status.state === 'ready' ? starting.reason : this.#status.reason);
   }
 

@@ -12,6 +12,7 @@ import { appError, errnoOf, toAppError } from '../../../storage/base/errors.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import { candidateAddresses } from './candidates.ts';
 import { mediaPlaneLimits } from './limits.ts';
+import { peersMaxFor } from './placing.ts';
 import { routerCodecs } from './router-codecs.ts';
 import { SpeakingWorkers } from './speaking-worker.ts';
 import type { MediaWorker, PayloadTypes, PeerOptions } from './types.ts';
@@ -126,13 +127,10 @@ export class RunningWorker implements MediaWorker {
     return this.#speaking.get(payloadTypes);
   }
 
-  async #createPeerOn(router: types.Router, { key }: PeerOptions = {}): Promise<types.WebRtcTransport> {
-    const { peersPerWorkerMax } = mediaPlaneLimits;
-    if (this.peers >= peersPerWorkerMax)
-      throw appError(
-        'resource_exhausted',
-        `the WebRTC worker has ${peersPerWorkerMax} peers, which is as many as it may`,
-      );
+  async #createPeerOn(router: types.Router, { key, ...use }: PeerOptions = {}): Promise<types.WebRtcTransport> {
+    const peersMax = peersMaxFor(use);
+    if (this.peers >= peersMax)
+      throw appError('resource_exhausted', `the WebRTC worker has ${peersMax} peers, which is as many as it may`);
     this.#peersInTheMaking++;
     try {
       const peer = await this.#making(

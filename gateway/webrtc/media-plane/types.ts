@@ -1,13 +1,14 @@
 /** What other rooms see of the media plane. */
 
 import type { types } from 'mediasoup';
+import type { PeerUse } from './placing.ts';
 
 /** Whether there is a worker to place peers on; people read `reason`. */
 export type PlaneStatus =
   | { readonly state: 'ready' }
   | { readonly state: 'off' | 'starting' | 'building' | 'missing' | 'failed'; readonly reason: string };
 
-export type PeerOptions = {
+export type PeerOptions = PeerUse & {
   /** What the peer watches or sends, as given to `place`: peers of one key keep together. */
   readonly key?: string;
 };

@@ -113,9 +113,10 @@ export class WhipSessions {
   ): Promise<OpenedSession> {
     const { plane, receiver, clock, log, random, events = {} } = this.#deps;
     const { streamId, caller, keySha256, signal } = request;
-    const worker = plane.place(streamId);
+    const use = { isRecorded: true };
+    const worker = plane.place(streamId, use);
     const capabilities = worker.router.rtpCapabilities;
-    const transport = await worker.createPeer({ key: streamId });
+    const transport = await worker.createPeer({ key: streamId, ...use });
     undo.push(() => transport.close());
     const receives = new Map<string, types.RtpParameters>();
     const produce = (line: PeerMedia, kind: 'audio' | 'video') => {

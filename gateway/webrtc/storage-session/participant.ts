@@ -80,7 +80,7 @@ export class Participant {
   /** Sends our offer. @throws AppError unavailable, resource_exhausted  no transport can be had */
   async offer(): Promise<void> {
     const { worker, hearing, picture, random } = this.#deps;
-    const transport = await worker.createPeer({ key: this.peer.channel.id });
+    const transport = await worker.createPeer({ key: this.peer.channel.id, isRecorded: this.isMaster });
     this.#transport = transport;
     transport.on('dtlsstatechange', (state) => this.#onDtls(state));
     transport.on('icestatechange', (state) => this.#onIce(state));

@@ -81,7 +81,7 @@ export class StorageSessions implements StorageSessionPort {
         `there are ${storageSessionLimits.sessionsMax} storage sessions, which is the most`,
       );
     }
-    const worker = this.#deps.plane.place(channel.id);
+    const worker = this.#deps.plane.place(channel.id, { isRecorded: true });
     const session = new StorageSession(
       { ...this.#deps, worker, onEnded: () => this.#end(channel.id, running) },
       { channelId: channel.id, streamId },

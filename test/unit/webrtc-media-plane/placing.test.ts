@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { mediaPlaneLimits } from '../../../gateway/webrtc/media-plane/limits.ts';
 import { placeOf } from '../../../gateway/webrtc/media-plane/placing.ts';
 
-const { peersAheadMax, peersPerWorkerMax } = mediaPlaneLimits;
+const { peersAheadMax, peersPerWorkerMax, recordedPerWorkerMax } = mediaPlaneLimits;
 
 function worker(name: string, peers: number, ...keys: string[]) {
   return { name, peers, hasPeerOf: (key: string) => keys.includes(key) };
@@ -27,6 +27,15 @@ describe('a peer', () => {
     const full = worker('a', peersPerWorkerMax, 'gate');
 
     expect(placeOf([full, worker('b', peersPerWorkerMax - 1)], 'gate').name).toBe('b');
+  });
+
+  it('whose media is recorded finds room where viewers find none', () => {
+    const recorded = { isRecorded: true };
+
+    expect(placeOf([worker('a', peersPerWorkerMax)], 'gate', recorded).name).toBe('a');
+    expect(() => placeOf([worker('a', peersPerWorkerMax + recordedPerWorkerMax)], 'gate', recorded)).toThrow(
+      expect.objectContaining({ code: 'resource_exhausted' }),
+    );
   });
 
   it('is refused with what to do when all are full', () => {
