@@ -21,6 +21,8 @@ import { benchRtspOut } from './rtsp-out.ts';
 import { benchS3 } from './s3.ts';
 import { benchSite } from './site.ts';
 import { printTable, type Row } from './table.ts';
+import { benchWebRtc } from './webrtc.ts';
+import { benchWebRtcBridge } from './webrtc-bridge.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -58,6 +60,8 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   'list-fragments': () => benchListFragments({ segments: flags.quick ? 100_000 : 1_000_000 }),
   playback: () => benchPlayback({ isQuick: flags.quick }),
   'low-latency': () => benchLowLatency({ isQuick: flags.quick }),
+  webrtc: () => benchWebRtc({ isQuick: flags.quick }),
+  'webrtc-bridge': () => benchWebRtcBridge({ windowMs: window.windowMs }),
   conversion: () => benchConversion({ isQuick: flags.quick }),
   import: () => benchImport({ isQuick: flags.quick }),
   index: () => benchIndex({ segments: flags.quick ? 100_000 : 1_000_000 }),

@@ -1,6 +1,7 @@
 /**
- * WebRTC viewers that are not ours and decode nothing: GStreamer's webrtcbin by WHEP, many in one process. They count the pictures
- * that arrive and the longest time between two.
+ * WebRTC viewers by WHEP that are not ours and decode nothing, many in one process. They count the pictures that arrive and the
+ * longest time between two. `gstreamer` is a whole WebRTC client (webrtcbin); twenty of them fill a processor. `counting` connects
+ * as any peer and reads nothing but RTP headers: hundreds of them do.
  */
 
 import { spawn } from 'node:child_process';
@@ -36,8 +37,14 @@ export class WhepViewers {
   #ended = false;
 
   /** @param token  of the API, with the permission to view */
-  constructor(options: { readonly urls: readonly string[]; readonly token: string; readonly staggerMs?: number }) {
-    this.#child = spawnViewers(JSON.stringify(options));
+  constructor(options: {
+    readonly kind?: 'gstreamer' | 'counting';
+    readonly urls: readonly string[];
+    readonly token: string;
+    readonly staggerMs?: number;
+  }) {
+    const { kind = 'gstreamer', ...rest } = options;
+    this.#child = spawnViewers(kind, JSON.stringify(rest));
     this.#child.once('close', () => {
       this.#ended = true;
     });
@@ -81,8 +88,9 @@ export class WhepViewers {
   }
 }
 
-function spawnViewers(options: string) {
-  return spawn('/usr/bin/python3', [join(import.meta.dirname, 'whep-viewers.py'), options], {
+function spawnViewers(kind: 'gstreamer' | 'counting', options: string) {
+  const script = kind === 'gstreamer' ? 'whep-viewers.py' : 'counting-viewers.py';
+  return spawn('/usr/bin/python3', [join(import.meta.dirname, script), options], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 }
