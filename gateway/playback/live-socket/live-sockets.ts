@@ -96,7 +96,8 @@ export class LiveSockets {
     const onDropped = () => {
       this.#dropped++;
     };
-    const viewer = new LiveViewer({ clock: this.#deps.clock, socket, onDropped }, request);
+    const hasRoom = () => this.#hasRoomFor(request.account);
+    const viewer = new LiveViewer({ clock: this.#deps.clock, socket, onDropped, hasRoom }, request);
     const viewing: Viewing = { socket, request, viewer, isAlive: true, toldBytes: 0 };
     this.#viewings.add(viewing);
     entry.users++;
@@ -131,6 +132,17 @@ export class LiveSockets {
     let bytes = 0;
     for (const { feed } of this.#entries.values()) bytes += feed.byteLength;
     return bytes < liveSocketLimits.keptBytesOfAllMax;
+  }
+
+  /** Whether more may wait for viewers of this account. */
+  #hasRoomFor(account: string): boolean {
+    let ofOne = 0;
+    let all = 0;
+    for (const { socket, request } of this.#viewings) {
+      all += socket.bufferedAmount;
+      if (request.account === account) ofOne += socket.bufferedAmount;
+    }
+    return ofOne < liveSocketLimits.unsentBytesOfOneMax && all < liveSocketLimits.unsentBytesMax;
   }
 
   #release(streamId: string, entry: Entry): void {

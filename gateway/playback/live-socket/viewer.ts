@@ -16,6 +16,7 @@ export class LiveViewer implements FeedViewer {
   readonly #socket: ViewerSocket;
   readonly #canPlayH265: boolean;
   readonly #onDropped: () => void;
+  readonly #hasRoom: () => boolean;
   #waitsForStart = true;
   #isLate = false;
   #isRefused = false;
@@ -29,12 +30,15 @@ export class LiveViewer implements FeedViewer {
       readonly clock: Clock;
       readonly socket: ViewerSocket;
       readonly onDropped: () => void;
+      /** False when too much waits for all viewers together. */
+      readonly hasRoom: () => boolean;
     },
     options: { readonly canPlayH265: boolean },
   ) {
     this.#clock = deps.clock;
     this.#socket = deps.socket;
     this.#onDropped = deps.onDropped;
+    this.#hasRoom = deps.hasRoom;
     this.#canPlayH265 = options.canPlayH265;
   }
 
@@ -64,7 +68,7 @@ export class LiveViewer implements FeedViewer {
       this.#socket.terminate();
       return;
     }
-    if (waitingMs > liveSocketLimits.viewerLateMs || waiting > liveSocketLimits.viewerBytesMax) {
+    if (waitingMs > liveSocketLimits.viewerLateMs || this.#isTooMuch(waiting)) {
       this.#isLate = true;
       this.#waitsForStart = true;
     }
@@ -99,6 +103,11 @@ export class LiveViewer implements FeedViewer {
 
   ended(): void {
     this.#socket.close(liveCloseCodes.noStream, 'the stream is no more');
+  }
+
+  #isTooMuch(waiting: number): boolean {
+    const { viewerBytesMax, unsentBytesFree } = liveSocketLimits;
+    return waiting > viewerBytesMax || (waiting > unsentBytesFree && !this.#hasRoom());
   }
 
   #refuse(error: Extract<LiveMessage, { readonly type: 'refused' }>['error']): void {

@@ -9,6 +9,7 @@ import {
   liveCloseCodes,
   type Permission,
 } from '../../../gateway/playback/index.ts';
+import { liveSocketLimits } from '../../../gateway/playback/live-socket/limits.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { h265Parameters, videoTrack } from '../../../storage/media/index.ts';
 import { samplesOfChunks } from '../../kit/chunk-samples.ts';
@@ -176,6 +177,21 @@ test('units that the lane dropped end nothing: a key frame begins anew', async (
   await site.play(2_200);
 
   expect(kinds(socket)).toEqual(['begin', 'begin']);
+});
+
+test('what waits for all viewers of an account is bounded, and others lose nothing by it', async () => {
+  const site = startSite();
+  await site.play(400);
+  const lazy: FakeSocket[] = [];
+  for (let i = 0; i < 10; i++) lazy.push(await site.watch());
+  const other = await site.watch({ account: 'user b' });
+  const before = lazy.map(pictureCount);
+
+  for (const socket of lazy) socket.bufferedAmount = Math.ceil(liveSocketLimits.unsentBytesOfOneMax / lazy.length);
+  await site.play(1_000);
+
+  expect(lazy.map(pictureCount)).toEqual(before);
+  expect(pictureCount(other)).toBe(24);
 });
 
 test('a viewer that is late loses whole groups of pictures, is told, and holds up nobody', async () => {
