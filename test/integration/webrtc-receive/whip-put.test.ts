@@ -91,7 +91,14 @@ test('a publisher that begins while others hold all memory is recorded as soon a
   const noted = notedReceiver();
   const { media, budget } = await withOwner((_head, answers) => {
     answers.event({ kind: 'accepted' });
-    return { bytes: (bytes) => noted.receiver.push(bytes), end: () => answers.done({}), lost: () => {} };
+    return {
+      bytes: (bytes) => {
+        noted.receiver.push(bytes);
+        return undefined;
+      },
+      end: () => answers.done({}),
+      lost: () => {},
+    };
   });
   await media.open();
   budget.take(receiveLimits.queuesBytesMax);
