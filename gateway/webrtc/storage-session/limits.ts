@@ -37,6 +37,8 @@ export const storageSessionLimits = {
   silenceMsMax: 8_000,
   /** A producer's connection ends after 45 minutes: ours is replaced before, at a key frame. */
   putMsMax: 1_800_000,
+  /** Another size or profile begins another put, as a phone does that is turned; runs of cameras begin no more often (`runsPerMinuteMax`). */
+  putsPerMinuteMax: 30,
   /** An owner that is away is looked for again so long before the recording begins anew. */
   openMsMax: 20_000,
   /** What waits for owners that do not read, of all sessions: 16 that stand still, as of WHIP publishers. */

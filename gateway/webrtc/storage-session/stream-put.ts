@@ -55,6 +55,8 @@ export class StreamPut implements MediaSink {
   #interleaver = new Interleaver([]);
   #line: Line | undefined;
   #cluster: OpenCluster | undefined;
+  /** When puts began, in the last minute. */
+  #openedMs: number[] = [];
   /** When the last unit came. */
   #unitMs = Number.NEGATIVE_INFINITY;
   readonly #closing = new Set<Promise<void>>();
@@ -133,7 +135,13 @@ export class StreamPut implements MediaSink {
     // A producer's connection ends after 45 minutes; the old one and its successor are there together for a moment.
     const isOld = unit.isKey && this.#deps.clock.monotonicMs() - (line?.sinceMs ?? 0) > storageSessionLimits.putMsMax;
     const isNewLine = line === undefined || isOld;
-    if (isNewLine) this.#endLine();
+    if (isNewLine) {
+      this.#endLine();
+      if (!this.#mayOpen()) {
+        this.#leaveOut();
+        return;
+      }
+    }
     const before = isNewLine ? [this.#openLine(unit)] : this.#missingSound();
     if (this.#push(Buffer.concat([...before, clusterHead(timeMs), blockOf(unit, 0)]))) {
       this.#cluster = { beginMs: timeMs, tracks: new Set([unit.trackNumber]), pictureMs: timeMs, isLeftOut: false };
@@ -141,6 +149,15 @@ export class StreamPut implements MediaSink {
     }
     if (isNewLine) this.#closeLine();
     this.#leaveOut();
+  }
+
+  /** A sender whose pictures are others each time would have a connection and a run for every key frame. */
+  #mayOpen(): boolean {
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#openedMs = this.#openedMs.filter((openedMs) => openedMs > nowMs - 60_000);
+    if (this.#openedMs.length >= storageSessionLimits.putsPerMinuteMax) return false;
+    this.#openedMs.push(nowMs);
+    return true;
   }
 
   /** KVS refuses fragments without media of each track. */
@@ -195,7 +212,11 @@ export class StreamPut implements MediaSink {
   #leaveOut(): void {
     const { log, wantKeyFrame } = this.#deps;
     if (this.#cluster !== undefined) this.#cluster.isLeftOut = true;
-    log.counted('media of a storage session is left out: its recorder is slow', 1, this.#options);
+    log.counted(
+      'media of a storage session is left out: its recorder is slow, or it begins too often',
+      1,
+      this.#options,
+    );
     wantKeyFrame();
   }
 

@@ -244,3 +244,23 @@ test('a fragment that is left out in the middle has each track all the same', as
     expect(new Set(blocks.map(([track]) => track))).toEqual(new Set([1, 2]));
   }
 });
+
+test('a sender whose pictures are others each time begins no more than thirty puts a minute, and is stored again after it', async () => {
+  const site = start();
+  const otherPictures = async (fromMs: number, times: number) => {
+    for (let ms = fromMs; ms < fromMs + 10 * times; ms += 10) {
+      site.put.session([video]);
+      site.unit(1, ms, true);
+      await site.clock.advance(10);
+    }
+    await site.clock.advance(1_500);
+  };
+
+  await otherPictures(0, 200);
+  expect(site.puts.length).toBe(30);
+
+  await site.clock.advance(60_000);
+  await otherPictures(70_000, 1);
+  expect(site.puts.length).toBe(31);
+  expect(site.puts.slice(0, -1).every(({ isEnded }) => isEnded)).toBe(true);
+});
