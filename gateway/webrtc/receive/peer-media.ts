@@ -57,7 +57,7 @@ export class PeerMedia {
     this.#lastMediaMs = clock.monotonicMs();
     this.#keyFrames = new KeyFrames({ clock, ask: () => this.#askKeyFrame() });
     const whole = new WholeMedia({
-      sink,
+      ...{ clock, sink, onFault },
       onKeyFrame: () => this.#keyFrames.came(),
       onPictureLost: () => this.#keyFrames.want(),
     });
@@ -76,7 +76,6 @@ export class PeerMedia {
     const { video, audio } = this.#options;
     await this.#inlet.start();
     for (const producer of [video, audio]) if (producer !== undefined) await this.#add(producer);
-    this.#delivery.begin([]);
     if (video !== undefined) this.#keyFrames.start();
   }
 
@@ -133,6 +132,8 @@ export class PeerMedia {
     // The worker's own RTCP says nothing that the peer's does not say better.
     if (type >= 192 && type <= 223) return;
     this.#lastMediaMs = this.#clock.monotonicMs();
+    // Pictures are waited for from here on: a peer may take half a minute to connect, and is no peer without pictures by that.
+    this.#delivery.begin([]);
     this.#lines.get(u32(packet, 8))?.reorder.push(packet);
   }
 
