@@ -20,6 +20,12 @@ export const receiveLimits = {
   keyFrameRetryMsMax: 5_000,
   keyFrameLookMs: 250,
 
+  /**
+   * Sessions within a minute: parameter sets that change, clocks that jump. Twice what can be recorded (`runsPerMinuteMax`); where sound is
+   * converted each has an encoder of its own.
+   */
+  sessionsPerMinuteMax: 60,
+
   /** Opus that says nothing (DTX) sends a frame every 400 ms; a pause of up to three of those is filled with silence. */
   silenceMsMax: 1_300,
 

@@ -1,8 +1,9 @@
 /**
  * What browsers leave out, so that recordings have it: parameter sets before each key frame, and silence where Opus says nothing. A sink
- * before another sink; notes key frames and losses on the way.
+ * before another sink; notes key frames and losses on the way. A peer that begins anew all the time is ended.
  */
 
+import type { Clock } from '../../../storage/base/clock.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
 import {
   audioFrameDurationUs,
@@ -14,14 +15,23 @@ import {
 } from '../../../storage/media/index.ts';
 import type { AccessUnit } from '../../../storage/model/access-unit.ts';
 import type { Track } from '../../../storage/model/track.ts';
-import type { SessionReason, SourceSink } from '../../rtsp/index.ts';
+import type { SessionReason, SourceEnd, SourceSink } from '../../rtsp/index.ts';
 import { receiveLimits } from './limits.ts';
 
 /** A frame of silence, as browsers send it: 20 ms, CELT, two channels. */
 const silentFrame = Uint8Array.of(0xfc, 0xff, 0xfe);
 const silentFrameUs = 20_000;
 
+const restless: SourceEnd = {
+  reason: 'protocol-error',
+  message: 'the pictures of the publisher change their form, or its clock jumps, again and again',
+  hint: 'look at its encoder: size and profile of the picture are to stay as they are',
+  isRetryable: true,
+};
+
 export class WholeMedia implements SourceSink {
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #onFault: (end: SourceEnd) => void;
   readonly #sink: SourceSink;
   readonly #onKeyFrame: () => void;
   readonly #onPictureLost: () => void;
@@ -30,18 +40,35 @@ export class WholeMedia implements SourceSink {
   #parameterSets: Uint8Array = new Uint8Array(0);
   /** Where the last sound frame ends; NaN where what follows has nothing to do with it. */
   #soundEndUs = Number.NaN;
+  /** When sessions began, in the last minute. */
+  #beganMs: number[] = [];
+  #isOver = false;
 
   constructor(deps: {
+    readonly clock: Pick<Clock, 'monotonicMs'>;
     readonly sink: SourceSink;
     readonly onKeyFrame: () => void;
     readonly onPictureLost: () => void;
+    /** Nothing more is passed on. */
+    readonly onFault: (end: SourceEnd) => void;
   }) {
+    this.#clock = deps.clock;
+    this.#onFault = deps.onFault;
     this.#sink = deps.sink;
     this.#onKeyFrame = deps.onKeyFrame;
     this.#onPictureLost = deps.onPictureLost;
   }
 
   session(tracks: readonly Track[], reason: SessionReason): void {
+    if (this.#isOver) return;
+    const nowMs = this.#clock.monotonicMs();
+    this.#beganMs = this.#beganMs.filter((beganMs) => beganMs > nowMs - 60_000);
+    this.#beganMs.push(nowMs);
+    if (this.#beganMs.length > receiveLimits.sessionsPerMinuteMax) {
+      this.#isOver = true;
+      this.#onFault(restless);
+      return;
+    }
     this.#video = tracks.find((track) => track.kind === 'video');
     this.#audio = tracks.find((track) => track.kind === 'audio');
     this.#parameterSets = this.#video === undefined ? new Uint8Array(0) : joinNals(parameterSetsOf(this.#video));
@@ -50,6 +77,7 @@ export class WholeMedia implements SourceSink {
   }
 
   unit(unit: AccessUnit): void {
+    if (this.#isOver) return;
     if (unit.trackNumber === this.#audio?.number) this.#sound(unit, this.#audio);
     else this.#picture(unit);
   }

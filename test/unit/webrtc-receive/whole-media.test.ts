@@ -4,6 +4,7 @@ import { receiveLimits } from '../../../gateway/webrtc/receive/limits.ts';
 import { WholeMedia } from '../../../gateway/webrtc/receive/whole-media.ts';
 import { joinNals } from '../../../storage/media/index.ts';
 import type { AccessUnit } from '../../../storage/model/access-unit.ts';
+import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { pps, slice, sps } from '../rtsp/packets.ts';
 import { keyPicture, picture, sound, unitOf, video } from '../webrtc-source/kit.ts';
 
@@ -17,13 +18,15 @@ function whole() {
     clock: () => told.push('clock'),
     warning: (text) => told.push(text),
   };
+  const clock = new SimulatedClock();
   const media = new WholeMedia({
-    sink,
+    ...{ clock, sink },
     onKeyFrame: () => told.push('key frame'),
     onPictureLost: () => told.push('picture lost'),
+    onFault: ({ reason }) => told.push(reason),
   });
   media.session([video, sound], 'started');
-  return { media, units, told };
+  return { clock, media, units, told };
 }
 
 const hexOf = ({ bytes }: AccessUnit) => Buffer.from(bytes).toString('hex');
@@ -72,4 +75,24 @@ test('key frames and lost pictures are noted, lost sound is told alone', () => {
   media.warning('odd');
 
   expect(told).toEqual(['session started', 'key frame', 'loss 2', 'picture lost', 'loss 1', 'odd']);
+});
+
+test('a peer that begins anew all the time is ended, one that does so now and then is not', async () => {
+  const { clock, media, units, told } = whole();
+  const begins = async (times: number, everyMs: number) => {
+    for (let i = 0; i < times; i++) {
+      await clock.advance(everyMs);
+      media.session([video, sound], 'tracks-changed');
+    }
+  };
+
+  await begins(120, 2_000);
+  expect(told).not.toContain('protocol-error');
+  told.splice(0);
+
+  await begins(120, 10);
+  media.unit(unitOf(1, 0, { isKey: true }));
+  expect(told.filter((text) => text === 'protocol-error')).toHaveLength(1);
+  expect(told.length).toBeLessThan(receiveLimits.sessionsPerMinuteMax);
+  expect(units).toEqual([]);
 });
