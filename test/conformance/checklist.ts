@@ -11,9 +11,6 @@ export type Part =
 
 export type Point = { readonly number: number; readonly part: Part; readonly text: string };
 
-/** Points of the WebRTC gateway that are not built yet. */
-export const webrtcPoints: ReadonlySet<number> = new Set([102, 103, 104]);
-
 const parts: Readonly<Record<Part, readonly (readonly [first: number, texts: readonly string[]])[]>> = {
   'Control plane': [
     [

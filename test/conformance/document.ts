@@ -3,7 +3,7 @@
 import { checklist, type Part } from './checklist.ts';
 
 export type PointResult = {
-  readonly status: 'passed' | 'failed' | 'not tried' | 'later';
+  readonly status: 'passed' | 'failed' | 'not tried';
   /** Test files that tried it, from the root of the repository. */
   readonly files: readonly string[];
   readonly clients: readonly string[];
@@ -13,7 +13,6 @@ const words: Readonly<Record<PointResult['status'], string>> = {
   passed: 'yes',
   failed: '**no**',
   'not tried': 'not tried here',
-  later: 'with the WebRTC gateway',
 };
 
 /** The document, from the results of all points. */
