@@ -171,7 +171,9 @@ export class StorageSession {
     }
     if (sent?.audio === undefined) return;
     const leave = await this.#sound.addTalker(peer, sent.audio, { isMaster: false });
-    this.#leaveOf.set(participant, leave);
+    // It may have left meanwhile.
+    if (participant.isClosed) leave();
+    else this.#leaveOf.set(participant, leave);
   }
 
   async #takeMaster(participant: Participant): Promise<void> {
@@ -180,25 +182,35 @@ export class StorageSession {
     if (participant !== this.#joining || video === undefined || audio === undefined) return;
     await this.#dropLive('replaced by a newer master');
     this.#joining = undefined;
-    const leave = await this.#sound.addTalker(participant.peer, audio, { isMaster: true });
-    const source = {};
-    const picture = await this.#exchange.tap(video, (packet) => {
-      if (this.#live?.participant === participant) this.#live.lastMediaMs = clock.monotonicMs();
-      this.#picture?.send(packet, source);
-    });
-    const recording = new Recording(
+    const undo = [() => participant.close()];
+    try {
+      const leave = await this.#sound.addTalker(participant.peer, audio, { isMaster: true });
+      undo.push(leave);
+      const source = {};
+      const picture = await this.#exchange.tap(video, (packet) => {
+        if (this.#live?.participant === participant) this.#live.lastMediaMs = clock.monotonicMs();
+        this.#picture?.send(packet, source);
+      });
+      const recording = this.#recordingOf(participant, { worker, video, audio });
+      this.#live = { participant, recording, picture, leave, lastMediaMs: clock.monotonicMs() };
+      recording.start();
+      this.#askKeyFrame();
+    } catch (error) {
+      // It would go on sending to nobody: it hears of it by its connection, and joins again.
+      this.#deps.log.warn('a storage session cannot take its master', { ...factsOf(participant.peer), error });
+      for (const step of undo.reverse()) step();
+    }
+  }
+
+  #recordingOf(
+    { peer }: Participant,
+    media: { readonly worker: MediaWorker; readonly video: types.Producer; readonly audio: types.Producer },
+  ): Recording {
+    const head = { streamId: this.streamId, requestId: `storage-session-${peer.connectionId}` };
+    return new Recording(
       { ...this.#deps, sound: this.#sound, onRefused: (error) => this.#onRefused(error) },
-      {
-        ...{ worker, video, audio },
-        head: {
-          streamId: this.streamId,
-          requestId: `storage-session-${participant.peer.connectionId}`,
-        },
-      },
+      { ...media, head },
     );
-    this.#live = { participant, recording, picture, leave, lastMediaMs: clock.monotonicMs() };
-    recording.start();
-    this.#askKeyFrame();
   }
 
   #onRefused(error: AppError): void {

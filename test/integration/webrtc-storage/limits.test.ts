@@ -1,8 +1,12 @@
+import type { types } from 'mediasoup';
 import { expect, test } from 'vitest';
+import type { RunningWorker } from '../../../gateway/webrtc/media-plane/running-worker.ts';
+import type { PeerOptions } from '../../../gateway/webrtc/media-plane/types.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { findMediaWorker } from '../../kit/media-worker.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { until } from '../../kit/until.ts';
+import { described } from '../../unit/webrtc-sdp/own.ts';
 import { startStorage } from './kit.ts';
 
 const workerPath = await findMediaWorker();
@@ -110,4 +114,39 @@ test('without a media plane a join is told why', async () => {
     code: 'unavailable',
     message: reason,
   });
+});
+
+test('a master that cannot be taken is let go and said, and does not send to nobody', async () => {
+  const site = await startStorage(workerPath);
+  const worker = site.plane.place('channel1') as RunningWorker;
+  const transports: types.WebRtcTransport[] = [];
+  const createPeer = worker.createPeer.bind(worker);
+  const createDirectTransport = worker.router.createDirectTransport.bind(worker.router);
+  Object.assign(worker, {
+    createPeer: async (options: PeerOptions) => {
+      const transport = await createPeer(options);
+      transports.push(transport);
+      return transport;
+    },
+  });
+  Object.assign(worker.router, {
+    createDirectTransport: async () => {
+      const direct = await createDirectTransport();
+      const consume = direct.consume.bind(direct);
+      let taken = 0;
+      return Object.assign(direct, {
+        consume: (options: types.ConsumerOptions) =>
+          taken++ === 0 ? consume(options) : Promise.reject(new Error('cannot consume')),
+      });
+    },
+  });
+  const master = site.peerOf('master');
+  await site.sessions.join(master);
+  await site.sessions.answer(master, described('kvs-c-master-answer'));
+
+  transports[0]?.emit('dtlsstatechange', 'connected');
+
+  await until('it is let go', () => transports[0]?.closed);
+  expect(site.lines.some((line) => line.includes('cannot take its master'))).toBe(true);
+  expect(site.stored).toEqual([]);
 });
