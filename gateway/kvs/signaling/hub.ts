@@ -180,7 +180,7 @@ export class SignalingHub {
    *
    * @returns the answer's payload; undefined when none came
    * @throws AppError ClientLimitExceededException  too many wait
-   * @throws AppError InvalidArgumentException      the channel stores its media
+   * @throws AppError InvalidArgumentException      the channel stores its media, or a viewer of this id is connected
    */
   async ask(
     channel: ChannelNow,
@@ -192,6 +192,10 @@ export class SignalingHub {
   ): Promise<string | undefined> {
     if (channel.streamId !== undefined) {
       throw awsError('InvalidArgumentException', 'The channel stores its media: no offer reaches its master.');
+    }
+    // Its answers and candidates are that viewer's, who has the id by its signature.
+    if (this.#channels.get(channel.id)?.find(clientId) !== undefined) {
+      throw awsError('InvalidArgumentException', 'SenderClientId is the id of a viewer that is connected.');
     }
     if (this.#asking >= signalingLimits.offersMax) {
       throw awsError('ClientLimitExceededException', `${signalingLimits.offersMax} offers wait already.`);

@@ -458,3 +458,17 @@ test('whatever peers do in whatever order, nobody gets what is not theirs, and n
     { numRuns: 60 },
   );
 });
+
+test('who asks over HTTP does not get what is for a viewer that is connected', async () => {
+  const { hub, connect } = startHub();
+  const master = connect('master');
+  const viewer = connect('viewer', 'phone');
+  const { signal } = new AbortController();
+
+  const asked = hub.ask(gate, { clientId: 'phone', payload: base64('mine'), signal });
+
+  await expect(asked).rejects.toMatchObject({ code: 'invalid_argument' });
+  expect(master.sent).toEqual([]);
+  master.say({ action: 'SDP_ANSWER', messagePayload: base64('for the phone'), recipientClientId: 'phone' });
+  expect(viewer.sent).toHaveLength(1);
+});
