@@ -153,6 +153,8 @@ export class SoundChild implements Transcoder {
     this.#gone = Promise.all([this.#gone, ended]).then(() => {});
     process.once('error', (error) => this.#fail(child, startNote(error, ffmpeg)));
     process.once('close', (code) => this.#fail(child, `ffmpeg ended: ${child.spoken.trim() || `exit code ${code}`}`));
+    // Where descriptors are used up it has no pipes either; 'error' is on its way.
+    if (process.pid === undefined) return;
     // A child that ends closes its input while we may still write; its end is told by 'close'.
     process.stdin.on('error', () => {});
     process.stdin.on('drain', () => this.#write());
@@ -167,7 +169,7 @@ export class SoundChild implements Transcoder {
   /** Gives the child what waits, as far as it keeps up. */
   #write(): void {
     const child = this.#running;
-    if (child === undefined) return;
+    if (child?.process.pid === undefined) return;
     let written = 0;
     for (const { bytes, presentationTimeUs } of this.#waiting) {
       const isFull =

@@ -38,22 +38,6 @@ export class ConvertingChild {
     this.#process = process;
     this.#trackNumber = track.number;
     this.#events = events;
-    const reader = new FlvReader({
-      config: (avcC) => this.#events?.config(avcC),
-      picture: (picture) => this.#events?.picture(picture),
-    });
-    process.stdout.on('data', (chunk: Buffer) => {
-      try {
-        reader.push(chunk);
-      } catch (error) {
-        this.#end(toAppError(error).message);
-      }
-    });
-    process.stderr.on('data', (text: Buffer) => {
-      this.#spoken = (this.#spoken + text.toString()).slice(-bridgeLimits.spokenBytesMax);
-    });
-    // A child that ends closes its input while we may still write; its end is told by 'close'.
-    process.stdin.on('error', () => {});
     this.#gone = new Promise((resolve) => {
       process.once('error', (error) => {
         this.#end(errnoOf(error) === 'ENOENT' ? 'ffmpeg is not installed' : error.message);
@@ -64,6 +48,8 @@ export class ConvertingChild {
         resolve();
       });
     });
+    // Where descriptors are used up it has no pipes either; 'error' is on its way.
+    if (process.pid !== undefined) this.#listen(process);
   }
 
   /** @param options.arguments  as `runningArguments` makes them */
@@ -80,17 +66,18 @@ export class ConvertingChild {
     yieldToCameras(process.pid, { niceness });
     const child = new ConvertingChild(process, options.track, events);
     const head = { segmentUid: noUid, tracks: [options.track], timecodeScaleNs: 1_000_000 };
-    process.stdin.write(matroskaHead(head));
+    if (process.pid !== undefined) process.stdin.write(matroskaHead(head));
     return child;
   }
 
   /** Bytes that it has not taken. */
   get queuedBytes(): number {
-    return this.#process.stdin.writableLength;
+    return this.#process.pid === undefined ? 0 : this.#process.stdin.writableLength;
   }
 
   /** @param picture.timeMs  whole, 0 or more; `bytes` are the child's from now on */
   write(picture: { readonly timeMs: number; readonly isKey: boolean; readonly bytes: Uint8Array }): void {
+    if (this.#process.pid === undefined) return;
     const { timeMs, isKey, bytes } = picture;
     const head = new Uint8Array(simpleBlockHeadBytesMax);
     const block = { trackNumber: this.#trackNumber, relativeMs: 0, payloadBytes: bytes.length, isKey };
@@ -107,6 +94,25 @@ export class ConvertingChild {
     this.#events = undefined;
     this.#process.kill('SIGKILL');
     await this.#gone;
+  }
+
+  #listen(process: ChildProcessByStdio<Writable, Readable, Readable>): void {
+    const reader = new FlvReader({
+      config: (avcC) => this.#events?.config(avcC),
+      picture: (picture) => this.#events?.picture(picture),
+    });
+    process.stdout.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        this.#end(toAppError(error).message);
+      }
+    });
+    process.stderr.on('data', (text: Buffer) => {
+      this.#spoken = (this.#spoken + text.toString()).slice(-bridgeLimits.spokenBytesMax);
+    });
+    // A child that ends closes its input while we may still write; its end is told by 'close'.
+    process.stdin.on('error', () => {});
   }
 
   #end(said: string): void {
