@@ -7,6 +7,7 @@ import { ApiError, faultOf } from '../../api.ts';
 import { type Failure, type Session, type SessionEvents, startPlaying, whenPictured } from './session.ts';
 
 const answerMsMax = 15_000;
+const deleteMsMax = 2_000;
 /** Over UDP it takes a moment; over TCP, where UDP is blocked, some seconds more. */
 const connectMsMax = 12_000;
 /** A connection that is interrupted comes back by itself, or not at all. */
@@ -43,8 +44,14 @@ export function openWhep(url: string, video: HTMLVideoElement, events: SessionEv
     stopWaiting();
     removeEventListener('pagehide', close);
     leave.abort();
-    connection?.close();
-    if (location !== undefined) fetch(location, { method: 'DELETE', keepalive: true }).catch(() => {});
+    if (location === undefined) {
+      connection?.close();
+      return;
+    }
+    // In this order: a connection that closes takes its session along, which then can be deleted no more.
+    fetch(location, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(deleteMsMax) })
+      .catch(() => {})
+      .finally(() => connection?.close());
   };
   const fail = (failure: Failure) => {
     if (isOver) return;
