@@ -356,12 +356,18 @@ const configFields = z.strictObject({
       description: 'mediasoup processes; one has 250 peers at most and fills one processor at about 300 Mb/s.',
       changeNeeds: 'restart',
     }),
-    announcedAddresses: key(z.array(z.union([z.ipv4(), z.ipv6()])).max(8).default([]), {
-      description:
-        'Addresses that WebRTC peers are told besides those of this machine: of a router or a host that passes the port on.',
-      changeNeeds: 'restart',
-      example: '[203.0.113.7]',
-    }),
+    announcedAddresses: key(
+      z
+        .array(z.union([z.ipv4(), z.ipv6()]))
+        .max(8)
+        .default([]),
+      {
+        description:
+          'Addresses that WebRTC peers are told besides those of this machine: of a router or a host that passes the port on.',
+        changeNeeds: 'restart',
+        example: '[203.0.113.7]',
+      },
+    ),
     turn: section({
       urls: key(z.array(turnUrl).max(20).default([]), {
         description:
