@@ -36,8 +36,8 @@ settings=$(mktemp -d)
   if [ -n "${TURN_EXTERNAL_IP:-}" ]; then echo "external-ip=$TURN_EXTERNAL_IP"; fi
   echo "fingerprint"
   echo "stale-nonce=600"
-  # One client: two peers with a component each, and what it had a moment ago.
-  echo "user-quota=12"
+  # An account or a channel: a wall of sixteen cameras by UDP and by TCP, and no more than a quarter of all.
+  echo "user-quota=50"
   echo "total-quota=200"
   echo "no-cli"
   echo "no-tls"
