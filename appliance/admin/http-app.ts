@@ -209,12 +209,18 @@ function logAccess(log: Log, request: FastifyRequest, reply: FastifyReply): void
   log.info('request', {
     requestId: request.id,
     method: request.method,
-    path: request.url.split('?', 1)[0],
+    path: loggedPath(request.url),
     status: statusOf(request, reply),
     durationMs: Math.round(reply.elapsedTime),
     address: request.ip,
     subject: subject.name === '' ? subject.kind : `${subject.kind} ${subject.name}`,
   });
+}
+
+/** Of a WebRTC session's id as much as its own lines have: the rest is its owner's. */
+function loggedPath(url: string): string {
+  const path = url.split('?', 1)[0] ?? '';
+  return path.replace(/^(\/wh[ei]p\/.*\/[\w-]{6})[\w-]{18}$/, '$1');
 }
 
 /** Clients that left are told apart as nginx does. */
