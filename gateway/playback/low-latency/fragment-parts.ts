@@ -91,9 +91,13 @@ export class FragmentParts {
     this.#pictures.push(sample);
   }
 
-  /** Cuts what is certain by now, given that all samples so far are of this fragment. True when there are new parts. */
+  /**
+   * Cuts what is certain by now, given that all samples so far are of this fragment. True when there are new parts. None before each
+   * track has a sample: a track that is silent for a whole fragment ends its run, and parts that were told in the old run's name
+   * would be a segment of the next one, behind a discontinuity that players know nothing of.
+   */
   grow(): boolean {
-    if (this.#isBroken) return false;
+    if (this.#isBroken || this.#isOneSilent) return false;
     const count = this.video.length + this.audio.length;
     this.#cutPictures(this.#pictures.length - this.#pace.reorderedMax);
     this.#cutSound(this.#certainSound(), undefined);
@@ -111,6 +115,11 @@ export class FragmentParts {
     }
     this.#cutSound(this.#sound, fragment);
     return true;
+  }
+
+  get #isOneSilent(): boolean {
+    const { video, audio } = this.#tracks;
+    return (video !== undefined && this.#pictures.length === 0) || (audio !== undefined && this.#sound.length === 0);
   }
 
   get #lead(): readonly Fmp4Sample[] {

@@ -77,3 +77,21 @@ test('parts cut while media arrive are the segment, whatever arrives', async () 
     { numRuns: 150 },
   );
 });
+
+test('nothing is told of a fragment before each of its tracks has something: without sound it would be another run', () => {
+  const stream = new LiveStream(beginMs);
+  stream.units([picture(0, true), sound(0)]);
+  const { segment } = stream.commit(40);
+  const parts = new FragmentParts(segment, { video, audio }, { targetUs: 440_000, reorderedMax: 0 });
+  const add = (kind: 'video' | 'audio', { mediaMs, isKey, bytes }: LiveUnit) => {
+    parts.add(kind, { presentationTimeUs: mediaMs * 1000, isKey, bytes });
+    return parts.grow();
+  };
+
+  const toldOfPictures = Array.from({ length: 50 }, (_, at) => add('video', picture(at * 40, at === 0)));
+  const toldOfSound = add('audio', sound(0));
+
+  expect(toldOfPictures).not.toContain(true);
+  expect(toldOfSound).toBe(true);
+  expect(parts.video.length).toBeGreaterThan(2);
+});
