@@ -73,11 +73,13 @@ export async function createSite(
 
 /** Waits until nothing is left to take in or to store. */
 export async function settled(keeper: Keeper, segments: number): Promise<void> {
-  await until(`${segments} segments are stored`, () => {
+  const isSettled = () => {
     const { isIndexOpen, backlog, rebuild } = keeper.state;
     if (!isIndexOpen || rebuild !== undefined || backlog.segments > 0) return false;
     return keeper.index.queries.streams.segmentCount() === segments;
-  });
+  };
+  // A file that a store refuses for itself alone is tried again after 10 s, 20 s more, and 40 s more (`refusals.ts`).
+  await until(`${segments} segments are stored`, isSettled, 90_000);
 }
 
 export function expectNothing(findings: readonly Finding[]): void {
