@@ -26,7 +26,8 @@ export const workerTools = [
   { name: 'libuv1-dev', module: 'libuv' },
   { name: 'libssl-dev', module: 'openssl' },
   { name: 'libsrtp2-dev', module: 'libsrtp2' },
-  { name: 'libflatbuffers-dev', module: 'flatbuffers' },
+  // Its module of pkg-config stands in the package of the library.
+  { name: 'libflatbuffers-dev', file: '/usr/include/flatbuffers/flatbuffers.h' },
   { name: 'flatbuffers-compiler', commands: ['flatc'] },
   { name: 'libabsl-dev', module: 'absl_optional' },
 ];
