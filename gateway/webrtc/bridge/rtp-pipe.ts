@@ -3,11 +3,12 @@
  * bound: what waits is told by `send`. What the worker tells back (receiver reports) is read by nobody.
  */
 
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import type { types } from 'mediasoup';
 import { must } from '../../../storage/base/assert.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { appError, toAppError } from '../../../storage/base/errors.ts';
+import { plainSocket } from '../media-plane/index.ts';
 import { bridgeLimits } from './limits.ts';
 import { Pacer } from './pacer.ts';
 import type { BridgeWorker } from './watched.ts';
@@ -57,7 +58,9 @@ export class RtpPipe {
       this.#requireOpen();
       this.#producer = await this.#transport.produce(this.#options);
       this.#requireOpen();
-      this.#socket = await connected(this.#transport.tuple.localPort);
+      this.#socket = await plainSocket(this.#transport.tuple.localPort, {
+        sendBufferSize: bridgeLimits.socketBufferBytes,
+      });
       this.#requireOpen();
       await this.#transport.connect({ ip: '127.0.0.1', port: this.#socket.address().port });
       this.#requireOpen();
@@ -93,21 +96,4 @@ export class RtpPipe {
   #requireOpen(): void {
     if (this.#isClosed) throw appError('unavailable', 'nobody watches any more');
   }
-}
-
-async function connected(port: number): Promise<Socket> {
-  const socket = createSocket({ type: 'udp4', sendBufferSize: bridgeLimits.socketBufferBytes });
-  // Without it Node would throw what a dead worker's port answers. Its death is told by the worker.
-  socket.on('error', () => {});
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
-    socket.connect(port, '127.0.0.1', () => {
-      socket.off('error', reject);
-      resolve();
-    });
-  }).catch((error: unknown) => {
-    socket.close();
-    throw error;
-  });
-  return socket;
 }

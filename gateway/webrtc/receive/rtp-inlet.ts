@@ -3,12 +3,12 @@
  * the kernel dropped while this process was busy is asked for again: the worker keeps the last ones.
  */
 
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import type { types } from 'mediasoup';
 import { must } from '../../../storage/base/assert.ts';
 import { appError, toAppError } from '../../../storage/base/errors.ts';
 import { writeU16, writeU32 } from '../../rtsp/index.ts';
-import type { MediaWorker } from '../media-plane/index.ts';
+import { type MediaWorker, plainSocket } from '../media-plane/index.ts';
 import { receiveLimits } from './limits.ts';
 
 export type InletWorker = Pick<MediaWorker, 'router' | 'isAlive' | 'createPlain'>;
@@ -39,7 +39,9 @@ export class RtpInlet {
     try {
       this.#transport = await this.#worker.createPlain();
       this.#requireOpen();
-      this.#socket = await connected(this.#transport.tuple.localPort);
+      this.#socket = await plainSocket(this.#transport.tuple.localPort, {
+        recvBufferSize: receiveLimits.socketBufferBytes,
+      });
       this.#requireOpen();
       this.#socket.on('message', (packet) => this.#onPacket(packet));
       await this.#transport.connect({ ip: '127.0.0.1', port: this.#socket.address().port });
@@ -127,21 +129,4 @@ export function formatNack(nack: {
     writeU16(bytes, 14 + 4 * i, 2 ** (left - 1) - 1);
   }
   return bytes;
-}
-
-async function connected(port: number): Promise<Socket> {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: receiveLimits.socketBufferBytes });
-  // Without it Node would throw what a dead worker's port answers. Its death is told by the worker.
-  socket.on('error', () => {});
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
-    socket.connect(port, '127.0.0.1', () => {
-      socket.off('error', reject);
-      resolve();
-    });
-  }).catch((error: unknown) => {
-    socket.close();
-    throw error;
-  });
-  return socket;
 }
