@@ -25,7 +25,7 @@ import { FragmentFiles, silentTrackNumber } from './fragment-files.ts';
 import { LiveWindows, windowOf } from './live-window.ts';
 import { masterPlaylistText } from './master-playlist.ts';
 import { mediaPlaylistText } from './media-playlist.ts';
-import { type NumberedFragment, numberFragments } from './numbering.ts';
+import { firstMediaSequence, type NumberedFragment, numberFragments } from './numbering.ts';
 import { isSelected, type Renditions, renditionsOf, type Variant } from './renditions.ts';
 import {
   type HlsRange,
@@ -256,7 +256,7 @@ export class Hls {
       const { signal } = request;
       return this.#lowLatency.playlists.media({ streamId, session: live, kind, prefix, query, carried, signal });
     }
-    const shown = await this.#shown(streamId, session);
+    const shown = await this.#shown(streamId, session, isSub);
     const [first] = shown.fragments;
     if (first === undefined) throw appError('not_found', 'nothing of the session is left', { streamId });
     const context = { kind, prefix, session, carried, firstOfRun: shown.firstOfRun, choose: trackChooser() };
@@ -283,7 +283,7 @@ export class Hls {
     }: { readonly kind: 'video' | 'audio'; readonly session: HlsSession; readonly streamId: string },
   ): Promise<string> {
     const { carried = {} } = request;
-    const main = await this.#shown(request.streamId, { ...session, video: 'any' });
+    const main = await this.#shown(request.streamId, { ...session, video: 'any' }, false);
     const [first] = main.fragments;
     const last = main.fragments.at(-1);
     if (first === undefined || last === undefined)
@@ -306,7 +306,7 @@ export class Hls {
     return mediaPlaylistText({
       type: main.type,
       targetDurationS: session.targetDurationS,
-      mediaSequence: 0,
+      mediaSequence: firstMediaSequence({ isSub: true, video: session.video }),
       discontinuitySequence: first.discontinuitySequence,
       isIndependent: kind === 'audio' || laid.every(({ reference }) => reference?.fragment.isKey !== false),
       ...(offsetMs > 0 ? { startOffsetMs: offsetMs } : {}),
@@ -314,16 +314,17 @@ export class Hls {
     });
   }
 
-  async #shown(streamId: string, session: HlsSession): Promise<Shown> {
+  async #shown(streamId: string, session: HlsSession, isSub: boolean): Promise<Shown> {
     const { range, video } = session;
+    const numbers = { firstMediaSequence: firstMediaSequence({ isSub, video }) };
     if (range.kind === 'live') {
-      const window = await this.#windows.window({ streamId, anchor: range.anchor, video });
+      const window = await this.#windows.window({ streamId, anchor: range.anchor, video, ...numbers });
       return { ...window, type: 'live' };
     }
     const found = await this.#recorded(streamId, range);
     const choose = trackChooser();
     const fragments = numberFragments(
-      undefined,
+      numbers,
       found.filter((reference) => isSelected(reference, video, choose)),
     );
     const firstOfRun = firstOfRuns(fragments.map(({ reference }) => reference));

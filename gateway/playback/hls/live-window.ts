@@ -16,6 +16,8 @@ export type LiveSession = {
   readonly streamId: string;
   readonly anchor: FragmentNumber;
   readonly video: VideoSelection;
+  /** See `numbering.ts`. */
+  readonly firstMediaSequence: number;
 };
 
 /** A window, and by run the fragment that names its initialization: the run's first in the session. */
@@ -44,13 +46,13 @@ export class LiveWindows {
 
   /** The window of a session now; empty when the stream has nothing (any more) that the session plays. */
   async window(session: LiveSession): Promise<LiveWindow> {
-    const { streamId, video } = session;
+    const { streamId, video, firstMediaSequence } = session;
     const newest = await this.#source.latest(streamId);
     if (newest === undefined) return { fragments: [], firstOfRun: new Map() };
-    const anchor = { number: session.anchor, ...fragmentNumberParts(session.anchor) };
+    const anchor = { number: session.anchor, firstMediaSequence, ...fragmentNumberParts(session.anchor) };
     const endMs = newest.fragment.serverTimestampMs + 1;
     const oldestMs = endMs - limits.hlsCountBackMs;
-    const key = `${streamId} ${session.anchor} ${video}`;
+    const key = `${streamId} ${session.anchor} ${firstMediaSequence} ${video}`;
     const known = this.#knownAfter(key, oldestMs);
     const first = known?.fragments[0];
     const beginMs = first?.reference.fragment.serverTimestampMs ?? Math.max(anchor.serverTimestampMs, oldestMs);
@@ -93,12 +95,17 @@ function after(first: NumberedFragment, references: readonly PlayableFragment[])
 }
 
 function numberFromAnchor(
-  anchor: { readonly number: FragmentNumber; readonly counter: number; readonly serverTimestampMs: number },
+  anchor: {
+    readonly number: FragmentNumber;
+    readonly counter: number;
+    readonly serverTimestampMs: number;
+    readonly firstMediaSequence: number;
+  },
   references: readonly PlayableFragment[],
 ): NumberedFragment[] {
   const [oldest, ...rest] = references;
   if (oldest === undefined) return [];
-  if (oldest.fragment.number === anchor.number) return numberFragments(undefined, references);
+  if (oldest.fragment.number === anchor.number) return numberFragments(anchor, references);
   const first = numberAfterLostBeginning(anchor, oldest);
   return [first, ...numberFragments(first, rest)];
 }

@@ -11,7 +11,7 @@ import type { PlayableFragment } from '../fragment-source.ts';
 import { type EntryContext, entryOf } from '../hls/entries.ts';
 import type { LiveSession, LiveWindow, LiveWindows } from '../hls/live-window.ts';
 import { type LowLatencyTags, type MediaEntry, type MediaPart, mediaPlaylistText } from '../hls/media-playlist.ts';
-import type { NumberedFragment } from '../hls/numbering.ts';
+import { firstMediaSequence, type NumberedFragment } from '../hls/numbering.ts';
 import { type HlsSession, type Query, queryText, sessionToQuery, shiftOfQuery, shiftQuery } from '../hls/session.ts';
 import { trackChooser } from '../playable-tracks.ts';
 import type { IndexedParts } from './kept-parts.ts';
@@ -123,7 +123,9 @@ export class LowLatencyPlaylists {
   async #shown({ streamId, session }: LowLatencyRequest, parts: StreamParts | undefined): Promise<Shown> {
     const view = parts?.view();
     const { anchor } = session.range as Extract<HlsSession['range'], { kind: 'live' }>;
-    const window = await this.#window({ streamId, anchor, video: session.video }, view?.newest);
+    const { video } = session;
+    const numbers = { firstMediaSequence: firstMediaSequence({ isSub: false, video }) };
+    const window = await this.#window({ streamId, anchor, video, ...numbers }, view?.newest);
     if (view === undefined) return { ...window, view };
     // What is newer than the parts is told when they are there, a moment later: nothing that was told goes away.
     const fragments = window.fragments.filter(({ reference }) => reference.fragment.number <= view.newest);

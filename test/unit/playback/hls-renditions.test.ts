@@ -172,8 +172,22 @@ describe('the sub stream beside the main one', () => {
     expect(pictures.slice(0, 3)).toEqual(['#EXT-X-GAP', '#EXTINF:0.500,', '#EXTINF:2.000,']);
   });
 
+  test('shares no number of a segment with it, since hls.js knows sound by number alone', async () => {
+    const ask = camera(mainRun({ durationMs: 1_000 }), subRun(), beginMs + 60_300);
+
+    for (const query of ['', recorded]) {
+      const master = await ask(`master.m3u8${query}`);
+      const firsts = await Promise.all(
+        ['audio', 'sub-audio'].map(async (name) =>
+          Number(tagsIn(await ask(uriIn(master, name)), 'EXT-X-MEDIA-SEQUENCE')[0]?.split(':')[1]),
+        ),
+      );
+      expect(firsts).toEqual([0, 1_200_000_000]);
+    }
+  });
+
   test('leaves nothing out where its server time was slewed', () => {
-    const main = numberFragments(undefined, mainRun({ durationMs: 1_000 }));
+    const main = numberFragments({ firstMediaSequence: 0 }, mainRun({ durationMs: 1_000 }));
     const sub = subRun({ count: 12 }).map(({ fragment, segment }, at) => {
       const slewedMs = Math.min(1_900, at * 700);
       return { fragment: { ...fragment, serverTimestampMs: fragment.serverTimestampMs - slewedMs }, segment };
@@ -186,7 +200,7 @@ describe('the sub stream beside the main one', () => {
   });
 
   test('waits for the main stream while the range still grows', () => {
-    const main = numberFragments(undefined, mainRun({ count: 3 }));
+    const main = numberFragments({ firstMediaSequence: 0 }, mainRun({ count: 3 }));
     const sub = subRun({ count: 10, durationMs: 1_000 });
 
     const growing = layBeside(main, sub, { isWhole: false, pieceMs: 2_000 });
@@ -214,7 +228,7 @@ describe('the sub stream beside the main one', () => {
     };
     fc.assert(
       fc.property(runs, runs, fc.integer({ min: 300, max: 4_000 }), (ofMain, ofSub, durationMs) => {
-        const main = numberFragments(undefined, streamOf(ofMain, 2_000, 'm'));
+        const main = numberFragments({ firstMediaSequence: 0 }, streamOf(ofMain, 2_000, 'm'));
         const laid = layBeside(main, streamOf(ofSub, durationMs, 's'), { isWhole: true, pieceMs: 2_000 });
 
         const lengthMs = laid.reduce((sum, { beginMs: from, endMs }) => sum + endMs - from, 0);
