@@ -17,6 +17,11 @@ export async function mountMemory(path: string, byteLength: number): Promise<voi
   onTestFinished(() => unmount(path));
 }
 
+/** Gives a file system in memory another size, as a person does with a volume that became too small. */
+export function resizeMemory(path: string, byteLength: number): void {
+  run('mount', '-o', `remount,size=${byteLength}`, path);
+}
+
 /** An ext4 file system in an image file: unlike one in memory it can be frozen. */
 export async function mountImage(path: string, options: { image: string; byteLength: number }): Promise<void> {
   await mkdir(path, { recursive: true });

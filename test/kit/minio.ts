@@ -85,8 +85,6 @@ export class Minio {
         MINIO_ROOT_USER: accessKey,
         MINIO_ROOT_PASSWORD: secretKey,
         MINIO_BROWSER: 'off',
-        // Room of deleted objects is given back at once instead of within minutes.
-        MINIO_API_DELETE_CLEANUP_INTERVAL: '1s',
         // Takes any disk, also the small ones that tests fill.
         MINIO_CI_CD: '1',
         ...environment,
