@@ -28,7 +28,13 @@ const placeOfVideo: Readonly<Record<VideoSelection, number>> = { any: 0, none: 0
  * knows segments of sound by their number alone, whatever group they are of, so after a change of variant it took those of the new
  * group that were numbered as some of the old one for buffered, and stood still.
  */
-export function firstMediaSequence({ isSub, video }: { readonly isSub: boolean; readonly video: VideoSelection }): number {
+export function firstMediaSequence({
+  isSub,
+  video,
+}: {
+  readonly isSub: boolean;
+  readonly video: VideoSelection;
+}): number {
   return (placeOfVideo[video] + (isSub ? 3 : 0)) * sequencesPerRendition;
 }
 
