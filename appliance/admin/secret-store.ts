@@ -40,6 +40,16 @@ export class SecretStore {
     });
   }
 
+  /** Under the same ARN; who was told the old value keeps it. @throws AppError not_found  no such secret */
+  replace({ name, value }: { readonly name: string; readonly value: string }, actor: Actor): ShownSecret {
+    const sealedValue = this.#box.seal(value);
+    return this.#catalog.change(actor, ({ note }) => {
+      const replaced = this.#catalog.tables.secrets.replace(name, sealedValue);
+      note({ action: 'secrets:update', resource: secretResource(name), detail: { name } });
+      return this.#shown(replaced);
+    });
+  }
+
   /** @throws AppError not_found  no such secret */
   remove(name: string, actor: Actor): void {
     this.#catalog.change(actor, ({ note }) => {

@@ -58,6 +58,13 @@ export class SecretTable {
     return withoutValue(row);
   }
 
+  /** Lets a secret say something else: it stays the same one, and keeps its ARN. @throws AppError not_found  no such secret */
+  replace(name: string, sealedValue: string): StoredSecret {
+    const row = this.#db.update(secrets).set({ sealedValue }).where(eq(secrets.name, name)).returning().get();
+    if (row === undefined) throw appError('not_found', 'no such secret', { secret: name });
+    return withoutValue(row);
+  }
+
   /** What it said elsewhere already stays there. @throws AppError not_found  no such secret */
   remove(name: string): void {
     const removed = this.#db.delete(secrets).where(eq(secrets.name, name)).run();

@@ -21,7 +21,11 @@ const secretName = z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be 1 to 64 o
 /** An address, or a small JSON document. */
 const valueCharactersMax = 4_096;
 
-export function addSecretRoutes(app: App, { secretStore }: Context): void {
+const secretValue = z.string().min(1).max(valueCharactersMax);
+
+export function addSecretRoutes(app: App, { secretStore, feed }: Context): void {
+  const one = (action: string) => asking(action, (request) => secretResource(pathPart(request, 'name')));
+
   app.get(
     '/api/secrets',
     {
@@ -44,17 +48,41 @@ export function addSecretRoutes(app: App, { secretStore }: Context): void {
       config: asking('secrets:create', 'secret'),
       schema: {
         summary: 'Keep a secret: the address of a camera with user and password, for edge configurations',
-        body: z.strictObject({ name: secretName, value: z.string().min(1).max(valueCharactersMax) }),
+        body: z.strictObject({ name: secretName, value: secretValue }),
         response: { 201: secretShape },
       },
     },
-    async (request, reply) => reply.code(201).send(secretStore.add(request.body, callerOf(request).actor)),
+    async (request, reply) => {
+      const made = secretStore.add(request.body, callerOf(request).actor);
+      feed.changed('secrets');
+      return reply.code(201).send(made);
+    },
+  );
+
+  app.put(
+    '/api/secrets/:name',
+    {
+      config: one('secrets:update'),
+      schema: {
+        summary:
+          'Let a secret say something else under the same ARN; cameras that were configured by it keep what it said',
+        params: z.strictObject({ name: secretName }),
+        body: z.strictObject({ value: secretValue }),
+        response: { 200: secretShape },
+      },
+    },
+    async (request) => {
+      const { value } = request.body;
+      const replaced = secretStore.replace({ name: request.params.name, value }, callerOf(request).actor);
+      feed.changed('secrets');
+      return replaced;
+    },
   );
 
   app.delete(
     '/api/secrets/:name',
     {
-      config: asking('secrets:delete', (request) => secretResource(pathPart(request, 'name'))),
+      config: one('secrets:delete'),
       schema: {
         summary: 'Forget a secret; cameras that were configured by it keep what it said',
         params: z.strictObject({ name: secretName }),
@@ -63,6 +91,7 @@ export function addSecretRoutes(app: App, { secretStore }: Context): void {
     },
     async (request, reply) => {
       secretStore.remove(request.params.name, callerOf(request).actor);
+      feed.changed('secrets');
       return reply.code(204).send(null);
     },
   );

@@ -297,6 +297,21 @@ test('who may configure a stream may use those secrets only that their policies 
   expect(await start(edgeConfig('gate'))).toMatchObject({ SyncStatus: 'SYNCING' });
 });
 
+test('a secret that is replaced keeps its ARN, and says the new address to whoever is configured from then on', async () => {
+  const edge = await startEdge({ gate: 'rtsp://viewer:old@192.0.2.7/' });
+
+  const replaced = await edge.admin.put('/api/secrets/gate', { value: 'rtsp://viewer:new@192.0.2.8/' });
+  await edge.start(edge.edgeConfig('gate'));
+
+  expect([replaced.status, replaced.json.arn]).toEqual([200, edge.arns.get('gate')]);
+  expect(replaced.text).not.toContain('192.0.2.8');
+  expect((await edge.planned()).source).toMatchObject({ url: 'rtsp://192.0.2.8/' });
+  expect((await edge.admin.put('/api/secrets/yard', { value: 'x' })).status).toBe(404);
+  expect((await edge.admin.put('/api/secrets/gate', { value: '' })).status).toBe(400);
+  const { entries } = (await edge.admin.get('/api/audit?action=secrets:update')).json;
+  expect(entries.map(({ resource }: { resource: string }) => resource)).toContain('secret/gate');
+});
+
 test('secrets go in and never come out: not in lists, logs, answers or files', async () => {
   const { admin, site, client, start, edgeConfig, arns } = await startEdge({
     gate: 'rtsp://viewer:hunter2@192.0.2.7/',
