@@ -60,6 +60,17 @@ export type SiteFacts = {
   readonly timeZone: string;
   /** Where else it listens; null is switched off. */
   readonly ports: { readonly rtsp: number | null; readonly rtmp: number | null };
+  /** What clients of the KVS API are told; the credentials endpoint listens only while there are devices. */
+  readonly kvs: {
+    readonly publicUrl: string | null;
+    /** In ARNs. */
+    readonly region: string;
+    readonly accountId: string;
+    /** The one that signatures may be for; null: any. */
+    readonly acceptedRegion: string | null;
+    /** Null is switched off. */
+    readonly credentialsPort: number | null;
+  };
   /** What all recordings together may take; null: what the disk holds. */
   readonly storageBytesMax: number | null;
   /** Where the built page lies; nothing need be there. */

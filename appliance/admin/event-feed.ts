@@ -13,7 +13,19 @@ import type { Roles } from './parts.ts';
 import type { StateBoard } from './state-board.ts';
 
 /** Lists that a page may have to read again. */
-export type Changed = 'cameras' | 'users' | 'tokens' | 'policies' | 'holds' | 'event-ranges' | 'alarms' | 'webhooks';
+export type Changed =
+  | 'cameras'
+  | 'users'
+  | 'tokens'
+  | 'policies'
+  | 'holds'
+  | 'event-ranges'
+  | 'alarms'
+  | 'webhooks'
+  | 'access-keys'
+  | 'devices'
+  | 'secrets'
+  | 'topics';
 
 export type EventFeedDeps = {
   readonly clock: Clock;

@@ -323,6 +323,12 @@ export class Serve {
         timeZone: this.#options.timeZone,
         storageBytesMax: this.#options.storageBytesMax ?? null,
         ports: this.#options.ports ?? { rtsp: null, rtmp: null },
+        kvs: {
+          ...kvsSettings.site,
+          publicUrl: publicUrl ?? null,
+          acceptedRegion: kvsSettings.acceptedRegion ?? null,
+          credentialsPort: (tls === undefined ? undefined : this.#options.credentialsPort) ?? null,
+        },
         pageDirectory: this.#options.pageDirectory,
       },
     };

@@ -28,7 +28,7 @@ const keyParams = z.strictObject({ accessKeyId: z.string().regex(/^\w{1,128}$/, 
 const onKey = (request: Parameters<typeof pathPart>[0]) => `access-key/${pathPart(request, 'accessKeyId')}`;
 
 export function addAccessKeyRoutes(app: App, context: Context): void {
-  const { catalog, clock, random, accessKeySecrets } = context;
+  const { catalog, clock, random, accessKeySecrets, feed } = context;
 
   app.get(
     '/api/access-keys',
@@ -73,6 +73,7 @@ export function addAccessKeyRoutes(app: App, context: Context): void {
         note({ action: 'access-keys:create', resource: `access-key/${id}`, detail: { name, policies } });
         return made;
       });
+      feed.changed('access-keys');
       return reply.code(201).send({ accessKey: accessKeyAnswer(key), secretAccessKey: secret });
     },
   );
@@ -105,6 +106,7 @@ export function addAccessKeyRoutes(app: App, context: Context): void {
         });
         return updated;
       });
+      feed.changed('access-keys');
       return accessKeyAnswer(key);
     },
   );
@@ -125,6 +127,7 @@ export function addAccessKeyRoutes(app: App, context: Context): void {
         const { name } = catalog.tables.accessKeys.remove(accessKeyId);
         note({ action: 'access-keys:delete', resource: `access-key/${accessKeyId}`, detail: { name } });
       });
+      feed.changed('access-keys');
       return reply.code(204).send(null);
     },
   );

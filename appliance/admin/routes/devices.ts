@@ -36,7 +36,7 @@ const deviceParams = z.strictObject({ deviceId: idParam });
 const onDevice = (request: Parameters<typeof pathPart>[0]) => `device/${pathPart(request, 'deviceId')}`;
 
 export function addDeviceRoutes(app: App, context: Context): void {
-  const { catalog, devices, tls } = context;
+  const { catalog, devices, feed, tls } = context;
 
   app.get(
     '/api/devices',
@@ -100,6 +100,7 @@ export function addDeviceRoutes(app: App, context: Context): void {
         return made;
       });
       await devices.changed();
+      feed.changed('devices');
       return reply.code(201).send({
         device: answerOf(device),
         certificate: issued.certificatePem,
@@ -127,6 +128,7 @@ export function addDeviceRoutes(app: App, context: Context): void {
         note({ action: 'devices:revoke', resource: `device/${deviceId}`, detail: { name, fingerprint } });
       });
       await devices.changed();
+      feed.changed('devices');
       return reply.code(204).send(null);
     },
   );

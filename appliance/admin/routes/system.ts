@@ -33,6 +33,18 @@ const systemShape = z.object({
   ports: z
     .object({ rtsp: z.number().nullable(), rtmp: z.number().nullable() })
     .describe('where players pull streams and encoders publish; null: switched off'),
+  kvs: z
+    .object({
+      publicUrl: z.string().nullable().describe('the endpoint; null: the address by which one is here'),
+      region: z.string().describe('of ARNs'),
+      accountId: z.string(),
+      acceptedRegion: z.string().nullable().describe('the one that clients may sign for; null: any'),
+      credentialsPort: z
+        .number()
+        .nullable()
+        .describe('where devices get keys, while there are any; null: switched off'),
+    })
+    .describe('what clients of the KVS API are set to'),
   webrtc: z
     .object({
       state: z.enum(['ready', 'off', 'starting', 'building', 'missing', 'failed']),
@@ -62,7 +74,7 @@ const readyShape = z.object({
 });
 
 export function addSystemRoutes(app: App, context: Context): void {
-  const { catalog, clock, facts, keeper, roles, tls, mediaPlane } = context;
+  const { catalog, clock, devices, facts, keeper, roles, tls, mediaPlane } = context;
   const parts = () =>
     readiness(context).map(({ part, isReady, reason }) => ({ part, ready: isReady, reason: reason ?? null }));
 
@@ -84,6 +96,7 @@ export function addSystemRoutes(app: App, context: Context): void {
         nowMs: clock.wallMs(),
         timeZone: facts.timeZone,
         ports: { ...facts.ports },
+        kvs: { ...facts.kvs, credentialsPort: devices.port ?? facts.kvs.credentialsPort },
         webrtc: webrtcAnswer(mediaPlane),
         storageBytesMax: facts.storageBytesMax,
         roles: roles.list().map(roleAnswer),

@@ -1,6 +1,7 @@
 /** Topics: where messages that KVS clients address by topic ARN go. */
 
 import { z } from 'zod';
+import type { Topic } from '../../../storage/catalog/index.ts';
 import { asking, askingEach } from '../access.ts';
 import { callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
@@ -9,11 +10,18 @@ import { pathPart } from '../resources.ts';
 import { idParam } from '../shapes.ts';
 
 const topicName = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/, 'has other characters than topics of SNS have');
-const topicShape = z.object({ name: z.string(), webhookId: z.string(), createdMs: z.number() });
+const topicShape = z.object({
+  name: z.string(),
+  arn: z.string().describe('what KVS clients name it by; ARNs of other regions and accounts lead there too'),
+  webhookId: z.string(),
+  createdMs: z.number(),
+});
 const params = z.strictObject({ name: topicName });
 
-export function addTopicRoutes(app: App, { catalog, tagDeliveries }: Context): void {
+export function addTopicRoutes(app: App, { catalog, facts, feed, tagDeliveries }: Context): void {
   const { topics, webhooks } = catalog.tables;
+  const { region, accountId } = facts.kvs;
+  const answerOf = (topic: Topic) => ({ ...topic, arn: `arn:aws:sns:${region}:${accountId}:${topic.name}` });
   const one = (action: string) => asking(action, (request) => `topic/${pathPart(request, 'name')}`);
 
   app.get(
@@ -27,7 +35,8 @@ export function addTopicRoutes(app: App, { catalog, tagDeliveries }: Context): v
     },
     async (request) => {
       const caller = callerOf(request);
-      return { topics: topics.list().filter(({ name }) => caller.may('topics:read', `topic/${name}`)) };
+      const seen = topics.list().filter(({ name }) => caller.may('topics:read', `topic/${name}`));
+      return { topics: seen.map(answerOf) };
     },
   );
 
@@ -51,7 +60,8 @@ export function addTopicRoutes(app: App, { catalog, tagDeliveries }: Context): v
         return topics.put({ name, webhookId }, nowMs);
       });
       await tagDeliveries?.refresh();
-      return topic;
+      feed.changed('topics');
+      return answerOf(topic);
     },
   );
 
@@ -72,6 +82,7 @@ export function addTopicRoutes(app: App, { catalog, tagDeliveries }: Context): v
         note({ action: 'topics:write', resource: `topic/${name}`, detail: { webhook: null } });
       });
       await tagDeliveries?.refresh();
+      feed.changed('topics');
       return reply.code(204).send(null);
     },
   );

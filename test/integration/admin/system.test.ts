@@ -41,6 +41,7 @@ test('the system page has versions, roles, disks and what the keeper says', asyn
     keeper: { isIndexOpen: true },
     keeperFault: null,
     hasAuthority: true,
+    kvs: { publicUrl: null, region: 'us-east-1', accountId: '000000000000', acceptedRegion: null },
   });
   const running = { pid: 7, memoryBytes: 90_000_000, eventLoopDelayMsP99: 1.5, reason: null };
   const waiting = { pid: null, memoryBytes: null, eventLoopDelayMsP99: null, reason: 'code 1' };

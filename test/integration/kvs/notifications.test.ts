@@ -76,6 +76,15 @@ test('(107) each tagged fragment is told once, in the envelope of SNS, and what 
   });
 });
 
+test('a topic is answered with the ARN that clients name it by', async () => {
+  const { admin, lead } = await siteWithReceiver();
+
+  const led = await lead();
+
+  expect(led.json.arn).toBe('arn:aws:sns:us-east-1:000000000000:doors');
+  expect((await admin.get('/api/topics')).json.topics).toEqual([led.json]);
+});
+
 test('(107) a topic that leads nowhere loses nothing: its messages come when it leads somewhere', async () => {
   const { admin, lead, configure, record, told } = await siteWithReceiver();
   await lead();
