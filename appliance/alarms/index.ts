@@ -5,4 +5,4 @@ export { AlarmWatch, alarmCounts } from './alarm-watch.ts';
 export { FactSource } from './fact-source.ts';
 export type { WebhookBody } from './outbox.ts';
 export { alarmCodes, alarmRules, isAlarmCode, severities } from './rules.ts';
-export { type AlarmSettings, alarmSettings, readAlarmSettings, writeAlarmSettings } from './settings.ts';
+export { type AlarmSettings, alarmDefaults, alarmSettings, readAlarmSettings, writeAlarmSettings } from './settings.ts';

@@ -21,11 +21,11 @@ export const alarmSettings = z.strictObject({
 export type AlarmSettings = z.infer<typeof alarmSettings>;
 
 /** A site's receivers are on its own network as often as on the internet. A camera may restart once a day. */
-const defaults: AlarmSettings = { gapMinutesPerDay: 10, webhookAddresses: 'site' };
+export const alarmDefaults: AlarmSettings = { gapMinutesPerDay: 10, webhookAddresses: 'site' };
 
 export function readAlarmSettings(catalog: Catalog): AlarmSettings {
-  const stored = alarmSettings.safeParse({ ...defaults, ...asObject(catalog.tables.settings.get(setting)) });
-  return stored.success ? stored.data : defaults;
+  const stored = alarmSettings.safeParse({ ...alarmDefaults, ...asObject(catalog.tables.settings.get(setting)) });
+  return stored.success ? stored.data : alarmDefaults;
 }
 
 /** Inside of a `Catalog.change`. What is left out is as it is by default. */

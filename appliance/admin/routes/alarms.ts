@@ -7,6 +7,7 @@ import type { AlarmRow, AlarmSubject } from '../../../storage/catalog/index.ts';
 import {
   alarmAnswer,
   alarmCounts,
+  alarmDefaults,
   alarmSettings,
   readAlarmSettings,
   severities,
@@ -50,12 +51,25 @@ export const alarmShape = z.object({
   acknowledged: z.object({ atMs: z.number(), by: z.string(), note: z.string().nullable() }).nullable(),
 });
 
+const settingsShape = alarmSettings.extend({
+  defaults: alarmSettings.describe('what holds where nobody said otherwise'),
+  managedBy: z
+    .string()
+    .nullable()
+    .describe('the site file that manages them; null: they were set by hand, or by nobody'),
+});
+
 /** Alarms that are looked through for one answer, when the caller may see few of them. */
 const lookedThroughMax = 5_000;
 
 export function addAlarmRoutes(app: App, context: Context): void {
   const { alarms: watch, catalog, feed } = context;
   const table = catalog.tables.alarms;
+  const settingsAnswer = () => ({
+    ...readAlarmSettings(catalog),
+    defaults: alarmDefaults,
+    managedBy: catalog.tables.managed.siteOf('setting', 'alarms') ?? null,
+  });
   addAlarmMetrics(context);
 
   app.get(
@@ -137,9 +151,9 @@ export function addAlarmRoutes(app: App, context: Context): void {
     '/api/alarm-settings',
     {
       config: asking('system:read', 'system'),
-      schema: { summary: 'What counts as an alarm, and where webhooks may go', response: { 200: alarmSettings } },
+      schema: { summary: 'What counts as an alarm, and where webhooks may go', response: { 200: settingsShape } },
     },
-    async () => readAlarmSettings(catalog),
+    async () => settingsAnswer(),
   );
 
   app.patch(
@@ -149,7 +163,7 @@ export function addAlarmRoutes(app: App, context: Context): void {
       schema: {
         summary: 'Change them',
         body: alarmSettings.partial(),
-        response: { 200: alarmSettings },
+        response: { 200: settingsShape },
       },
     },
     async (request) => {
@@ -161,7 +175,7 @@ export function addAlarmRoutes(app: App, context: Context): void {
         note({ action: 'alarms:configure', resource: 'system', detail: settings });
       });
       feed.changed('alarms');
-      return settings;
+      return settingsAnswer();
     },
   );
 }

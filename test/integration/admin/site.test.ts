@@ -99,6 +99,7 @@ test('an empty machine becomes what the file says, and once more changes nothing
   const cameras = await camerasOf(admin);
   expect(cameras.gate).toMatchObject({ managedBy: 'harbour', hasCredentials: true, sub: { hasOwnCredentials: false } });
   expect(cameras.yard.recording).toMatchObject({ mode: 'events', schedule: { timeZone: 'Europe/Berlin' } });
+  expect((await admin.get('/api/alarm-settings')).json).toMatchObject({ gapMinutesPerDay: 20, managedBy: 'harbour' });
   const { plan } = openPlan(JSON.parse(await readFile(site.paths.plan, 'utf8')), site.siteKey.box('camera'));
   expect(plan.sources.map(({ name, role }) => `${name} ${role}`).sort()).toEqual([
     'drone main',
@@ -151,7 +152,7 @@ test('what is taken out of the file goes, and what was made by hand stays unless
     'remove setting heartbeat',
   ]);
   expect(Object.keys(await camerasOf(admin))).toEqual(['By hand', 'gate', 'yard']);
-  expect((await admin.get('/api/alarm-settings')).json.gapMinutesPerDay).toBe(10);
+  expect((await admin.get('/api/alarm-settings')).json).toMatchObject({ gapMinutesPerDay: 10, managedBy: null });
   expect((await admin.get('/api/heartbeat')).json.settings).toBeNull();
   // Whoever prunes must leave an account that may do everything.
   expect(pruned.json.error.message).toContain('last account with the role admin');

@@ -234,8 +234,9 @@ test('what counts as an alarm is a setting, and who changed it is noted', async 
   const after = await admin.patch('/api/alarm-settings', { gapMinutesPerDay: 5 });
   const wrong = await admin.patch('/api/alarm-settings', { gapMinutesPerDay: 0 });
 
-  expect(before.json).toEqual({ gapMinutesPerDay: 10, webhookAddresses: 'site' });
-  expect(after.json).toEqual({ gapMinutesPerDay: 5, webhookAddresses: 'site' });
+  const defaults = { gapMinutesPerDay: 10, webhookAddresses: 'site' };
+  expect(before.json).toEqual({ ...defaults, defaults, managedBy: null });
+  expect(after.json).toEqual({ gapMinutesPerDay: 5, webhookAddresses: 'site', defaults, managedBy: null });
   expect(wrong.status).toBe(400);
   expect((await admin.get('/api/audit?action=alarms:configure')).json.entries).toHaveLength(1);
 });
