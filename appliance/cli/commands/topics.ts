@@ -24,7 +24,7 @@ export function addTopicCommands(program: Command, context: CommandContext): voi
     if (webhook === undefined) {
       const names = webhooks.map((each) => each.name).join(', ');
       throw appError('not_found', `no webhook is called "${webhookName}"`, {
-        hint: names === '' ? 'make one on the page: Settings, Notifications' : `there are ${names}`,
+        hint: names === '' ? 'make one on the page: Settings, Alarms' : `there are ${names}`,
       });
     }
     const made = await api.call('PUT', `/api/topics/${encodeURIComponent(name)}`, { webhookId: webhook.id });

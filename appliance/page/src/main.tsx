@@ -39,7 +39,7 @@ const places: readonly Place[] = [
     href: '#/settings',
     text: 'Settings',
     covers: ['settings'],
-    actions: ['webhooks:read', 'users:read', 'tokens:read', 'system:diagnose'],
+    actions: ['system:read', 'webhooks:read', 'users:read', 'tokens:read', 'system:diagnose'],
   },
 ];
 

@@ -42,6 +42,11 @@ export function AlarmsPage(props: { readonly alarms: Alarms }) {
       <div class="title">
         <h1>Alarms</h1>
         <span class="grow" />
+        <Show when={may('system:read')}>
+          <a class="link" href="#/settings/alarms">
+            What counts as an alarm
+          </a>
+        </Show>
         <a class="link" href="/help" target="_blank" rel="noopener">
           Runbook
         </a>

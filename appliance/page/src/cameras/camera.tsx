@@ -3,6 +3,7 @@
 import { createEffect, createMemo, createResource, createSignal, For, Match, on, Show, Switch } from 'solid-js';
 import { type Camera, call, type SourceState, type Span } from '../api.ts';
 import type { Events } from '../events.ts';
+import { ManagedBadge } from '../frame/managed.tsx';
 import { createMay, createNow } from '../frame/session.ts';
 import { LivePlayer } from '../player/live-player.tsx';
 import { canPlayCodec } from '../player/playable.ts';
@@ -14,7 +15,7 @@ import { ImportFiles } from './import.tsx';
 import type { OnvifFacts } from './onvif.ts';
 import { MoveCamera } from './ptz.tsx';
 import { CameraSettings } from './settings.tsx';
-import { ManagedBadge, StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
+import { StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
 
 const nowPeriodMs = 2_000;
 /** A recorded playlist reaches so far beyond the chosen instant; the next one is loaded when it ends. */
@@ -99,7 +100,7 @@ export function CameraView(props: {
       <div class="title">
         <h1>{props.camera.name}</h1>
         <StateBadge camera={props.camera} state={state()} />
-        <ManagedBadge camera={props.camera} />
+        <ManagedBadge site={props.camera.managedBy} />
         <span class="quiet">{size()}</span>
         <span class="grow" />
         <Show when={props.camera.sub}>

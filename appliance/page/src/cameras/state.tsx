@@ -49,22 +49,6 @@ export function StateBadge(props: { readonly camera: Camera; readonly state: Sou
   return <span class={`badge ${word()}`}>{word()}</span>;
 }
 
-/** Says that a site file manages the camera: what is changed here holds until it is applied again. */
-export function ManagedBadge(props: { readonly camera: Camera }) {
-  return (
-    <Show when={props.camera.managedBy}>
-      {(site) => (
-        <span
-          class="badge managed"
-          title={`Managed by the site file "${site()}": the next weir apply overwrites changes.`}
-        >
-          {site()}
-        </span>
-      )}
-    </Show>
-  );
-}
-
 /** Why the camera is not well and what to do; nothing while it is. */
 export function StateReason(props: { readonly state: SourceState | undefined; readonly nowMs: number }) {
   return (

@@ -5,8 +5,9 @@ import type { Camera, CameraSource } from '../api.ts';
 import type { Events } from '../events.ts';
 import { sentence } from '../fault.tsx';
 import { longText, shortText } from '../format.ts';
+import { ManagedBadge } from '../frame/managed.tsx';
 import { cameraAddress } from '../route.ts';
-import { ManagedBadge, StateBadge, spokenState, stateOf } from './state.tsx';
+import { StateBadge, spokenState, stateOf } from './state.tsx';
 
 export function CameraTable(props: {
   readonly cameras: readonly Camera[];
@@ -45,7 +46,7 @@ function Line(props: { readonly camera: Camera; readonly events: Events; readonl
         <a class="link" href={cameraAddress(props.camera.id)}>
           {props.camera.name}
         </a>{' '}
-        <ManagedBadge camera={props.camera} />
+        <ManagedBadge site={props.camera.managedBy} />
       </td>
       <td>
         <StateBadge camera={props.camera} state={state()} />

@@ -49,6 +49,16 @@ const severities: readonly { readonly severity: Severity; readonly text: string 
 
 export function Notifications(props: { readonly changed: number }) {
   const may = createMay();
+  return (
+    <Show when={may('webhooks:read')}>
+      <Webhooks changed={props.changed} />
+      <HeartbeatCard changed={props.changed} />
+    </Show>
+  );
+}
+
+function Webhooks(props: { readonly changed: number }) {
+  const may = createMay();
   const [webhooks, { refetch }] = createResource(
     async () => (await call<{ webhooks: Webhook[] }>('GET', '/api/webhooks')).webhooks,
     { storage: createDeepSignal },
@@ -62,21 +72,18 @@ export function Notifications(props: { readonly changed: number }) {
   );
   const again = () => void refetch();
   return (
-    <>
-      <section class="stack">
-        <h2>Webhooks</h2>
-        <p class="quiet">
-          Each alarm is sent as signed JSON when it is raised, becomes worse, is acknowledged and is over; again and
-          again until it is taken.
-        </p>
-        <Fault fault={webhooks.error === undefined ? undefined : faultOf(webhooks.error)} />
-        <For each={webhooks.latest}>{(webhook) => <WebhookCard webhook={webhook} onChanged={again} />}</For>
-        <Show when={may('webhooks:create')}>
-          <NewWebhook onMade={again} />
-        </Show>
-      </section>
-      <HeartbeatCard changed={props.changed} />
-    </>
+    <section class="stack">
+      <h2>Webhooks</h2>
+      <p class="quiet">
+        Each alarm is sent as signed JSON when it is raised, becomes worse, is acknowledged and is over; again and again
+        until it is taken.
+      </p>
+      <Fault fault={webhooks.error === undefined ? undefined : faultOf(webhooks.error)} />
+      <For each={webhooks.latest}>{(webhook) => <WebhookCard webhook={webhook} onChanged={again} />}</For>
+      <Show when={may('webhooks:create')}>
+        <NewWebhook onMade={again} />
+      </Show>
+    </section>
   );
 }
 

@@ -1,17 +1,18 @@
-/** Settings of the appliance that belong to no camera: whom it tells of alarms, who may log in, programs with tokens, whether it is well. */
+/** Settings of the appliance that belong to no camera: what is an alarm and who is told, who may log in, programs with tokens, whether it is well. */
 
 import { For, Match, Show, Switch } from 'solid-js';
 import { createMay } from '../frame/session.ts';
+import { AlarmSettings } from './alarm-settings.tsx';
 import { Checkup } from './checkup.tsx';
 import { Notifications } from './notifications.tsx';
 import { Tokens } from './tokens.tsx';
 import { Users } from './users.tsx';
 
 const tabs = [
-  { name: 'alarms', text: 'Notifications', action: 'webhooks:read' },
-  { name: 'users', text: 'Users', action: 'users:read' },
-  { name: 'tokens', text: 'API tokens', action: 'tokens:read' },
-  { name: 'checkup', text: 'Check-up', action: 'system:diagnose' },
+  { name: 'alarms', text: 'Alarms', actions: ['system:read', 'webhooks:read'] },
+  { name: 'users', text: 'Users', actions: ['users:read'] },
+  { name: 'tokens', text: 'API tokens', actions: ['tokens:read'] },
+  { name: 'checkup', text: 'Check-up', actions: ['system:diagnose'] },
 ] as const;
 
 export function SettingsPage(props: {
@@ -19,7 +20,7 @@ export function SettingsPage(props: {
   readonly changes: Readonly<Record<string, number>>;
 }) {
   const may = createMay();
-  const offered = () => tabs.filter(({ action }) => may(action));
+  const offered = () => tabs.filter(({ actions }) => actions.some(may));
   const current = () => (offered().find(({ name }) => name === props.tab) ?? offered()[0])?.name;
   return (
     <>
@@ -37,6 +38,7 @@ export function SettingsPage(props: {
       </Show>
       <Switch>
         <Match when={current() === 'alarms'}>
+          <AlarmSettings changed={props.changes.alarms ?? 0} />
           <Notifications changed={props.changes.webhooks ?? 0} />
         </Match>
         <Match when={current() === 'users'}>
