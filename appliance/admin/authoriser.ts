@@ -14,7 +14,7 @@ export type Subject = {
   readonly statements: readonly PolicyStatement[];
   /**
    * What the subject was narrowed to when its temporary credentials were made: it may do only what these allow as well. Action
-   * patterns in lower case, since who wrote them takes them to count without regard to case.
+   * patterns in lower case, and all of them count without regard to case: they are IAM's from the first to the last.
    */
   readonly restriction?: readonly PolicyStatement[] | undefined;
   /** A one-time password was used: only `own:*` until it is replaced. */
@@ -26,6 +26,17 @@ export type Resource = string;
 
 /** What anyone who is logged in may do with their own account. */
 const ownStatements: readonly PolicyStatement[] = [{ effect: 'allow', actions: ['own:*'], resources: ['own'] }];
+
+/**
+ * Services whose actions AWS gave their names: as in IAM these count without regard to case, and AWS itself writes some of them
+ * in two ways. A denial that is spelled otherwise would deny nothing, and nobody would notice.
+ */
+const awsServices = ['kinesisvideo', 'sts'] as const;
+
+/** True for an action, or a pattern of actions, of that service, however it is spelled. */
+export function isActionOf(service: (typeof awsServices)[number], action: string): boolean {
+  return action.toLowerCase().startsWith(`${service}:`);
+}
 
 /** Nobody: may do nothing. */
 export const anonymous: Subject = {
@@ -44,10 +55,10 @@ export function decide(subject: Subject, action: string, resource: Resource): bo
 
 /** The same for one thing that has several names, as a stream has an ARN too: a statement counts that covers any of them. */
 export function decideByNames(subject: Subject, action: string, names: readonly Resource[]): boolean {
-  return layersOf(subject, action).every(({ statements, asked }) => {
+  return layersOf(subject, action).every(({ statements, isAsked }) => {
     const matching = statements.filter(
       (statement) =>
-        statement.actions.some((pattern) => matches(pattern, asked)) &&
+        statement.actions.some(isAsked) &&
         statement.resources.some((pattern) => names.some((name) => covers(pattern, name))),
     );
     return matching.length > 0 && matching.every((statement) => statement.effect === 'allow');
@@ -59,8 +70,8 @@ export function decideByNames(subject: Subject, action: string, names: readonly 
  * then decided one by one.
  */
 export function decideAny(subject: Subject, action: string): boolean {
-  return layersOf(subject, action).every(({ statements, asked }) => {
-    const matching = statements.filter((statement) => statement.actions.some((pattern) => matches(pattern, asked)));
+  return layersOf(subject, action).every(({ statements, isAsked }) => {
+    const matching = statements.filter((statement) => statement.actions.some(isAsked));
     const isDenied = matching.some((statement) => statement.effect === 'deny' && statement.resources.includes('*'));
     return !isDenied && matching.some((statement) => statement.effect === 'allow');
   });
@@ -75,11 +86,22 @@ export function allowedActions(subject: Subject): string[] {
 }
 
 /** Each must allow: what its policies say, and what it was narrowed to. */
-function layersOf(subject: Subject, action: string) {
-  const own = { statements: statementsOf(subject), asked: action };
+function layersOf(subject: Subject, action: string): Layer[] {
+  const folded = action.toLowerCase();
+  const isFolded = awsServices.some((service) => isActionOf(service, action));
+  const own = {
+    statements: statementsOf(subject),
+    isAsked: (pattern: string) => (isFolded ? matches(pattern.toLowerCase(), folded) : matches(pattern, action)),
+  };
   if (subject.restriction === undefined) return [own];
-  return [own, { statements: subject.restriction, asked: action.toLowerCase() }];
+  return [own, { statements: subject.restriction, isAsked: (pattern) => matches(pattern, folded) }];
 }
+
+type Layer = {
+  readonly statements: readonly PolicyStatement[];
+  /** Whether an action pattern covers what is asked. */
+  readonly isAsked: (pattern: string) => boolean;
+};
 
 function statementsOf(subject: Subject): readonly PolicyStatement[] {
   if (subject.kind === 'anonymous') return [];

@@ -17,7 +17,7 @@ import type { Catalog, Device, PolicyStatement } from '../../storage/catalog/ind
 import type { SecretBox } from '../secrets/index.ts';
 import { accessKeyLookup } from './access-keys.ts';
 import type { Authentication } from './authentication.ts';
-import { decide, type Subject } from './authoriser.ts';
+import { decide, isActionOf, type Subject } from './authoriser.ts';
 import { allPoliciesAlias, type Identity, isTemporary, type TemporaryKeys } from './temporary-keys.ts';
 
 /** What devices, and roles assumed by them, are sealed for. */
@@ -169,7 +169,7 @@ function allowingByName(statements: readonly PolicyStatement[]): readonly Policy
   return statements.map((statement) =>
     statement.effect === 'deny'
       ? statement
-      : { ...statement, actions: statement.actions.filter((action) => action.startsWith('sts:')) },
+      : { ...statement, actions: statement.actions.filter((action) => isActionOf('sts', action)) },
   );
 }
 

@@ -118,7 +118,7 @@ test('who may do everything but a little does not get that little by a role, unl
   const noList: Statement = { effect: 'deny', actions: ['kinesisvideo:ListStreams'], resources: ['*'] };
   const everywhere = await startStsSite([all]);
   const allButList = await startStsSite([all, noList]);
-  const named = await startStsSite([all, noList, mayAssume('reader')]);
+  const named = await startStsSite([all, noList, { ...mayAssume('reader'), actions: ['STS:assumerole'] }]);
 
   expect(await names(everywhere.as(await everywhere.assume()))).toHaveLength(2);
   expect(await refusal(allButList.assume())).toBe('403 AccessDenied');

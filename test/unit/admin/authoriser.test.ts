@@ -139,3 +139,21 @@ test('a restriction takes away and never adds, and its actions count without reg
   expect(decideAny(onA, 'kinesisvideo:PutMedia')).toBe(false);
   expect(decideAny(narrowed([]), 'kinesisvideo:GetMedia')).toBe(false);
 });
+
+test("AWS's actions count without regard to case, as in IAM, whoever wrote them; resources and our own actions do not", () => {
+  const all = allow(['*'], ['*']);
+  const arn = 'arn:aws:kinesisvideo:us-east-1:000000000000:stream/Gate/1';
+  for (const spelling of ['kinesisvideo:Describestream', 'KinesisVideo:DescribeStream', 'KINESISVIDEO:DESCRIBE*']) {
+    expect(decide(subjectWith(all, deny([spelling], ['*'])), 'kinesisvideo:DescribeStream', arn)).toBe(false);
+    expect(decide(subjectWith(all, deny([spelling], ['*'])), 'kinesisvideo:GetMedia', arn)).toBe(true);
+    expect(decide(subjectWith(allow([spelling], ['*'])), 'kinesisvideo:DescribeStream', arn)).toBe(true);
+    expect(decideAny(subjectWith(all, deny([spelling], ['*'])), 'kinesisvideo:DescribeStream')).toBe(false);
+    expect(decideAny(subjectWith(allow([spelling], [arn])), 'kinesisvideo:DescribeStream')).toBe(true);
+    // A name in other letters is another stream.
+    const elsewhere = arn.replace('Gate', 'gate');
+    expect(decide(subjectWith(allow([spelling], [elsewhere])), 'kinesisvideo:DescribeStream', arn)).toBe(false);
+  }
+
+  expect(decide(subjectWith(all, deny(['STS:assumerole'], ['*'])), 'sts:AssumeRole', 'role/a')).toBe(false);
+  expect(decide(subjectWith(allow(['Cameras:Read'], ['*'])), 'cameras:read', 'camera/a')).toBe(false);
+});
