@@ -16,7 +16,7 @@ test('every setting that the API has is on the page, with all that may be chosen
 test('values are read with their units', () => {
   expect(limitText('gapMinutesPerDay', alarmDefaults)).toBe('10 minutes');
   expect(limitText('gapMinutesPerDay', { gapMinutesPerDay: 1 })).toBe('1 minute');
-  expect(limitText('webhookAddresses', alarmDefaults)).toBe('everywhere, this machine and its networks too');
+  expect(limitText('webhookAddresses', alarmDefaults)).toBe('everywhere, local networks too');
 });
 
 test('only what differs is sent', () => {

@@ -16,6 +16,7 @@ import type { OnvifFacts } from './onvif.ts';
 import { MoveCamera } from './ptz.tsx';
 import { CameraSettings } from './settings.tsx';
 import { StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
+import { isKept } from './sub-form.ts';
 
 const nowPeriodMs = 2_000;
 /** A recorded playlist reaches so far beyond the chosen instant; the next one is loaded when it ends. */
@@ -72,7 +73,7 @@ export function CameraView(props: {
   );
   const isLive = () => beginMs() === undefined;
   /** A sub stream that is only live has no past. */
-  const isSubKept = () => props.camera.sub !== null && props.camera.sub.recording.mode !== 'live';
+  const isSubKept = () => props.camera.sub !== null && isKept(props.camera.sub.recording);
   const isSubChosen = () => picture() === 'sub' && subStreamId() !== undefined && (isLive() || isSubKept());
   const chosenStreamId = () => (isSubChosen() ? (subStreamId() ?? '') : streamId());
   const renditions = () => (picture() === 'main' ? { renditions: 'one' } : {});

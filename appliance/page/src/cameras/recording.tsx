@@ -1,22 +1,25 @@
 /** How a source is recorded and for how long it is kept: part of the forms of cameras. */
 
-import { Show } from 'solid-js';
+import { createEffect, Show } from 'solid-js';
 import type { Recording, RecordingMode } from '../api.ts';
 import { ScheduleTable } from './schedule.tsx';
 
 const modes: readonly { readonly mode: RecordingMode; readonly text: string }[] = [
   { mode: 'continuous', text: 'Always' },
-  { mode: 'events', text: 'Around events only' },
-  { mode: 'live', text: 'Not at all, live only' },
+  { mode: 'events', text: 'Around events' },
+  { mode: 'live', text: 'Live only' },
 ];
 
 export function RecordingFields(props: {
+  /** The sub source's fields have names of their own, and its schedule is folded away while there is none. */
+  readonly of: 'main' | 'sub';
   readonly recording: Recording;
   readonly onChange: (change: Partial<Recording>) => void;
 }) {
   /** Modes that hold at some hour of the week. */
   const modesOfWeek = () =>
     new Set([props.recording.mode, ...(props.recording.schedule?.spans.map(({ mode }) => mode) ?? [])]);
+  const name = (field: string) => (props.of === 'main' ? field : `sub-${field}`);
   const days = (hours: number) => Math.round((hours / 24) * 100) / 100;
   return (
     <>
@@ -24,7 +27,7 @@ export function RecordingFields(props: {
         <label>
           Record
           <select
-            name="mode"
+            name={name('mode')}
             value={props.recording.mode}
             onChange={(event) => props.onChange({ mode: event.currentTarget.value as RecordingMode })}
           >
@@ -36,7 +39,7 @@ export function RecordingFields(props: {
         <label>
           Keep for (days)
           <input
-            name="days"
+            name={name('days')}
             type="number"
             min="0.05"
             max="3650"
@@ -51,7 +54,7 @@ export function RecordingFields(props: {
         <label>
           Keep events for (days)
           <input
-            name="event-days"
+            name={name('event-days')}
             type="number"
             min="0.05"
             max="3650"
@@ -70,7 +73,7 @@ export function RecordingFields(props: {
         <label>
           Keep what no event marks for (minutes)
           <input
-            name="pre-roll"
+            name={name('pre-roll')}
             type="number"
             min="1"
             max="1440"
@@ -79,11 +82,41 @@ export function RecordingFields(props: {
           />
         </label>
       </Show>
-      <ScheduleTable
-        schedule={props.recording.schedule}
-        mode={props.recording.mode}
-        onChange={(schedule) => props.onChange({ schedule })}
-      />
+      <Show when={props.of === 'sub'} fallback={<Schedule {...props} />}>
+        <FoldedSchedule {...props} />
+      </Show>
     </>
+  );
+}
+
+type RecordingProps = Parameters<typeof RecordingFields>[0];
+
+function Schedule(props: RecordingProps) {
+  return (
+    <ScheduleTable
+      title={props.of === 'main' ? 'Weekly schedule' : 'Weekly schedule of the smaller picture'}
+      isTitleHidden={props.of === 'sub'}
+      schedule={props.recording.schedule}
+      mode={props.recording.mode}
+      onChange={(schedule) => props.onChange({ schedule })}
+    />
+  );
+}
+
+/** Two tables of a week are much to scroll over: it opens by itself when it says something. */
+function FoldedSchedule(props: RecordingProps) {
+  let details: HTMLDetailsElement | undefined;
+  createEffect(() => {
+    if (props.recording.schedule !== null && details !== undefined) details.open = true;
+  });
+  return (
+    <details
+      ref={(element) => {
+        details = element;
+      }}
+    >
+      <summary>Weekly schedule</summary>
+      <Schedule {...props} />
+    </details>
   );
 }

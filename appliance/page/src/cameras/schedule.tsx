@@ -17,6 +17,9 @@ const modeWords: Readonly<Record<RecordingMode, string>> = {
 };
 
 export function ScheduleTable(props: {
+  readonly title: string;
+  /** It stands above already: it is only read out. */
+  readonly isTitleHidden?: boolean;
   readonly schedule: WeeklySchedule | null;
   /** What holds where nothing is painted. */
   readonly mode: RecordingMode;
@@ -50,7 +53,7 @@ export function ScheduleTable(props: {
 
   return (
     <fieldset class="schedule">
-      <legend>Weekly schedule</legend>
+      <legend classList={{ hidden: props.isTitleHidden === true }}>{props.title}</legend>
       <div class="choice">
         <For each={['continuous', 'events', 'live', null] as const}>
           {(one) => (

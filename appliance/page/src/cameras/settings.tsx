@@ -12,6 +12,8 @@ import { OtherPlayers } from './other-players.tsx';
 import { RecordingFields } from './recording.tsx';
 import { Removal } from './removal.tsx';
 import { Copied, StreamKeyOnce, whipAddress } from './stream-key.tsx';
+import { recordingOf, subFormOf, subPatch } from './sub-form.ts';
+import { SubSource } from './sub-source.tsx';
 
 const gigabyte = 1e9;
 const withoutLogin = { username: 'none', password: '' };
@@ -48,8 +50,7 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
   const [isEnabled, setEnabled] = createSignal(true);
   const [url, setUrl] = createSignal('');
   const [transport, setTransport] = createSignal<'tcp' | 'udp'>('tcp');
-  const [subUrl, setSubUrl] = createSignal('');
-  const [isSubKept, setSubKept] = createSignal(false);
+  const [sub, setSub] = createSignal(subFormOf(props.camera.sub));
   const [onvifUrl, setOnvifUrl] = createSignal('');
   const [login, setLogin] = createSignal(noLogin);
   const [recording, setRecording] = createSignal<Recording>(props.camera.recording);
@@ -59,13 +60,12 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
   const [keys, setKeys] = createSignal<NonNullable<ChangedCamera['streamKeys']>>({});
 
   const fill = () => {
-    const { source, sub, onvif } = props.camera;
+    const { source, onvif } = props.camera;
     setName(props.camera.name);
     setEnabled(props.camera.isEnabled);
     setUrl(source.kind === 'rtsp' ? source.url : '');
     setTransport(source.kind === 'rtsp' ? source.transport : 'tcp');
-    setSubUrl(sub?.source.kind === 'rtsp' ? sub.source.url : '');
-    setSubKept(sub !== null && sub.recording.mode !== 'live');
+    setSub(subFormOf(props.camera.sub));
     setOnvifUrl(onvif?.url ?? '');
     setRecording({ ...props.camera.recording });
     setQuota(props.camera.recording.bytesMax);
@@ -87,21 +87,10 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
     }
   };
   const rtsp = () => props.camera.source.kind === 'rtsp';
-  const subChange = () => {
-    const { sub } = props.camera;
-    if (sub !== null && sub.source.kind !== 'rtsp') return {};
-    const address = subUrl().trim();
-    if (address === '') return sub === null ? {} : { sub: null };
-    const recordingChange = { mode: isSubKept() ? ('continuous' as const) : ('live' as const) };
-    const isModeSame = sub !== null && (sub.recording.mode !== 'live') === isSubKept();
-    return {
-      sub: { source: { kind: 'rtsp' as const, url: address }, ...(isModeSame ? {} : { recording: recordingChange }) },
-    };
-  };
   const save = (event: Event) => {
     event.preventDefault();
     const { id, revision, onvif } = props.camera;
-    const { mode, schedule, retentionHours, eventRetentionHours, preRollMinutes } = recording();
+    const subChange = subPatch(props.camera.sub, sub());
     const device = onvifUrl().trim();
     return attempt(
       () =>
@@ -109,9 +98,9 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
           ...{ revision, name: name().trim(), isEnabled: isEnabled() },
           ...(rtsp() ? { source: { kind: 'rtsp', url: url().trim(), transport: transport() } } : {}),
           ...(login().username === '' ? {} : { credentials: login() }),
-          ...subChange(),
+          ...(subChange === undefined ? {} : { sub: subChange }),
           ...(device === (onvif?.url ?? '') ? {} : { onvif: device === '' ? null : { url: device } }),
-          recording: { mode, schedule, retentionHours, eventRetentionHours, preRollMinutes, bytesMax: quota() },
+          recording: { ...recordingOf(recording()), bytesMax: quota() },
         }),
       'Saved.',
     );
@@ -154,30 +143,6 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
           />
         </label>
       </Show>
-      <Show
-        when={props.camera.sub === null || props.camera.sub.source.kind === 'rtsp'}
-        fallback={<Publisher camera={props.camera} of="sub" onNew={() => void newKey('sub')} />}
-      >
-        <label>
-          Address of the smaller picture, if there is one
-          <input
-            name="camera-sub-url"
-            spellcheck={false}
-            value={subUrl()}
-            onInput={(event) => setSubUrl(event.currentTarget.value)}
-          />
-        </label>
-        <Show when={subUrl().trim() !== ''}>
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={isSubKept()}
-              onChange={(event) => setSubKept(event.currentTarget.checked)}
-            />
-            Record the smaller picture too
-          </label>
-        </Show>
-      </Show>
       <Show when={rtsp()}>
         <div class="row">
           <LoginFields
@@ -205,11 +170,18 @@ function SettingsForm(props: { readonly camera: Camera; readonly onChanged: () =
         </label>
       </Show>
       <RecordingFields
+        of="main"
         recording={recording()}
         onChange={(change) => setRecording((known) => ({ ...known, ...change }))}
       />
+      <SubSource
+        camera={props.camera}
+        form={sub()}
+        onChange={(change) => setSub((known) => ({ ...known, ...change }))}
+        publisher={<Publisher camera={props.camera} of="sub" onNew={() => void newKey('sub')} />}
+      />
       <label>
-        At most (GB)
+        {props.camera.sub === null ? 'At most (GB)' : 'At most, both pictures together (GB)'}
         <input
           name="quota"
           type="number"

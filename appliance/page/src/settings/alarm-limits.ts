@@ -25,15 +25,15 @@ export const limitWords: Readonly<Record<LimitName, { readonly label: string; re
   },
   webhookAddresses: {
     label: 'Webhooks and the heartbeat may go',
-    meaning: 'What leads elsewhere is not sent. Link-local addresses (cloud metadata) are refused always.',
+    meaning: 'Private networks include this machine. Link-local addresses (cloud metadata) are always refused.',
   },
 };
 
 /** Where messages may go, as the choices are called. */
 export const addressChoices: Readonly<Record<AlarmLimits['webhookAddresses'], string>> = {
-  site: 'everywhere, this machine and its networks too',
-  private: 'to this machine and private networks only',
-  public: 'to public addresses only',
+  site: 'everywhere, local networks too',
+  private: 'only within private networks',
+  public: 'only to public addresses',
 };
 
 /** A value as people read it: `10 minutes`. */

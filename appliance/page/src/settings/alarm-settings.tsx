@@ -140,14 +140,15 @@ function Form(props: { readonly known: AlarmSettingsAnswer; readonly onSaved: (a
   };
   const isBeside = () => names.some((name) => faultBeside(fault(), name) !== undefined);
   return (
-    <form class="stack" noValidate onSubmit={(event) => void save(event)}>
+    <form class="fields" noValidate onSubmit={(event) => void save(event)}>
       <Field name="gapMinutesPerDay" known={props.known} fault={fault()}>
         {(attributes) => (
           <input
             {...attributes}
             type="number"
             step="any"
-            min="0"
+            min="1"
+            max="1440"
             ref={(element) => {
               gapInput = element;
             }}
