@@ -167,7 +167,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
             )}
           </Match>
           <Match when={route().at === 'settings'}>
-            <SettingsPage tab={tab()} changes={changes()} />
+            <SettingsPage tab={tab()} query={query()} changes={changes()} />
           </Match>
           <Match when={route().at === 'account'}>
             <Password

@@ -25,9 +25,12 @@ export function ProducerWords() {
   return (
     <p class="quiet">
       A program that sends to Amazon Kinesis Video Streams (kvssink, the producer SDKs) sends here when it is given the
-      endpoint, any region and an access key: <code>weir keys create-access</code> makes one. Its policy allows{' '}
-      <code>kinesisvideo:DescribeStream</code>, <code>kinesisvideo:GetDataEndpoint</code> and{' '}
-      <code>kinesisvideo:PutMedia</code> with this camera.
+      endpoint, any region and an access key: administrators make one under{' '}
+      <a class="link" href="#/settings/clients">
+        Settings, AWS clients
+      </a>
+      , or by <code>weir keys create-access</code>. Its policy allows <code>kinesisvideo:DescribeStream</code>,{' '}
+      <code>kinesisvideo:GetDataEndpoint</code> and <code>kinesisvideo:PutMedia</code> with this camera.
     </p>
   );
 }
