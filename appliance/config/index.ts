@@ -1,5 +1,5 @@
 /** Settings: one schema, and how it is read. */
 
-export { type ConfigInput, loadConfig } from './load.ts';
+export { type ConfigInput, loadConfig, readConfig, withFlags } from './load.ts';
 export { nearest } from './nearest.ts';
 export { type Config, type ConfigKey, configKeys, environmentName, flagName, keyName } from './schema.ts';

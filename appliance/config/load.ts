@@ -64,17 +64,43 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
     const text = given(name);
     if (text === undefined) continue;
     origin.set(name, flags.has(name) ? `--${flagName(key)}` : environmentName(key));
-    put(
-      tree,
-      key.path,
-      pathKeys.has(name) ? pathOfText(key, text, input.workingDirectory) : valueOfText(key.type, text),
-    );
+    putText(tree, key, text, input.workingDirectory);
   }
   if (tree.dataDirectory === undefined) tree.dataDirectory = data;
 
   const result = configSchema.safeParse(tree);
   if (!result.success) throw explain(result.error, { tree, file, origin, keys });
   return result.data;
+}
+
+/**
+ * A whole configuration with some keys as flags say, by key name.
+ *
+ * @throws AppError invalid_argument  as `loadConfig`
+ */
+export function withFlags(config: Config, input: Pick<ConfigInput, 'flags' | 'workingDirectory'>): Config {
+  const tree: Record<string, unknown> = structuredClone(config);
+  const keys = configKeys();
+  const origin = new Map<string, string>();
+  for (const key of keys) {
+    const text = input.flags[keyName(key)];
+    if (text === undefined) continue;
+    origin.set(keyName(key), `--${flagName(key)}`);
+    putText(tree, key, text, input.workingDirectory);
+  }
+  const result = configSchema.safeParse(tree);
+  if (!result.success) throw explain(result.error, { tree, file: 'the configuration with these flags', origin, keys });
+  return result.data;
+}
+
+/** What another process of ours wrote down as its whole configuration; undefined when it is none that this version knows. */
+export function readConfig(value: unknown): Config | undefined {
+  return configSchema.safeParse(value).data;
+}
+
+function putText(tree: Record<string, unknown>, key: ConfigKey, text: string, workingDirectory: string): void {
+  const isPath = pathKeys.has(keyName(key));
+  put(tree, key.path, isPath ? pathOfText(key, text, workingDirectory) : valueOfText(key.type, text));
 }
 
 /** One path, or a list of them: `[/mnt/a, /mnt/b]`. */

@@ -45,7 +45,7 @@ export class InstanceLock {
       .digest('hex')
       .slice(0, 32);
     try {
-      for (const role of roles) await this.#take(`\0weir-${directory}-${role}`, join(runDirectory, `${role}.lock`));
+      for (const role of roles) await this.#take(`\0weir-${directory}-${role}`, lockPath(runDirectory, role));
     } catch (error) {
       await this.close();
       throw error;
@@ -60,10 +60,10 @@ export class InstanceLock {
     try {
       await this.#hold(name);
     } catch (error) {
-      if (errnoOf(error) === 'EADDRINUSE') throw this.#heldBy(await this.#askHolder(path));
+      if (errnoOf(error) === 'EADDRINUSE') throw this.#heldBy(await askHolder(this.#clock, path));
       throw error;
     }
-    const holder = await this.#askHolder(path);
+    const holder = await askHolder(this.#clock, path);
     if (holder !== undefined) throw this.#heldBy(holder);
     await unlink(path).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error;
@@ -90,26 +90,37 @@ export class InstanceLock {
       hint: 'stop it first, or give this one another --data-directory',
     });
   }
+}
 
-  /** The holder's process id, '' when somebody listens but does not say, undefined when nobody does. */
-  #askHolder(path: string): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      const socket = connect(path);
-      let answer = '';
-      const cancel = this.#clock.after(answerMs, () => {
-        socket.destroy();
-        resolve(answer);
-      });
-      const settle = (result: string | undefined) => {
-        cancel();
-        resolve(result);
-      };
-      socket.setEncoding('utf8');
-      socket.on('data', (chunk: string) => {
-        answer = (answer + chunk).slice(0, 20);
-      });
-      socket.once('end', () => settle(answer));
-      socket.once('error', () => settle(undefined));
+/** The process id of whoever holds a role: '' when it does not say (it is stopped, say), undefined when nobody does. */
+export function holderOf(
+  { clock }: { readonly clock: Clock },
+  { runDirectory, role }: { readonly runDirectory: string; readonly role: string },
+): Promise<string | undefined> {
+  return askHolder(clock, lockPath(runDirectory, role));
+}
+
+function lockPath(runDirectory: string, role: string): string {
+  return join(runDirectory, `${role}.lock`);
+}
+
+function askHolder(clock: Clock, path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    let answer = '';
+    const cancel = clock.after(answerMs, () => {
+      socket.destroy();
+      resolve(answer);
     });
-  }
+    const settle = (result: string | undefined) => {
+      cancel();
+      resolve(result);
+    };
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      answer = (answer + chunk).slice(0, 20);
+    });
+    socket.once('end', () => settle(answer));
+    socket.once('error', () => settle(undefined));
+  });
 }

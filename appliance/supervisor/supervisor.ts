@@ -15,6 +15,7 @@ import type { RoleKind, RoleMessage, RoleState, SupervisorMessage } from './mess
 import { readPlan } from './plan-reader.ts';
 import { hasPlan, planForRole } from './role-plan.ts';
 import { type RolePatience, RoleProcess } from './role-process.ts';
+import { RunningConfiguration, supervisorLock } from './running-configuration.ts';
 
 /** Recording comes back at once and waits for its files at stop; the keeper may be in a long transaction; the rest is as it is. */
 const patience: Readonly<Record<RoleKind, RolePatience>> = {
@@ -70,10 +71,12 @@ export class Supervisor {
     const { clock } = this.#deps;
     const { config, paths, isDemo } = this.#options;
     const ingestNames = Array.from({ length: config.ingest.processes }, (_, index) => `ingest-${index}`);
-    const roles = [...ingestNames, 'keeper', 'serve', 'onvif'];
+    const roles = [...ingestNames, 'keeper', 'serve', 'onvif', supervisorLock];
     const lock = new InstanceLock({ clock }, { dataDirectory: paths.data, runDirectory: paths.run, roles });
     this.#lifetime.own(lock);
     await lock.start();
+    const configuration = new RunningConfiguration({ log: this.#deps.log }, { config, runDirectory: paths.run });
+    this.#lifetime.own(configuration);
     await this.#readPlan();
 
     // The demo camera outlives the recorder of its stream at stop: the run then ends by our wish, not by a lost connection.
@@ -84,11 +87,14 @@ export class Supervisor {
     });
     for (const name of ingestNames) ingests.push(this.#makeRole('ingest', name));
     for (const ingest of ingests) ingest.start();
+    // After recording, which waits for no disk here.
+    const leaving = configuration.start();
     const allStarted = Promise.all(ingests.map((ingest) => ingest.firstStart)).then(() => {});
     await Promise.race([allStarted, clock.sleep(ingestHeadStartMs, this.#lifetime.signal)]);
     this.#startRole('keeper', 'keeper');
     this.#startRole('serve', 'serve');
     if (this.#plan.devices.length > 0) this.#startOnvif();
+    await leaving;
   }
 
   /** Stops all roles: each gets its time, then it is killed. */
