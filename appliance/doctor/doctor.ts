@@ -49,9 +49,15 @@ export type DoctorDeps = {
   readonly onFindings: (findings: readonly Finding[]) => void;
 };
 
+/** Whose configuration is looked at by: what the running appliance has, or what a command was told. */
+export type ConfigOrigin = 'running' | 'command';
+
 export type DoctorOptions = {
   readonly config: Config;
   readonly paths: Paths;
+  readonly configOrigin: ConfigOrigin;
+  /** Whether this process can log into every bucket: a secret key may stand in the environment of the appliance alone. */
+  readonly isStoreKeyHere: boolean;
   /** Why the configuration is not the one that was meant; undefined when it is. */
   readonly configFault: { readonly message: string; readonly hint: string | undefined } | undefined;
 };
@@ -154,12 +160,16 @@ export async function lookAtEverything(
   return { isRunning: answer.kind !== 'off' };
 }
 
-function judgeConfiguration({ config, configFault }: DoctorOptions): readonly Finding[] {
+function judgeConfiguration({ config, configOrigin, configFault }: DoctorOptions): readonly Finding[] {
   const verdicts = verdictsOf('configuration', config.dataDirectory);
   if (configFault === undefined) return verdicts.ok('is whole');
+  const used =
+    configOrigin === 'running'
+      ? 'Weir still runs with what it was started with, which is told of below, and would not start again'
+      : 'what follows is told of the defaults';
   return verdicts.fault(
     'config-wrong',
-    `${configFault.message}; what follows is told of the defaults`,
+    `${configFault.message}; ${used}`,
     configFault.hint ?? 'correct it: docker/weir.sample.yaml explains every key',
   );
 }
@@ -282,12 +292,17 @@ async function databaseFindings(
 
 async function storeFindings(
   { clock, openStore }: DoctorDeps,
-  { config, paths }: DoctorOptions,
+  { config, paths, configOrigin, isStoreKeyHere }: DoctorOptions,
 ): Promise<readonly Finding[]> {
   const { kind, s3, stores } = config.objects;
   const names = stores.map((store) => store.name).join(', ');
   const one = kind === 's3' ? `s3 ${s3.endpoint}/${s3.bucket}` : paths.objects;
   const name = stores.length > 0 ? `stores ${names}` : one;
+  if (configOrigin === 'running' && !isStoreKeyHere) {
+    return verdictsOf('store', name).unchecked(
+      'its secret key stands in the environment of the running Weir alone, which looks at it itself: GET /api/system/doctor',
+    );
+  }
   const isDirectory = stores.length === 0 && kind === 'directory';
   const isMade =
     !isDirectory ||

@@ -2,7 +2,7 @@
 
 export { doctorCodes } from './codes.ts';
 export { type DatabaseAnswer, readDatabase } from './database-reading.ts';
-export type { DoctorDeps, DoctorOptions } from './doctor.ts';
+export type { ConfigOrigin, DoctorDeps, DoctorOptions } from './doctor.ts';
 export { examine } from './examine.ts';
 export { areas, type Diagnosis, type Finding, sorted, type Verdict, verdictsOf, worstOf } from './finding.ts';
 export { runProgram } from './run-program.ts';

@@ -15,7 +15,7 @@ import { cameraPurpose, type SecretBox, SiteKey } from '../secrets/index.ts';
 import { readPlan } from '../supervisor/index.ts';
 import { collect, traced } from '../support/index.ts';
 import type { CheckQuestion, DoctorQuestion, ExamineAnswer, ExamineQuestion, SupportQuestion } from './examine.ts';
-import { objectStoreOf } from './object-store.ts';
+import { lacksSecretKey, objectStoreOf } from './object-store.ts';
 import { installDirectory, pathsOf, siteKeyPath } from './setting-paths.ts';
 
 /** Answers the one question of its parent, who ends it. */
@@ -46,7 +46,7 @@ function answer(question: ExamineQuestion): Promise<unknown> {
 const log = createLog({ level: 'silent' });
 
 function diagnose(
-  { config, configFault }: DoctorQuestion,
+  { config, configOrigin, configFault }: DoctorQuestion,
   onFindings: (findings: readonly Finding[]) => void,
 ): Promise<{ readonly isRunning: boolean }> {
   const paths = pathsOf(config);
@@ -58,11 +58,11 @@ function diagnose(
       readPlan: () => readSitePlan(config),
       onFindings,
     },
-    { config, paths, configFault },
+    { config, paths, configOrigin, configFault, isStoreKeyHere: !lacksSecretKey(config, process.env) },
   );
 }
 
-async function support({ config, ...wishes }: SupportQuestion): Promise<void> {
+async function support({ config, configOrigin, ...wishes }: SupportQuestion): Promise<void> {
   const paths = pathsOf(config);
   const { plan } = await readSitePlan(config);
   if (wishes.camera !== undefined && traced(plan, wishes.camera).length === 0) {
@@ -79,7 +79,8 @@ async function support({ config, ...wishes }: SupportQuestion): Promise<void> {
       databases: { catalog: read('catalog'), index: read('index') },
       doctor: async () => {
         const findings: Finding[] = [];
-        await diagnose({ kind: 'doctor', config, configFault: undefined }, (found) => findings.push(...found));
+        const question = { kind: 'doctor', config, configOrigin, configFault: undefined } as const;
+        await diagnose(question, (found) => findings.push(...found));
         return findings;
       },
       trace: ({ source }, durationMs) =>
@@ -88,7 +89,7 @@ async function support({ config, ...wishes }: SupportQuestion): Promise<void> {
           : Promise.resolve(''),
       onText: (text) => say({ type: 'text', text }),
     },
-    { config, paths, installDirectory, ...wishes },
+    { config, configOrigin, paths, installDirectory, ...wishes },
   );
 }
 

@@ -12,12 +12,14 @@ import { type AppError, appError, type ErrorCode, isAppError, toAppError } from 
 import type { CheckLevel, CheckProgress, CheckResult } from '../../storage/keeper/index.ts';
 import type { Examiner } from '../admin/index.ts';
 import type { Config } from '../config/index.ts';
-import { type Diagnosis, type Finding, sorted, verdictsOf, worstOf } from '../doctor/index.ts';
+import { type ConfigOrigin, type Diagnosis, type Finding, sorted, verdictsOf, worstOf } from '../doctor/index.ts';
 import { type ArchivedText, tarOf } from '../support/index.ts';
 
 export type DoctorQuestion = {
   readonly kind: 'doctor';
   readonly config: Config;
+  /** Whether it is what the running appliance has, or what a command was told. */
+  readonly configOrigin: ConfigOrigin;
   /** Why `config` is not the one that was meant. */
   readonly configFault: { readonly message: string; readonly hint: string | undefined } | undefined;
 };
@@ -27,6 +29,7 @@ export type CheckQuestion = { readonly kind: 'check'; readonly config: Config; r
 export type SupportQuestion = {
   readonly kind: 'support';
   readonly config: Config;
+  readonly configOrigin: ConfigOrigin;
   /** Whose conversation is to be written down; none when undefined. */
   readonly camera: string | undefined;
   readonly traceMs: number;
@@ -131,12 +134,13 @@ export async function collectSupport(
 
 /** The same for `serve`, which asks them of the appliance that it is part of. */
 export function examinerOf(deps: ExamineDeps, options: { readonly entry: string; readonly config: Config }): Examiner {
+  const configOrigin = 'running';
   return {
     doctor: async (signal) => {
-      const diagnosis = await diagnose(deps, { ...options, configFault: undefined, signal });
+      const diagnosis = await diagnose(deps, { ...options, configOrigin, configFault: undefined, signal });
       return { ...diagnosis, verdict: worstOf(diagnosis.findings) };
     },
-    support: (wishes, signal) => collectSupport(deps, { ...options, ...wishes, signal }),
+    support: (wishes, signal) => collectSupport(deps, { ...options, configOrigin, ...wishes, signal }),
     check: (level, ways) => checkInChild({ ...options, ...ways, level }),
   };
 }

@@ -98,6 +98,16 @@ export async function pictureStoreOf(
   return new S3Pictures(dependencies, await s3ServerOf(s3, options.environment));
 }
 
+/** Whether a bucket is configured whose secret key is neither in a file nor in this environment. */
+export function lacksSecretKey(
+  { objects }: Pick<Config, 'objects'>,
+  environment: Surroundings['environment'],
+): boolean {
+  const settings = objects.stores.length === 0 ? [objects] : objects.stores;
+  const isNeeded = settings.some(({ kind, s3 }) => kind === 's3' && s3.secretKeyFile === undefined);
+  return isNeeded && (environment[secretVariable] ?? '') === '';
+}
+
 async function oneStore(
   dependencies: { readonly clock: Clock; readonly log: Log },
   { kind, directory, s3 }: StoreSettings,

@@ -13,7 +13,7 @@ import type { Plan, PlannedSource } from '../../storage/model/camera.ts';
 import type { Paths } from '../../storage/model/paths.ts';
 import type { ApiClient } from '../api-client/index.ts';
 import type { Config } from '../config/index.ts';
-import { type DatabaseAnswer, type Finding, runProgram, sorted, within } from '../doctor/index.ts';
+import { type ConfigOrigin, type DatabaseAnswer, type Finding, runProgram, sorted, within } from '../doctor/index.ts';
 import { Scrubber } from './scrubber.ts';
 import type { ArchivedText } from './tar.ts';
 
@@ -34,6 +34,7 @@ export type CollectDeps = {
 
 export type CollectOptions = {
   readonly config: Config;
+  readonly configOrigin: ConfigOrigin;
   readonly paths: Paths;
   readonly installDirectory: string;
   /** A camera's name or id, whose conversation is written down; none when undefined. */
@@ -111,7 +112,10 @@ const auditShape = z.looseObject({
   ),
 });
 
-async function about({ config, installDirectory }: CollectOptions, signal: AbortSignal): Promise<unknown> {
+async function about(
+  { config, configOrigin, installDirectory }: CollectOptions,
+  signal: AbortSignal,
+): Promise<unknown> {
   const text = (path: string) => readFile(path, 'utf8').catch(() => '');
   const [system, own, lock, ffmpeg] = await Promise.all([
     text('/etc/os-release'),
@@ -124,6 +128,7 @@ async function about({ config, installDirectory }: CollectOptions, signal: Abort
     node: process.versions,
     kernel: `${release()} ${kernelVersion()}`,
     machine: arch(),
+    configuration: configOrigin === 'running' ? 'of the running Weir' : 'of the command that collected this',
     distribution: /^PRETTY_NAME="?([^"\n]+)/m.exec(system)?.[1],
     memoryBytes: totalmem(),
     upSeconds: Math.round(uptime()),

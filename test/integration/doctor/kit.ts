@@ -61,7 +61,7 @@ export async function diagnosisOf(config: Config) {
   const { signal } = new AbortController();
   const diagnosis = await diagnose(
     { clock: systemClock },
-    { entry: mainEntry, signal, config, configFault: undefined },
+    { entry: mainEntry, signal, config, configOrigin: 'command', configFault: undefined },
   );
   const wrong = diagnosis.findings.filter(({ verdict }) => verdict === 'fault' || verdict === 'warning');
   return {
