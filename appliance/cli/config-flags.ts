@@ -29,6 +29,17 @@ export function addConfigFlags(command: Command, which: 'all' | 'finding'): Comm
 
 /** The configuration as a command's flags, the environment and the file say. @throws AppError invalid_argument */
 export function configOf(command: Command, surroundings: Surroundings): Promise<Config> {
+  return loadConfig({ ...surroundings, flags: flagsOf(command), configFile: configFileOf(command), installDirectory });
+}
+
+/** The file that `--config` names. */
+export function configFileOf(command: Command): string | undefined {
+  const { config } = command.optsWithGlobals<Record<string, unknown>>();
+  return typeof config === 'string' ? config : undefined;
+}
+
+/** Keys that were given as flags, by name. @throws AppError invalid_argument */
+export function flagsOf(command: Command): Record<string, string> {
   const options = command.optsWithGlobals<Record<string, unknown>>();
   const flags: Record<string, string> = {};
   for (const key of configKeys()) {
@@ -37,8 +48,7 @@ export function configOf(command: Command, surroundings: Surroundings): Promise<
     if (typeof value !== 'string') throw appError('invalid_argument', `--${flagName(key)} needs a value`);
     flags[keyName(key)] = value;
   }
-  const configFile = typeof options.config === 'string' ? options.config : undefined;
-  return loadConfig({ ...surroundings, flags, configFile, installDirectory });
+  return flags;
 }
 
 /** As commander names what a flag sets. */

@@ -7,7 +7,8 @@ import { createLog } from '../../../storage/base/log.ts';
 import type { CheckLevel, CheckResult } from '../../../storage/keeper/index.ts';
 import { objectStoreOf, pathsOf } from '../../roles/index.ts';
 import type { CommandContext } from '../command-context.ts';
-import { addConfigFlags, configOf } from '../config-flags.ts';
+import { addConfigFlags } from '../config-flags.ts';
+import { runningConfigOf } from '../running-config.ts';
 
 const levels: readonly CheckLevel[] = ['presence', 'size', 'hash'];
 
@@ -27,7 +28,7 @@ export function addCheckCommand(program: Command, context: CommandContext): void
         .default('size'),
     );
   addConfigFlags(command, 'all').action(async (flags: { level: CheckLevel }) => {
-    const config = await configOf(command, context.surroundings);
+    const { config } = await runningConfigOf(command, context.surroundings);
     const paths = pathsOf(config);
     // Loaded when needed: the supervisor, which this program also is, has no use for a database.
     const { check } = await import('../../../storage/keeper/index.ts');

@@ -8,8 +8,9 @@ import { z } from 'zod';
 import { appError, errnoOf } from '../../../storage/base/errors.ts';
 import type { ApiClient } from '../../api-client/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
-import { addConfigFlags, configOf } from '../config-flags.ts';
+import { addConfigFlags } from '../config-flags.ts';
 import { table } from '../output.ts';
+import { runningConfigOf } from '../running-config.ts';
 
 const deviceShape = z.looseObject({
   id: z.string(),
@@ -54,7 +55,7 @@ export function addDeviceCommands(program: Command, context: CommandContext): vo
   addConfigFlags(add, 'finding').action(async (name: string, flags: AddFlags) => {
     const { policy: policies, days } = flags;
     const csr = flags.csr === undefined ? {} : { csr: await textOf(flags.csr) };
-    const config = await configOf(add, context.surroundings);
+    const { config } = await runningConfigOf(add, context.surroundings);
     const api = await apiOf(add, context);
     const paths = pathsFor(name, flags.out);
     // Seen before anything is made: a private key that has no place to go would be lost.

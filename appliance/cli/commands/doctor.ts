@@ -3,13 +3,14 @@
 import type { Command } from 'commander';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { isAppError } from '../../../storage/base/errors.ts';
-import { type Config, loadConfig } from '../../config/index.ts';
+import { loadConfig } from '../../config/index.ts';
 import { areas, type Diagnosis, worstOf } from '../../doctor/index.ts';
 import { diagnose, installDirectory, mainEntry } from '../../roles/index.ts';
 import { helpPath } from '../../runbook/index.ts';
 import type { CommandContext } from '../command-context.ts';
-import { addConfigFlags, configOf } from '../config-flags.ts';
+import { addConfigFlags } from '../config-flags.ts';
 import { doctorExitCodes } from '../exit-codes.ts';
+import { type RunningConfig, runningConfigOf } from '../running-config.ts';
 
 const marks = { fault: 'FAULT', warning: 'warn', unchecked: '-', ok: 'ok' } as const;
 
@@ -23,23 +24,23 @@ export function addDoctorCommand(program: Command, context: CommandContext): voi
     .option('--all', 'show what is well too');
   addConfigFlags(command, 'all').action(async (flags: { all?: boolean }) => {
     const { output, signal } = context;
-    const { config, configFault } = await configOrDefaults(command, context);
+    const { config, configOrigin, configFault } = await configOrDefaults(command, context);
     const diagnosis = await output.progress('looking', () =>
-      diagnose({ clock: systemClock }, { entry: mainEntry, signal, config, configFault }),
+      diagnose({ clock: systemClock }, { entry: mainEntry, signal, config, configOrigin, configFault }),
     );
     const verdict = worstOf(diagnosis.findings);
-    output.result({ verdict, ...diagnosis }, () => linesOf(diagnosis, { isAll: flags.all === true }));
+    output.result({ verdict, configOrigin, ...diagnosis }, () => [
+      ...(configOrigin === 'running' ? ['looked at by the configuration that the running Weir was started with'] : []),
+      ...linesOf(diagnosis, { isAll: flags.all === true }),
+    ]);
     output.exitCode = doctorExitCodes[verdict];
   });
 }
 
 /** With a mistake in the configuration, the defaults in the same data directory: it is looked at all the same. */
-async function configOrDefaults(
-  command: Command,
-  { surroundings }: CommandContext,
-): Promise<{ config: Config; configFault: { message: string; hint: string | undefined } | undefined }> {
+async function configOrDefaults(command: Command, { surroundings }: CommandContext): Promise<RunningConfig> {
   try {
-    return { config: await configOf(command, surroundings), configFault: undefined };
+    return await runningConfigOf(command, surroundings);
   } catch (error) {
     if (!isAppError(error, 'invalid_argument')) throw error;
     const { dataDirectory } = command.optsWithGlobals<{ dataDirectory?: string }>();
@@ -52,7 +53,7 @@ async function configOrDefaults(
       workingDirectory: surroundings.workingDirectory,
       installDirectory,
     });
-    return { config, configFault: { message: error.message, hint: error.hint } };
+    return { config, configOrigin: 'command', configFault: { message: error.message, hint: error.hint } };
   }
 }
 

@@ -8,8 +8,9 @@ import { appError, errnoOf, isAppError } from '../../../storage/base/errors.ts';
 import { siteKeyPath } from '../../roles/index.ts';
 import { SiteKey } from '../../secrets/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
-import { addConfigFlags, configOf } from '../config-flags.ts';
+import { addConfigFlags } from '../config-flags.ts';
 import { table } from '../output.ts';
+import { runningConfigOf } from '../running-config.ts';
 import { addAccessKeyCommands } from './access-keys.ts';
 
 const dayMs = 86_400_000;
@@ -75,7 +76,7 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
       "Shows the site key's fingerprint and file. Keep a copy of the file apart from backups of the database.",
     );
   addConfigFlags(site, 'all').action(async () => {
-    const path = siteKeyPath(await configOf(site, context.surroundings));
+    const path = siteKeyPath((await runningConfigOf(site, context.surroundings)).config);
     const { fingerprint } = await SiteKey.open(path, randomBytes);
     output.result({ path, fingerprint }, () => [`${fingerprint}  ${path}`]);
   });
@@ -86,7 +87,7 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
       'Puts a new site key in front and seals every stored secret anew by it: at once where Weir runs, else at its next start. Older keys stay in the file, for backups.',
     );
   addConfigFlags(rotate, 'all').action(async () => {
-    const path = siteKeyPath(await configOf(rotate, context.surroundings));
+    const path = siteKeyPath((await runningConfigOf(rotate, context.surroundings)).config);
     const api = await apiOf(rotate, context);
     const { fingerprint, resealed } = await api.call('POST', '/api/system/site-key/rotate').then(
       (answer) => rotatedShape.parse(answer),

@@ -7,7 +7,8 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { appError, errnoOf } from '../../../storage/base/errors.ts';
 import { collectSupport, mainEntry } from '../../roles/index.ts';
 import type { CommandContext } from '../command-context.ts';
-import { addConfigFlags, configOf } from '../config-flags.ts';
+import { addConfigFlags } from '../config-flags.ts';
+import { runningConfigOf } from '../running-config.ts';
 
 const traceSecondsMax = 120;
 
@@ -35,13 +36,13 @@ export function addSupportCommand(program: Command, context: CommandContext): vo
     if (!(seconds >= 1 && seconds <= traceSecondsMax)) {
       throw appError('invalid_argument', `--trace-seconds must be 1 to ${traceSecondsMax}`);
     }
-    const config = await configOf(command, surroundings);
+    const { config, configOrigin } = await runningConfigOf(command, surroundings);
     const time = new Date(systemClock.wallMs()).toISOString().slice(0, 19).replace(/[:T]/g, '-');
     const path = resolve(surroundings.workingDirectory, flags.out ?? `weir-support-${time}.tar.gz`);
     const traceMs = flags.camera === undefined ? 0 : seconds * 1000;
     const wishes = { camera: flags.camera, traceMs, areHostsMasked: flags.maskHosts === true };
     const bytes = await output.progress('collecting', () =>
-      collectSupport({ clock: systemClock }, { entry: mainEntry, signal, config, ...wishes }),
+      collectSupport({ clock: systemClock }, { entry: mainEntry, signal, config, configOrigin, ...wishes }),
     );
     await writeFile(path, bytes, { mode: 0o600 }).catch((error: unknown) => {
       throw appError('failed_precondition', `cannot write ${path} (${errnoOf(error)})`, {
