@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- --quick] [-- --out FILE] [-- --only recording]`: measures side by side in one run, prints tables, writes JSON.
+ * `npm run bench [-- --quick] [-- --out FILE] [-- --only recording,webrtc]`: measures side by side in one run, prints tables, writes
+ * JSON. `--quick` takes shorter windows and smaller indexes; without `--only` it measures the main rows alone, within three minutes.
  * Absolute times depend on the machine; the ratios are what README and docs quote.
  */
 
@@ -74,9 +75,17 @@ const longParts: typeof parts = {
   site: () => benchSite({ minutes: Number(flags.minutes) }),
 };
 
+const mainParts = ['recording', 'playback', 'index', 'restart'];
+
+const known = { ...parts, ...longParts };
+const wanted = flags.only?.split(',') ?? (flags.quick ? mainParts : Object.keys(parts));
+const unknown = wanted.filter((name) => !(name in known));
+if (unknown.length > 0) {
+  throw new Error(`no such part: ${unknown.join(', ')}; there are ${Object.keys(known).join(', ')}`);
+}
+
 const results: Record<string, Row[]> = {};
-const wanted = flags.only?.split(',') ?? Object.keys(parts);
-for (const [name, part] of Object.entries({ ...parts, ...longParts })) {
+for (const [name, part] of Object.entries(known)) {
   if (!wanted.includes(name)) continue;
   process.stderr.write(`measuring ${name} ...\n`);
   const rows = await part();
