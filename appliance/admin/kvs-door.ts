@@ -27,7 +27,6 @@ import {
   type Quotas,
   readSignature,
   sha256Hex,
-  snakeCase,
   thingOf,
 } from '../../gateway/kvs/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
@@ -39,6 +38,7 @@ import { sendBytes } from './kvs-bytes.ts';
 import { KvsExchanges } from './kvs-exchange.ts';
 import { bodyOf, pathBelow, pathOf, uuidOf } from './kvs-http.ts';
 import type { KvsIdentities } from './kvs-identities.ts';
+import { type KvsAsked, KvsRequestCount } from './kvs-request-count.ts';
 import { adminLimits } from './limits.ts';
 import { streamResource } from './resources.ts';
 import { identityToText } from './temporary-keys.ts';
@@ -53,7 +53,7 @@ export type KvsDoorDeps = {
   readonly operations: KvsOperations;
   readonly quotas: Quotas;
   readonly meter: KvsMeter;
-  readonly usage: Pick<UsageBook, 'note'>;
+  readonly usage: Pick<UsageBook, 'open'>;
   /** Called when an operation changed the catalog: recording and the page are to hear of it before the client does. */
   readonly onChanged: () => Promise<void>;
 };
@@ -125,7 +125,7 @@ export class KvsDoor {
     response.once('close', () => gone.abort());
     const told: Told = { requestId, accessKeyId: '', leave: () => {} };
     const { socket } = request;
-    const [readBefore, writtenBefore] = [socket.bytesRead, socket.bytesWritten];
+    const count = new KvsRequestCount(this.#deps, socket);
     const head = {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
@@ -134,6 +134,7 @@ export class KvsDoor {
     };
     try {
       const answer = await this.#run(request, told, gone.signal);
+      if (isBytes(answer) || isExchange(answer)) count.accepted(this.#askedOf(request, told));
       if (isBytes(answer)) {
         const stallMs = adminLimits.kvsStallMs;
         await sendBytes(request, response, { head, answer, signal: gone.signal, stallMs });
@@ -168,18 +169,11 @@ export class KvsDoor {
       durationMs: Math.round(this.#deps.clock.monotonicMs() - startMs),
       address: socket.remoteAddress,
     });
-    const name = this.#operationOf(request)?.action.split(':')[1] ?? '';
-    if (stream === undefined || !countedOperations.has(name)) return;
-    const isUpload = name === 'PutMedia';
-    // What becomes of an upload is counted by whoever records it.
-    if (!isUpload) this.#count(name, response, { stream: stream.name, startMs });
-    this.#deps.usage.note({
-      streamId: stream.id,
-      direction: isUpload ? 'in' : 'out',
-      protocol: kebabCase(name),
-      ...(subject === undefined ? {} : { subject: { kind: subject.kind, id: subject.id } }),
-      bytes: isUpload ? socket.bytesRead - readBefore : socket.bytesWritten - writtenBefore,
-    });
+    count.over(this.#askedOf(request, told), { isSuccess: response.statusCode === 200 });
+  }
+
+  #askedOf(request: IncomingMessage, { stream, subject }: Told): KvsAsked {
+    return { operation: this.#operationOf(request)?.action.split(':')[1] ?? '', stream, subject };
   }
 
   /**
@@ -199,18 +193,6 @@ export class KvsDoor {
       if (left === 0) this.#openOfKey.delete(accountable);
       else this.#openOfKey.set(accountable, left);
     };
-  }
-
-  /** Of a stream that could not be named nothing is counted, so that nobody makes series at will. */
-  #count(
-    operation: string,
-    { statusCode }: ServerResponse,
-    { stream, startMs }: { readonly stream: string; readonly startMs: number },
-  ): void {
-    const { clock, meter } = this.#deps;
-    meter.add(`${operation}.Requests`, stream, 1);
-    meter.add(`${operation}.Success`, stream, statusCode === 200 ? 1 : 0);
-    if (statusCode === 200) meter.add(`${operation}.Latency`, stream, clock.monotonicMs() - startMs);
   }
 
   async #run(request: IncomingMessage, told: Told, signal: AbortSignal): Promise<KvsAnswer> {
@@ -319,23 +301,6 @@ type Told = {
   subject?: Subject;
   stream?: KvsStream;
 };
-
-/** What AWS counts; their own rooms count fragments and what else they know better. */
-const countedOperations: ReadonlySet<string> = new Set([
-  'PutMedia',
-  'GetMedia',
-  'GetMediaForFragmentList',
-  'ListFragments',
-  'GetHLSStreamingSessionURL',
-  'GetDASHStreamingSessionURL',
-  'GetClip',
-  'GetImages',
-]);
-
-/** `GetHLSStreamingSessionURL` as `get-hls-streaming-session-url`. */
-function kebabCase(operation: string): string {
-  return snakeCase(operation).replaceAll('_', '-');
-}
 
 type Head = Readonly<Record<string, string>>;
 

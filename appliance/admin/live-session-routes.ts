@@ -206,7 +206,7 @@ function sessionCaller(
         throw appError('permission_denied', `the role does not allow "${action}" here any more`);
       }
     },
-    onSent: (bytes) => usage.note({ streamId, direction: 'out', protocol: 'webrtc', subject: { kind, id }, bytes }),
+    onSent: usage.counter({ streamId, direction: 'out', protocol: 'webrtc', subject: { kind, id } }),
   };
 }
 

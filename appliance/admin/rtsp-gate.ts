@@ -15,7 +15,7 @@ export type RtspGateDeps = {
   readonly catalog: Catalog;
   readonly authentication: Authentication;
   readonly digests: SecretBox;
-  readonly usage: Pick<UsageBook, 'note'>;
+  readonly usage: Pick<UsageBook, 'counter'>;
 };
 
 /** @param options.arePlainPasswordsAllowed  also where they cross a network without TLS */
@@ -43,6 +43,7 @@ export function rtspGate(deps: RtspGateDeps, options: { readonly arePlainPasswor
 function readerOf({ catalog, authentication, usage }: RtspGateDeps, subject: Subject): RtspReader {
   /** A reader is asked about again and again while it plays. */
   const idsOfNames = new Map<string, string>();
+  const counters = new Map<string, (bytes: number) => void>();
   const shownHash = passwordHashOf(catalog, subject);
   return {
     name: subject.name,
@@ -64,7 +65,11 @@ function readerOf({ catalog, authentication, usage }: RtspGateDeps, subject: Sub
     },
     onSent: (streamId, bytes) => {
       const { kind, id } = subject;
-      usage.note({ streamId, direction: 'out', protocol: 'rtsp', subject: { kind, id }, bytes });
+      const count =
+        counters.get(streamId) ??
+        usage.counter({ streamId, direction: 'out', protocol: 'rtsp', subject: { kind, id } });
+      counters.set(streamId, count);
+      count(bytes);
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
  * How much of each stream came and went: gathered in memory by whoever sends or receives, and written once a minute and at the end.
- * What this process did in the minute before it was killed is missing, and so is what recording took in while it was away.
+ * Exchanges that go on are asked each time for what was added, so that they stand on the days on which they were. What this process did in the minute before it was killed is missing, and so is what recording took in while it was away.
  */
 
 import { z } from 'zod';
@@ -17,6 +17,14 @@ export type UsageNote = {
   readonly protocol: string;
   readonly subject?: { readonly kind: string; readonly id: string };
   readonly bytes: number;
+  /** More of what was counted as a request before. */
+  readonly isContinued?: boolean;
+};
+
+/** Something that goes on, by somebody who does not tell of it by himself. */
+export type UsageExchange = Omit<UsageNote, 'bytes' | 'isContinued'> & {
+  /** Since it began. */
+  readonly totalBytes: () => number;
 };
 
 export type UsageBookDeps = {
@@ -40,6 +48,8 @@ export class UsageBook {
   readonly #calendar: Calendar;
   readonly #lifetime = new Lifetime();
   readonly #rows = new Map<string, UsageRow>();
+  /** Exchanges that go on, each with what it was counted for; as many as there are connections. */
+  readonly #open = new Map<UsageExchange, number>();
   /** What recording had counted when it was asked last. */
   readonly #received = new Map<string, number>();
 
@@ -64,14 +74,36 @@ export class UsageBook {
     this.#save();
   }
 
-  note({ streamId, direction, protocol, subject, bytes }: UsageNote): void {
+  /**
+   * Counts an exchange until it is over: one request with its first byte, and its bytes at every look.
+   *
+   * @returns to be called when it is over
+   */
+  open(exchange: UsageExchange): () => void {
+    this.#open.set(exchange, 0);
+    return () => {
+      this.#look(exchange);
+      this.#open.delete(exchange);
+    };
+  }
+
+  /** For one reader that tells now and then what it was sent since the last time: all of it is one request. */
+  counter(about: Omit<UsageNote, 'bytes' | 'isContinued'>): (bytes: number) => void {
+    let isContinued = false;
+    return (bytes) => {
+      this.note({ ...about, bytes, isContinued });
+      isContinued = true;
+    };
+  }
+
+  note({ streamId, direction, protocol, subject, bytes, isContinued = false }: UsageNote): void {
     const { kind: subjectKind, id: subjectId } = subject ?? { kind: '', id: '' };
     const day = this.#calendar.dayOf(this.#deps.clock.wallMs());
     const key = [day, streamId, direction, protocol, subjectKind, subjectId].join(' ');
     const known = this.#rows.get(key);
     if (known === undefined && this.#rows.size >= rowsMax) return;
     const isStored = direction === 'stored';
-    const isCounted = direction === 'out' || protocol === 'signaling';
+    const isCounted = !isContinued && (direction === 'out' || protocol === 'signaling');
     this.#rows.set(key, {
       ...{ day, streamId, direction, protocol, subjectKind, subjectId },
       bytes: isStored ? bytes : (known?.bytes ?? 0) + bytes,
@@ -93,8 +125,17 @@ export class UsageBook {
     this.#save();
   }
 
+  #look(exchange: UsageExchange): void {
+    const counted = this.#open.get(exchange);
+    const total = exchange.totalBytes();
+    if (counted === undefined || total <= counted) return;
+    this.#open.set(exchange, total);
+    this.note({ ...exchange, bytes: total - counted, isContinued: counted > 0 });
+  }
+
   #save(): void {
     const { catalog, clock, log } = this.#deps;
+    for (const exchange of this.#open.keys()) this.#look(exchange);
     if (this.#rows.size === 0) return;
     try {
       catalog.tables.usage.add([...this.#rows.values()]);

@@ -11,7 +11,7 @@ const protocols: readonly (readonly [part: RegExp, protocol: string])[] = [
   [/\/clip/, 'clip'],
 ];
 
-export function addUsageHook(app: App, book: Pick<UsageBook, 'note'>): void {
+export function addUsageHook(app: App, book: Pick<UsageBook, 'open'>): void {
   app.addHook('onRequest', async (request, reply) => {
     const { streamId } = request.params as { readonly streamId?: string };
     const url = request.routeOptions.url ?? '';
@@ -19,14 +19,10 @@ export function addUsageHook(app: App, book: Pick<UsageBook, 'note'>): void {
     if (streamId === undefined || protocol === undefined) return;
     const { socket } = request.raw;
     const before = socket.bytesWritten;
-    reply.raw.once('close', () => {
-      // A stream that is not there is answered too, and is nobody's.
-      if (reply.statusCode >= 400) return;
-      const { kind, id } = callerOf(request).subject;
-      book.note({
-        ...{ streamId, direction: 'out', protocol, subject: { kind, id } },
-        bytes: socket.bytesWritten - before,
-      });
-    });
+    // A stream that is not there is answered too, and is nobody's. A clip of a day takes its time.
+    const totalBytes = () => (reply.raw.headersSent && reply.raw.statusCode < 400 ? socket.bytesWritten - before : 0);
+    const { kind, id } = callerOf(request).subject;
+    const over = book.open({ streamId, direction: 'out', protocol, subject: { kind, id }, totalBytes });
+    reply.raw.once('close', over);
   });
 }

@@ -40,7 +40,7 @@ export function addLiveRoute(app: App, context: Context): void {
         account: `${kind} ${id}`,
         canPlayH265: request.query.video === 'original',
         permission: () => permissionOf(caller, streamId),
-        onSent: (bytes) => usage.note({ streamId, direction: 'out', protocol: 'live', subject: { kind, id }, bytes }),
+        onSent: usage.counter({ streamId, direction: 'out', protocol: 'live', subject: { kind, id } }),
       });
     },
   );

@@ -17,7 +17,7 @@ const numbers = (fragments: readonly RecordedFragment[]) => fragments.map(({ num
 const numberTag = 'AWS_KINESISVIDEO_FRAGMENT_NUMBER';
 
 test('(64, 69) an empty stream answers its head at once, and each fragment comes when it is recorded', async () => {
-  const { getMedia, beginRun, streams } = await startMediaSite();
+  const { getMedia, beginRun, streams, site } = await startMediaSite();
   const open = await getMedia({ StreamName: streams.front.name, StartSelector: { StartSelectorType: 'NOW' } });
   const run = await beginRun({ streamId: streams.front.id, beginMs: Date.now() - 4_000, firstCounter: 1 });
 
@@ -30,6 +30,9 @@ test('(64, 69) an empty stream answers its head at once, and each fragment comes
   expect([came?.before[numberTag], next?.before[numberTag]]).toEqual([first.number, second.number]);
   expect(next?.after.AWS_KINESISVIDEO_MILLIS_BEHIND_NOW).toBe('0');
   expect(open.isEnded()).toBe(false);
+  // Told of while it reads.
+  const requests = `aws_kinesisvideo_get_media_requests_sum{stream_name="${streams.front.name}"} 1\n`;
+  expect(await site.registry.metrics()).toContain(requests);
 });
 
 test('(65) each kind of start selector begins where it should, by name and by ARN', async () => {

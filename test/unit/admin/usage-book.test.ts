@@ -102,3 +102,58 @@ test('a catalog that cannot be read for a while loses nothing of what was sent m
     ['stored', '', '', 7_000, 0],
   ]);
 });
+
+test('what goes on for days stands on the day on which it was, as one request, and is there before it ends', async () => {
+  const { book, clock, streamId, rows } = await openBook();
+  const reader = { bytes: 0 };
+  const over = book.open({ streamId, direction: 'out', protocol: 'get-media', totalBytes: () => reader.bytes });
+  await book.write();
+  const untilFirstByte = rows().length;
+  reader.bytes = 100;
+  await book.write();
+  await book.write();
+  const live = rows().at(0);
+  await clock.advance(86_400_000);
+  reader.bytes = 250;
+  await book.write();
+  reader.bytes = 260;
+  over();
+  over();
+  reader.bytes = 1_000;
+  await book.write();
+
+  expect(untilFirstByte).toBe(1);
+  expect(live).toEqual(['out', 'get-media', '', 100, 1]);
+  expect(rows().filter(([direction]) => direction === 'out')).toEqual([
+    ['out', 'get-media', '', 100, 1],
+    ['out', 'get-media', '', 160, 0],
+  ]);
+});
+
+test('what is still going on when the book is closed is written, by everyone who goes on', async () => {
+  const { book, streamId, rows } = await openBook();
+  const about = { streamId, direction: 'out', protocol: 'get-media' } as const;
+  book.open({ ...about, subject: { kind: 'access-key', id: 'a' }, totalBytes: () => 10 });
+  book.open({ ...about, subject: { kind: 'access-key', id: 'b' }, totalBytes: () => 20 });
+  book.open({ ...about, direction: 'in', protocol: 'put-media', totalBytes: () => 30 });
+
+  await book.close();
+
+  expect(rows()).toEqual([
+    ['in', 'put-media', '', 30, 0],
+    ['out', 'get-media', 'a', 10, 1],
+    ['out', 'get-media', 'b', 20, 1],
+  ]);
+});
+
+test('a reader that tells now and then what it was sent is one request', async () => {
+  const { book, streamId, rows } = await openBook();
+  const sent = book.counter({ streamId, direction: 'out', protocol: 'rtsp' });
+  sent(10);
+  await book.write();
+  sent(20);
+  sent(30);
+  await book.write();
+
+  expect(rows().at(0)).toEqual(['out', 'rtsp', '', 60, 1]);
+});
