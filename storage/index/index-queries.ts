@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import { type EventQueries, eventQueries } from './event-queries.ts';
 import { type GapQueries, gapQueries } from './gap-queries.ts';
+import { type LatelyQueries, latelyQueries } from './lately-queries.ts';
 import { type PlaceQueries, placeQueries } from './place-rows.ts';
 import { type SegmentQueries, segmentQueries } from './segment-queries.ts';
 import { type StreamQueries, streamQueries } from './stream-queries.ts';
@@ -12,6 +13,7 @@ export type IndexQueries = {
   readonly gaps: GapQueries;
   readonly events: EventQueries;
   readonly streams: StreamQueries;
+  readonly lately: LatelyQueries;
   readonly places: PlaceQueries;
 };
 
@@ -22,6 +24,7 @@ export function indexQueries(database: Database): IndexQueries {
     gaps: gapQueries(database),
     events: eventQueries(database),
     streams: streamQueries(database),
+    lately: latelyQueries(database),
     places: placeQueries(database),
   };
 }

@@ -4,6 +4,7 @@ import { systemClock } from '../../../storage/base/clock.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { gapsBetweenSql } from '../../../storage/index/gap-queries.ts';
 import { IndexReader, IndexWriter, type StoredSegment } from '../../../storage/index/index.ts';
+import { latelySql } from '../../../storage/index/lately-queries.ts';
 import {
   afterSql,
   intervalSql,
@@ -172,6 +173,9 @@ test('interval and cursor queries are one range of one index, whatever the size 
     'SEARCH s USING INDEX segments_not_stored (begin_server_ms>?)',
     'SEARCH t USING INTEGER PRIMARY KEY (rowid=?)',
   ]);
+  expect(planOf(latelySql)[1]).toBe(
+    'SEARCH s USING COVERING INDEX segments_by_class (stream_key=? AND recording_class=? AND recording_mode=? AND begin_server_ms>? AND begin_server_ms<?)',
+  );
   const gapPlan = planOf(gapsBetweenSql).join('\n');
   expect(gapPlan).toContain('SEARCH g USING INDEX gaps_by_time (stream_key=? AND begin_ms>? AND begin_ms<?)');
   expect(gapPlan).toContain('SEARCH g USING INDEX gaps_long (stream_key=? AND begin_ms<?)');
