@@ -31,6 +31,7 @@ import { addSecretRoutes } from './secrets.ts';
 import { addSessionRoutes } from './session.ts';
 import { addSiteRoutes } from './site.ts';
 import { addStreamRoutes } from './streams.ts';
+import { addStreamsLatelyRoute } from './streams-lately.ts';
 import { addSystemRoutes } from './system.ts';
 import { addTokenRoutes } from './tokens.ts';
 import { addTopicRoutes } from './topics.ts';
@@ -50,6 +51,7 @@ export async function addRoutes(app: App, context: Context): Promise<void> {
   addHealthRoute(app, context);
   addOnvifRoutes(app, context);
   addStreamRoutes(app, context);
+  addStreamsLatelyRoute(app, context);
   addPlaybackRoutes(app, context);
   addLiveRoute(app, context);
   addWhepRoutes(app, context);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../storage/base/clock.ts';
 import { someRunId, someSegment } from '../../kit/segments.ts';
 import { startSite } from './kit.ts';
 
@@ -109,6 +110,40 @@ test('streams are listed with what they hold, and without it while the index is 
   expect(known).toMatchObject({ cameraName: 'Door', totals: { segments: 5, beginMs: t0, endMs: t0 + 6 * minute } });
   expect(unknown.json.streams).toMatchObject([{ id: streamId, totals: null }]);
   expect(timeline).toMatchObject({ status: 503, json: { error: { code: 'unavailable' } } });
+});
+
+test('what came of each stream lately is told by what it is kept for, with what was removed and what holds keep', async () => {
+  const { site, admin, streamId } = await siteWithRecordings();
+  const dayMs = 1_440 * minute;
+  const nowMs = Math.floor(systemClock.wallMs());
+  const at = [nowMs - 6.5 * dayMs, nowMs - 0.5 * dayMs, nowMs - 0.5 * dayMs + minute];
+  site.writer.transaction((change) => {
+    at.forEach((beginMs, i) => {
+      const plan = { streamId, runId: someRunId('b'), sequence: i, firstCounter: 1_000 + 30 * i, beginMs };
+      const options = { location: 'local', takenInMs: beginMs, recordingMode: 'events' } as const;
+      change.segments.insert(someSegment(plan), options);
+    });
+    for (const removed of change.queries.segments.oldestFrom(streamId, Math.floor(at[0] ?? 0), 1))
+      change.segments.remove(removed, { reason: 'camera-bytes', isUrgent: false, nowMs });
+    const open = { untilMs: undefined, releasedMs: undefined, releasedBy: undefined };
+    const hold = { streamId, who: 'admin', why: 'evidence', createdMs: nowMs, ...open };
+    for (const [holdId, endMs] of [
+      ['a', t0 + 2 * minute],
+      ['b', t0 + 3 * minute],
+    ] as const)
+      change.holds.add({ ...hold, holdId, beginMs: t0, endMs });
+  });
+
+  const { streams } = (await admin.get('/api/streams/lately')).json;
+
+  expect(streams).toMatchObject([
+    { id: streamId, completeSinceMs: at[0] + minute, heldSegments: 3, isHeldOnAndOn: false, days: { length: 7 } },
+  ]);
+  expect(streams[0].days[6]).toMatchObject({
+    firstMs: at[1],
+    counts: { continuous: 0, continuousMarked: 0, unmarked: 2, marked: 0 },
+  });
+  expect(streams[0].days[0]).toMatchObject({ firstMs: null, counts: { unmarked: 0 } });
 });
 
 test('recordings are removed when somebody with the right to it asks, and that is noted', async () => {
