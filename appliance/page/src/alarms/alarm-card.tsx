@@ -105,7 +105,7 @@ function Subjects(props: { readonly alarm: Alarm; readonly subjects: Alarm['subj
             </a>
           </Show>
           <span class="quiet">
-            {sentence(subject.text)} <Show when={subject.hint}>{(hint) => sentence(hint())}</Show>
+            {sentence(subject.text)} <Show when={subject.hint}>{(hint) => <>{sentence(hint())}</>}</Show>
             <Show when={props.alarm.state === 'standing' && subject.clearedMs !== null}> Well again.</Show>
           </span>
         </li>

@@ -164,7 +164,7 @@ function ResultText(props: { readonly result: Result; readonly isDone: boolean }
       <Match when={props.result.result === 'refused'}>
         <span class="warning">
           {sentence(props.result.message ?? 'refused')}{' '}
-          <Show when={props.result.hint}>{(hint) => sentence(hint())}</Show>
+          <Show when={props.result.hint}>{(hint) => <>{sentence(hint())}</>}</Show>
         </span>
       </Match>
       <Match when={!props.isDone && props.result.result === 'added'}>

@@ -41,7 +41,7 @@ export function DeviceClockCard(props: { readonly camera: Camera; readonly onvif
       <Show when={props.onvif?.fault}>
         {(told) => (
           <p class="reason">
-            {sentence(told().message)} <Show when={told().hint}>{(hint) => sentence(hint())}</Show>
+            {sentence(told().message)} <Show when={told().hint}>{(hint) => <>{sentence(hint())}</>}</Show>
           </p>
         )}
       </Show>
@@ -53,7 +53,7 @@ export function DeviceClockCard(props: { readonly camera: Camera; readonly onvif
         {(events) => (
           <p>
             <span class="quiet">Events: </span>
-            {events().state} <Show when={events().message}>{(message) => sentence(message())}</Show>
+            {events().state} <Show when={events().message}>{(message) => <>{sentence(message())}</>}</Show>
           </p>
         )}
       </Show>

@@ -269,7 +269,7 @@ function SceneLine(props: {
         <Show when={tested()?.fault}>
           {(fault) => (
             <span class="warning">
-              {sentence(fault().message)} <Show when={fault().hint}>{(hint) => sentence(hint())}</Show>
+              {sentence(fault().message)} <Show when={fault().hint}>{(hint) => <>{sentence(hint())}</>}</Show>
             </span>
           )}
         </Show>

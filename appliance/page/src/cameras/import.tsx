@@ -191,7 +191,7 @@ function ImportLine(props: { readonly of: Import; readonly onCancel: () => void 
       <Show when={props.of.fault}>
         {(fault) => (
           <span class="warning">
-            {sentence(fault().message)} <Show when={fault().hint}>{(hint) => sentence(hint())}</Show>
+            {sentence(fault().message)} <Show when={fault().hint}>{(hint) => <>{sentence(hint())}</>}</Show>
           </span>
         )}
       </Show>

@@ -28,7 +28,8 @@ export function OutcomeText(props: { readonly outcome: Outcome | undefined }) {
       <Match when={as('refused')}>
         {(refused) => (
           <span class="warning">
-            {sentence(refused().fault.message)} <Show when={refused().fault.hint}>{(hint) => sentence(hint())}</Show>
+            {sentence(refused().fault.message)}{' '}
+            <Show when={refused().fault.hint}>{(hint) => <>{sentence(hint())}</>}</Show>
           </span>
         )}
       </Match>

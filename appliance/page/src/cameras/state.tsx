@@ -59,7 +59,7 @@ export function StateReason(props: { readonly state: SourceState | undefined; re
           classList={{ calm: props.state?.state === 'idle' }}
           title={[message(), props.state?.hint ?? ''].map(sentence).join(' ')}
         >
-          {sentence(message())} <Show when={props.state?.hint}>{(hint) => sentence(hint())}</Show>{' '}
+          {sentence(message())} <Show when={props.state?.hint}>{(hint) => <>{sentence(hint())}</>}</Show>{' '}
           <Show when={props.state?.sinceMs}>
             {(sinceMs) => <span class="quiet">For {longText(Math.max(1_000, props.nowMs - sinceMs()))}.</span>}
           </Show>

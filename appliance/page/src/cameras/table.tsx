@@ -60,7 +60,7 @@ function Line(props: { readonly camera: Camera; readonly events: Events; readonl
         </Show>
       </td>
       <td class="number">
-        <Show when={state()?.sinceMs}>{(sinceMs) => shortText(Math.max(0, props.nowMs - sinceMs()))}</Show>
+        <Show when={state()?.sinceMs}>{(sinceMs) => <>{shortText(Math.max(0, props.nowMs - sinceMs()))}</>}</Show>
       </td>
       <td class="source">
         <code>{addressOf(props.camera.source)}</code>

@@ -97,7 +97,7 @@ function Findings(props: { readonly findings: readonly Finding[] }) {
               </strong>
               <div>{sentence(finding.text)}</div>
               <div class="quiet">
-                <Show when={finding.next}>{(next) => sentence(next())}</Show>{' '}
+                <Show when={finding.next}>{(next) => <>{sentence(next())}</>}</Show>{' '}
                 <Show when={isOpen(finding.verdict) && finding.help}>
                   {(help) => (
                     <a class="link" href={help()} target="_blank" rel="noopener">

@@ -110,7 +110,11 @@ export function Holds(props: {
                         when={hold.releasedMs}
                         fallback={hold.untilMs === null ? 'it is released' : dayTimeText(hold.untilMs)}
                       >
-                        {(atMs) => `released ${dayTimeText(atMs())} by ${hold.releasedBy ?? ''}`}
+                        {(atMs) => (
+                          <>
+                            released {dayTimeText(atMs())} by {hold.releasedBy}
+                          </>
+                        )}
                       </Show>
                     </td>
                     <td class="number">

@@ -154,7 +154,7 @@ function Problems(props: {
           <div class="fault" role="alert">
             <strong>{sentence(problem.message)}</strong>
             <span>
-              <Show when={problem.hint}>{(hint) => sentence(hint())}</Show>{' '}
+              <Show when={problem.hint}>{(hint) => <>{sentence(hint())}</>}</Show>{' '}
               <Show when={problem.help}>
                 {(help) => (
                   <a class="link" href={help()} target="_blank" rel="noopener">

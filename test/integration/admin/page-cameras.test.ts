@@ -1,0 +1,63 @@
+/** A person at the page goes from camera to camera: what is said, and where they find themselves. */
+
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBrowser } from '../../kit/browser.ts';
+import { until } from '../../kit/until.ts';
+import type { HttpClient } from './http-client.ts';
+import { sourceState, startSite } from './kit.ts';
+import { adminTab, pageDirectory } from './page-kit.ts';
+
+const patient = { timeout: 120_000 };
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser.close());
+
+/** @returns its id and that of its stream */
+async function addCamera(admin: HttpClient, name: string, camera: object = rtsp) {
+  const { status, json } = await admin.post('/api/cameras', { name, ...camera });
+  expect(status).toBe(201);
+  return { cameraId: json.id as string, streamId: json.streams[0].id as string };
+}
+
+const rtsp = { source: { kind: 'rtsp', url: 'rtsp://192.0.2.1/main' } };
+
+test('every camera that fails has its own words below its name, and the table counts on', patient, async () => {
+  const site = await startSite({ pageDirectory });
+  const admin = await site.admin();
+  const gate = await addCamera(admin, 'Gate');
+  const yard = await addCamera(admin, 'Yard');
+  const failing = { state: 'retrying', isRecording: false, tracks: [] } as const;
+  const sinceMs = Date.now() - 20_000;
+  site.tellState(
+    sourceState(gate.streamId, {
+      ...{ ...failing, sinceMs, reason: 'refused', message: '192.0.2.1:554 refused the connection' },
+      hint: 'check the port',
+    }),
+  );
+  site.tellState(
+    sourceState(yard.streamId, {
+      ...{ ...failing, sinceMs, reason: 'unauthorized', message: 'the camera refused the login' },
+      hint: 'check user and password',
+    }),
+  );
+  const page = await adminTab(browser, site);
+  const reason = () => page.textContent('main > .reason');
+
+  await page.goto(`https://localhost:${site.port}/#/camera/${gate.cameraId}`);
+  await page.waitForSelector('h1:has-text("Gate")');
+  await until('the state has come', async () => (await page.$$('main > .reason')).length === 1);
+  expect(await reason()).toContain('192.0.2.1:554 refused the connection. Check the port.');
+  await page.goto(`https://localhost:${site.port}/#/camera/${yard.cameraId}`);
+  await page.waitForSelector('h1:has-text("Yard")');
+  expect(await reason()).toContain('The camera refused the login. Check user and password.');
+
+  await page.click('nav >> text=Cameras');
+  await page.click('button:has-text("Table")');
+  const since = async () => Number.parseInt((await page.textContent('tbody tr:first-child td:nth-child(3)')) ?? '', 10);
+  const first = await since();
+  await until('the seconds go on', async () => (await since()) > first, 30_000);
+});
