@@ -11,7 +11,7 @@
  *   db/catalog.sqlite, db/index.sqlite                      writers: serve, keeper
  *   objects/                                                the directory object store
  *   moving/                                                 a segment on its way between stores that are elsewhere
- *   run/                                                    Unix sockets
+ *   run/                                                    Unix sockets, and what the running appliance was started with
  *   logs/                                                   the newest log lines of each role; written by the supervisor
  *   secrets/                                                the site key; may lie elsewhere by configuration
  */

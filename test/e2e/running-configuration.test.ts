@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { startAppliance } from '../kit/appliance.ts';
 import { runCommand } from '../kit/run-command.ts';
 import { freePort, temporaryDirectory } from '../kit/temp.ts';
+import { until } from '../kit/until.ts';
 
 const entry = join(import.meta.dirname, '../../appliance/main.ts');
 const secretKey = 'not/for/any+file/0123456789abcdefghijklm';
@@ -26,6 +27,7 @@ test('doctor, support and keys take the configuration of the Weir that runs', as
   const keyPath = async () => (JSON.parse((await weir(['keys', 'site', '--json'])).out) as { path: string }).path;
   try {
     const left = join(data, 'run', 'configuration.json');
+    await until('it is left', () => stat(left).catch(() => undefined));
     const pagePort = Number(new URL(appliance.url).port);
     const otherPort = await freePort();
 
