@@ -2,10 +2,10 @@
 
 import { createSignal, For, Show } from 'solid-js';
 import { call } from '../api.ts';
-import { Fault } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
 import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createMay, createNow } from '../frame/session.ts';
+import { FaultInView } from './in-view.tsx';
 import { KeyOnce, type NewKey } from './key-once.tsx';
 import type { KvsSite } from './kvs-site.ts';
 import { createList } from './list.ts';
@@ -43,7 +43,7 @@ export function AccessKeys(props: {
   const path = (key: AccessKey) => `/api/access-keys/${key.id}`;
   return (
     <section class="stack" aria-label="Access keys">
-      <Fault fault={keys.fault()} />
+      <FaultInView fault={keys.fault()} />
       <For each={told()}>
         {(made) => <KeyOnce made={made} onDone={() => setTold((known) => known.filter((one) => one !== made))} />}
       </For>

@@ -2,17 +2,16 @@
 
 import { createSignal, For, Show } from 'solid-js';
 import { call } from '../api.ts';
-import { Fault } from '../fault.tsx';
 import { dayText, dayTimeText } from '../format.ts';
 import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createMay, createNow } from '../frame/session.ts';
 import { LinesToCopy } from './copy-lines.tsx';
 import { DeviceOnce, type NewDevice } from './device-once.tsx';
+import { FaultInView } from './in-view.tsx';
 import type { KvsSite } from './kvs-site.ts';
 import { deviceLines } from './lines.ts';
 import { createList } from './list.ts';
 import { NewDeviceForm } from './new-device.tsx';
-import { AuthorityHint } from './point-here.tsx';
 import type { PolicyChoices } from './policies.ts';
 
 type Device = {
@@ -37,7 +36,7 @@ export function Devices(props: { readonly changed: number; readonly policies: Po
   const [revoking, setRevoking] = createSignal<string>();
   return (
     <section class="stack" aria-label="Devices">
-      <Fault fault={devices.fault()} />
+      <FaultInView fault={devices.fault()} />
       <For each={told()}>
         {(made) => <DeviceOnce made={made} onDone={() => setTold((known) => known.filter((one) => one !== made))} />}
       </For>
@@ -151,9 +150,6 @@ function PointDevice(props: { readonly site: KvsSite; readonly name: string }) {
             alias <code>weir</code>. It listens only while there are devices.
           </p>
         )}
-      </Show>
-      <Show when={props.site.hasAuthority}>
-        <AuthorityHint />
       </Show>
       <For each={deviceLines(props.name, props.site)}>
         {({ where, text }) => <LinesToCopy where={where} text={text} />}

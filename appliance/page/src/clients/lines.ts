@@ -42,7 +42,8 @@ export function clientLines(client: ClientName, site: KvsSite): readonly Lines[]
 function cliLines({ endpoint, region, hasAuthority }: KvsSite): string {
   return [
     `${loadKey}; export AWS_DEFAULT_REGION=${region}${hasAuthority ? ` AWS_CA_BUNDLE=${authorityFile}` : ''}`,
-    `export AWS_ENDPOINT_URL=${endpoint}    # or --endpoint-url with each command`,
+    // Not AWS_ENDPOINT_URL: a CLI that is too old for it would ask Amazon.
+    `aws() { command aws --endpoint-url ${endpoint} "$@"; }`,
     'aws kinesisvideo list-streams',
   ].join('\n');
 }
@@ -93,13 +94,9 @@ export function deviceLines(name: string, site: KvsSite): readonly Lines[] {
   const { certificate, privateKey } = deviceFiles(name);
   const authority = hasAuthority ? authorityFile : systemAuthorities;
   const identity = [
-    `iot-certificate,endpoint=${credentials}`,
-    `cert-path=${certificate}`,
-    `key-path=${privateKey}`,
-    `ca-path=${authority}`,
-    'role-aliases=weir',
-    `iot-thing-name=${name}`,
-  ].join(',');
+    `iot-certificate,endpoint=${credentials},cert-path=${certificate}`,
+    `key-path=${privateKey},ca-path=${authority},role-aliases=weir,iot-thing-name=${name}`,
+  ].join(',\\\n');
   return [
     {
       where: 'kvssink',
@@ -111,7 +108,10 @@ export function deviceLines(name: string, site: KvsSite): readonly Lines[] {
     },
     {
       where: 'Its keys, to see that it gets some',
-      text: `curl --cert ${certificate} --key ${privateKey} --cacert ${authority} -H 'x-amzn-iot-thingname: ${name}' https://${credentials}/role-aliases/weir/credentials`,
+      text: [
+        `curl --cert ${certificate} --key ${privateKey} --cacert ${authority} -H 'x-amzn-iot-thingname: ${name}' \\`,
+        `  https://${credentials}/role-aliases/weir/credentials`,
+      ].join('\n'),
     },
   ];
 }

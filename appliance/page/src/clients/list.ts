@@ -42,6 +42,8 @@ export function createList<Row extends { readonly id: string }>(
     isEmpty: () => resource.state === 'ready' && rows().length === 0,
     fault: (): ApiFault | undefined =>
       refused() ?? (resource.error === undefined ? undefined : faultOf(resource.error)),
+    /** A refusal is of the past when something else is begun. */
+    forget: () => setRefused(undefined),
     isBusy,
     attempt,
   };

@@ -50,7 +50,7 @@ export function PointHere(props: { readonly site: KvsSite }) {
 }
 
 /** Whom clients have to trust. */
-export function AuthorityHint() {
+function AuthorityHint() {
   return (
     <p class="quiet">
       This server's certificate is of its own authority: put{' '}

@@ -2,11 +2,11 @@
 
 import { createSignal, For, Show } from 'solid-js';
 import { call } from '../api.ts';
-import { Fault } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
 import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createMay } from '../frame/session.ts';
 import { CopyButton } from './copy-lines.tsx';
+import { FaultInView } from './in-view.tsx';
 import { createList } from './list.ts';
 import { SecretForm } from './secret-form.tsx';
 
@@ -44,7 +44,7 @@ export function Secrets(props: { readonly changed: number }) {
         Edge configurations name a camera's address by the ARN of a secret. Cameras that were configured by one keep
         what it said then.
       </p>
-      <Fault fault={secrets.fault()} />
+      <FaultInView fault={secrets.fault()} />
       <p class="good" role="status">
         {done()}
       </p>
@@ -79,7 +79,11 @@ export function Secrets(props: { readonly changed: number }) {
                           type="button"
                           class="plain small"
                           aria-label={`Replace ${secret.name}`}
-                          onClick={() => setReplacing(secret.name)}
+                          onClick={() => {
+                            secrets.forget();
+                            setDone('');
+                            setReplacing(secret.name);
+                          }}
                         >
                           Replace
                         </button>

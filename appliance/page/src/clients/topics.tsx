@@ -2,10 +2,10 @@
 
 import { createResource, createSignal, For, Show } from 'solid-js';
 import { call } from '../api.ts';
-import { Fault } from '../fault.tsx';
 import { AskedTwice } from '../frame/asked-twice.tsx';
 import { createMay } from '../frame/session.ts';
 import { CopyButton } from './copy-lines.tsx';
+import { FaultInView } from './in-view.tsx';
 import { createList } from './list.ts';
 
 type Topic = { readonly id: string; readonly name: string; readonly arn: string; readonly webhookId: string };
@@ -38,7 +38,7 @@ export function Topics(props: { readonly changed: number; readonly webhooksChang
         each fragment tagged <code>AWS_KINESISVIDEO_NOTIFICATION</code>. ARNs of other regions and accounts with the
         same name lead there too.
       </p>
-      <Fault fault={topics.fault()} />
+      <FaultInView fault={topics.fault()} />
       <Show when={topics.isEmpty()}>
         <p class="quiet">None yet. Messages to a topic that leads nowhere wait until it leads somewhere.</p>
       </Show>
