@@ -1,6 +1,6 @@
 /** Commands look at a Weir that was started with flags and environment as it is, not as they would start it. */
 
-import { copyFile, readFile, stat } from 'node:fs/promises';
+import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
@@ -27,6 +27,8 @@ test('doctor, support and keys take the configuration of the Weir that runs', as
   const keyPath = async () => (JSON.parse((await weir(['keys', 'site', '--json'])).out) as { path: string }).path;
   try {
     const left = join(data, 'run', 'configuration.json');
+    // A mistake made since concerns the next start.
+    await writeFile(join(data, 'weir.yaml'), 'listn: { port: 1 }\n');
     await until('it is left', () => stat(left).catch(() => undefined));
     const pagePort = Number(new URL(appliance.url).port);
     const otherPort = await freePort();
@@ -35,6 +37,7 @@ test('doctor, support and keys take the configuration of the Weir that runs', as
       WEIR_OBJECTS_S3_SECRET_KEY: secretKey,
     });
     expect(diagnosis).toContain('looked at by the configuration that the running Weir was started with\n');
+    expect(diagnosis).toContain('the key listn is not known; Weir still runs with what it was started with');
     expect(diagnosis).toContain(`ok     port: ${pagePort} (page and API): `);
     // A flag of the command wins: nobody listens there.
     expect(diagnosis).toContain(`FAULT  port: ${otherPort} (RTSP): `);
@@ -60,6 +63,7 @@ test('doctor, support and keys take the configuration of the Weir that runs', as
     await expect(stat(left)).rejects.toMatchObject({ code: 'ENOENT' });
     // As one that was killed would have left it.
     await copyFile(kept, left);
+    await rm(join(data, 'weir.yaml'));
     expect(await keyPath()).toBe(join(data, 'secrets', 'site.key'));
   } finally {
     await appliance.close();
