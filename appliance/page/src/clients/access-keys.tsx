@@ -55,7 +55,7 @@ export function AccessKeys(props: {
       </Show>
       <Show when={keys.rows().length > 0}>
         <div class="frame scroll">
-          <table>
+          <table class="labelled">
             <thead>
               <tr>
                 <th>Name</th>
@@ -77,13 +77,13 @@ export function AccessKeys(props: {
                         <code>{key.id}</code>
                       </div>
                     </td>
-                    <td>{key.policies.join(', ')}</td>
-                    <td>
+                    <td data-label="Policy">{key.policies.join(', ')}</td>
+                    <td data-label="Made">
                       {dayTimeText(key.createdMs)} by {key.createdBy}
                     </td>
-                    <td>{key.lastUsedMs === null ? 'never' : dayTimeText(key.lastUsedMs)}</td>
-                    <td>{key.expiresMs === null ? 'never' : dayTimeText(key.expiresMs)}</td>
-                    <td>
+                    <td data-label="Last used">{key.lastUsedMs === null ? 'never' : dayTimeText(key.lastUsedMs)}</td>
+                    <td data-label="Ends">{key.expiresMs === null ? 'never' : dayTimeText(key.expiresMs)}</td>
+                    <td data-label="State">
                       <span class={`badge ${stateOf(key) === 'enabled' ? 'recording' : 'retrying'}`}>
                         {stateOf(key)}
                       </span>

@@ -48,7 +48,7 @@ export function Devices(props: { readonly changed: number; readonly policies: Po
       </Show>
       <Show when={devices.rows().length > 0}>
         <div class="frame scroll">
-          <table>
+          <table class="labelled">
             <thead>
               <tr>
                 <th>Thing name</th>
@@ -112,13 +112,15 @@ function DeviceRow(props: {
           <code>{props.device.fingerprint.slice(0, 16)} …</code>
         </div>
       </td>
-      <td>{props.device.policies.join(', ')}</td>
-      <td>
+      <td data-label="Policy">{props.device.policies.join(', ')}</td>
+      <td data-label="Made">
         {dayTimeText(props.device.createdMs)} by {props.device.createdBy}
       </td>
-      <td>{props.device.lastUsedMs === null ? 'never' : dayTimeText(props.device.lastUsedMs)}</td>
-      <td>{dayText(props.device.expiresMs)}</td>
-      <td>
+      <td data-label="Last used">
+        {props.device.lastUsedMs === null ? 'never' : dayTimeText(props.device.lastUsedMs)}
+      </td>
+      <td data-label="Good until">{dayText(props.device.expiresMs)}</td>
+      <td data-label="State">
         <span class={`badge ${state() === 'good' ? 'recording' : 'stopped'}`}>{state()}</span>
       </td>
       <td class="number">

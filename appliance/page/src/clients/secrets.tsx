@@ -53,7 +53,7 @@ export function Secrets(props: { readonly changed: number }) {
       </Show>
       <Show when={secrets.rows().length > 0}>
         <div class="frame scroll">
-          <table>
+          <table class="labelled">
             <thead>
               <tr>
                 <th>Name</th>
@@ -67,10 +67,10 @@ export function Secrets(props: { readonly changed: number }) {
                 {(secret) => (
                   <tr>
                     <td class="name">{secret.name}</td>
-                    <td class="arn">
+                    <td class="arn" data-label="ARN">
                       <code>{secret.arn}</code> <CopyButton text={secret.arn} what={`ARN of ${secret.name}`} />
                     </td>
-                    <td>
+                    <td data-label="Made">
                       {dayTimeText(secret.createdMs)} by {secret.createdBy}
                     </td>
                     <td class="number">

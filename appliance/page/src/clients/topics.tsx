@@ -44,7 +44,7 @@ export function Topics(props: { readonly changed: number; readonly webhooksChang
       </Show>
       <Show when={topics.rows().length > 0}>
         <div class="frame scroll">
-          <table>
+          <table class="labelled">
             <thead>
               <tr>
                 <th>Topic</th>
@@ -58,10 +58,10 @@ export function Topics(props: { readonly changed: number; readonly webhooksChang
                 {(topic) => (
                   <tr>
                     <td class="name">{topic.name}</td>
-                    <td class="arn">
+                    <td class="arn" data-label="ARN">
                       <code>{topic.arn}</code> <CopyButton text={topic.arn} what={`ARN of ${topic.name}`} />
                     </td>
-                    <td>
+                    <td data-label="Leads to">
                       <WebhookSelect
                         label={`Webhook of ${topic.name}`}
                         webhooks={webhooks.latest ?? []}
