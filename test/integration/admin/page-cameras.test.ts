@@ -6,7 +6,7 @@ import { startBrowser } from '../../kit/browser.ts';
 import { until } from '../../kit/until.ts';
 import type { HttpClient } from './http-client.ts';
 import { sourceState, startSite } from './kit.ts';
-import { adminTab, pageDirectory } from './page-kit.ts';
+import { adminTab, look, pageDirectory, phone } from './page-kit.ts';
 
 const patient = { timeout: 120_000 };
 
@@ -60,4 +60,41 @@ test('every camera that fails has its own words below its name, and the table co
   const since = async () => Number.parseInt((await page.textContent('tbody tr:first-child td:nth-child(3)')) ?? '', 10);
   const first = await since();
   await until('the seconds go on', async () => (await since()) > first, 30_000);
+});
+
+test('a camera is shown from its top, and going back leads to where one was in the list', patient, async () => {
+  const site = await startSite({ pageDirectory });
+  const admin = await site.admin();
+  for (let i = 11; i <= 22; i++) await addCamera(admin, `Dock ${i}`);
+  const page = await adminTab(browser, site, phone);
+  const scrolledTo = () => page.evaluate<number>('scrollY');
+  const tile = page.locator('.tile:has-text("Dock 19")');
+  await tile.waitFor();
+  await page.evaluate('document.querySelectorAll(".tile")[8].scrollIntoView({ block: "center" })');
+  const left = await scrolledTo();
+  expect(left).toBeGreaterThan(1_000);
+  const leftTop = (await tile.boundingBox())?.y;
+
+  await tile.click();
+  await page.waitForSelector('h1:has-text("Dock 19")');
+  expect(await scrolledTo()).toBe(0);
+  await look(page, 'opened-from-list');
+  await page.evaluate('scrollTo(0, 200)');
+  await page.goBack();
+  await tile.waitFor();
+  expect([await scrolledTo(), (await tile.boundingBox())?.y]).toEqual([left, leftTop]);
+  await page.goForward();
+  await page.waitForSelector('h1:has-text("Dock 19")');
+  expect(await scrolledTo()).toBe(200);
+
+  // From one camera to another, and to another place.
+  await page.evaluate(
+    `location.hash = location.hash.replace(/[^/]+$/, '${(await addCamera(admin, 'Roof')).cameraId}')`,
+  );
+  await page.waitForSelector('h1:has-text("Roof")');
+  expect(await scrolledTo()).toBe(0);
+  await page.evaluate('scrollTo(0, 200)');
+  await page.click('nav >> text=Cameras');
+  await tile.waitFor();
+  expect(await scrolledTo()).toBe(0);
 });
