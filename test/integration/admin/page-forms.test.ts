@@ -1,4 +1,4 @@
-/** People at the page's forms: what counts as an alarm, and how a camera's smaller picture is recorded. */
+/** People at the page's forms: what counts as an alarm, how a camera's smaller picture is recorded, and what cannot be read. */
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -256,4 +256,22 @@ test('a smaller picture that is published is recorded as any, and what the API r
   expect((await admin.get(`/api/cameras/${boothId}`)).json.sub.recording).toMatchObject({
     ...{ mode: 'events', preRollMinutes: 25, retentionHours: 168 },
   });
+});
+
+test('what cannot be read is said where it would stand, and the rest of the page goes on', patient, async () => {
+  const site = await startSite({ pageDirectory });
+  await site.admin();
+  const page = await pageOf(site);
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  for (const path of ['/api/alarms?*', '/api/webhooks']) await page.route(`**${path}`, (route) => route.abort());
+
+  await page.click('nav >> text=Alarms');
+  await page.locator('main').getByText('The appliance cannot be reached.').waitFor();
+  await page.click('nav >> text=Settings');
+  await page.locator('section:has(h2:has-text("Webhooks")) .fault').waitFor();
+  await page.locator('section:has(h2:has-text("Heartbeat"))').getByText('No heartbeat is set.').waitFor();
+  await page.getByRole('region', { name: 'What counts as an alarm' }).getByLabel('A camera may miss').waitFor();
+
+  expect(complaints).toEqual([]);
 });

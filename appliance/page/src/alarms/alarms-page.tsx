@@ -1,8 +1,9 @@
 /** All alarms: those that stand, with room for a note, and below them those that are over. */
 
-import { createEffect, createResource, createSignal, For, on, Show } from 'solid-js';
+import { createEffect, createSignal, For, on, Show } from 'solid-js';
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Fault } from '../fault.tsx';
+import { createReading } from '../frame/reading.ts';
 import { createMay, createNow } from '../frame/session.ts';
 import { AlarmCard } from './alarm-card.tsx';
 import type { Alarm, AlarmPage, Alarms } from './alarms.ts';
@@ -20,14 +21,20 @@ export function AlarmsPage(props: { readonly alarms: Alarms }) {
       'GET',
       `/api/alarms?state=past&limit=${pageRows}${before === undefined ? '' : `&before=${before}`}`,
     );
-  const [past, { refetch }] = createResource(async () => {
+  const past = createReading(async () => {
     const page = await read();
     setOlder([]);
     setNext(page.next);
     return page.alarms;
   });
   // What stood a moment ago may be over now.
-  createEffect(on(props.alarms.standing, () => void refetch(), { defer: true }));
+  createEffect(on(props.alarms.standing, past.again, { defer: true }));
+  const noneText = () => {
+    if (props.alarms.standing.loading) return 'Loading …';
+    return props.alarms.standing.latest === undefined
+      ? 'What is wrong cannot be read.'
+      : 'Nothing is wrong that the appliance knows of.';
+  };
   const readMore = async (before: string) => {
     try {
       const page = await read(before);
@@ -51,12 +58,9 @@ export function AlarmsPage(props: { readonly alarms: Alarms }) {
           Runbook
         </a>
       </div>
-      <Fault fault={fault() ?? (past.error === undefined ? undefined : faultOf(past.error))} />
+      <Fault fault={fault() ?? past.fault()} />
       <section class="stack" aria-label="Standing">
-        <For
-          each={props.alarms.standing.latest ?? []}
-          fallback={<p class="card quiet">Nothing is wrong that the appliance knows of.</p>}
-        >
+        <For each={props.alarms.standing.latest ?? []} fallback={<p class="card quiet">{noneText()}</p>}>
           {(alarm) => (
             <AlarmCard
               alarm={alarm}
@@ -70,8 +74,8 @@ export function AlarmsPage(props: { readonly alarms: Alarms }) {
       <h2>Past alarms</h2>
       <section class="stack past" aria-label="Past">
         <For
-          each={[...(past.latest ?? []), ...older()]}
-          fallback={<p class="quiet">{past.loading ? 'Loading …' : 'None so far.'}</p>}
+          each={[...(past.latest() ?? []), ...older()]}
+          fallback={<p class="quiet">{past.isReading() ? 'Loading …' : 'None so far.'}</p>}
         >
           {(alarm) => <AlarmCard alarm={alarm} nowMs={nowMs()} onAcknowledge={undefined} />}
         </For>

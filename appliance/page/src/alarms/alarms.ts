@@ -49,15 +49,16 @@ export type Alarms = ReturnType<typeof createAlarms>;
  * @param isConnected  read again when the connection came back: news were missed
  */
 export function createAlarms(isConnected: () => boolean) {
-  const [standing, { refetch, mutate }] = createResource(
-    async () => {
+  const [standing, { refetch, mutate }] = createResource<Alarm[] | undefined>(
+    async (_, { value }) => {
       try {
         const { alarms } = await call<AlarmPage>('GET', `/api/alarms?limit=${standingMax}`);
         return [...alarms].sort(byUrgency);
       } catch (error) {
         // Not everybody may see alarms; for them there is nothing to show.
         if (error instanceof ApiError && error.status === 403) return undefined;
-        throw error;
+        // What stood a moment ago is told rather than nothing: that the appliance is away stands beside it.
+        return value;
       }
     },
     { storage: createDeepSignal },

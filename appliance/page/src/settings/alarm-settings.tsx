@@ -1,9 +1,10 @@
 /** What counts as an alarm, and where messages about it may go: read by operators, changed by administrators. */
 
-import { createEffect, createMemo, createResource, createSignal, For, type JSX, on, Show } from 'solid-js';
+import { createEffect, createMemo, createSignal, For, type JSX, on, Show } from 'solid-js';
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Fault, sentence } from '../fault.tsx';
 import { ManagedBadge } from '../frame/managed.tsx';
+import { createReading } from '../frame/reading.ts';
 import { createMay } from '../frame/session.ts';
 import {
   type AlarmLimits,
@@ -30,39 +31,22 @@ export function AlarmSettings(props: { readonly changed: number }) {
 
 function Card(props: { readonly changed: number }) {
   const may = createMay();
-  const [readFault, setReadFault] = createSignal<ApiFault>();
-  const [settings, { refetch, mutate }] = createResource<AlarmSettingsAnswer | undefined>(async (_, { value }) => {
-    try {
-      const answer = await call<AlarmSettingsAnswer>('GET', path);
-      setReadFault(undefined);
-      return answer;
-    } catch (error) {
-      setReadFault(faultOf(error));
-      return value;
-    }
-  });
-  createEffect(
-    on(
-      () => props.changed,
-      () => void refetch(),
-      { defer: true },
-    ),
-  );
+  const settings = createReading(() => call<AlarmSettingsAnswer>('GET', path), { changed: () => props.changed });
   return (
     <section class="card" aria-labelledby="alarm-settings">
       <div class="title">
         <h2 id="alarm-settings">What counts as an alarm</h2>
-        <ManagedBadge site={settings.latest?.managedBy ?? null} />
+        <ManagedBadge site={settings.latest()?.managedBy ?? null} />
         <span class="grow" />
         <a class="link" href="#/alarms">
           Alarms that stand
         </a>
       </div>
-      <Fault fault={readFault()} />
-      <Show when={settings.latest}>
+      <Fault fault={settings.fault()} />
+      <Show when={settings.latest()}>
         {(known) => (
           <Show when={may('alarms:configure')} fallback={<Facts known={known()} />}>
-            <Form known={known()} onSaved={mutate} />
+            <Form known={known()} onSaved={settings.set} />
           </Show>
         )}
       </Show>

@@ -1,9 +1,10 @@
 /** The heartbeat: an address that is asked for while the appliance is well, so that somebody else notices when it is not. */
 
-import { createEffect, createResource, createSignal, on, Show } from 'solid-js';
+import { createSignal, Show } from 'solid-js';
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Fault, sentence } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
+import { createReading } from '../frame/reading.ts';
 import { createMay } from '../frame/session.ts';
 
 type Heartbeat = {
@@ -15,14 +16,7 @@ type Heartbeat = {
 
 export function HeartbeatCard(props: { readonly changed: number }) {
   const may = createMay();
-  const [heartbeat, { refetch, mutate }] = createResource(() => call<Heartbeat>('GET', '/api/heartbeat'));
-  createEffect(
-    on(
-      () => props.changed,
-      () => void refetch(),
-      { defer: true },
-    ),
-  );
+  const heartbeat = createReading(() => call<Heartbeat>('GET', '/api/heartbeat'), { changed: () => props.changed });
   const [url, setUrl] = createSignal('');
   const [periodS, setPeriodS] = createSignal(60);
   const [fault, setFault] = createSignal<ApiFault>();
@@ -37,12 +31,12 @@ export function HeartbeatCard(props: { readonly changed: number }) {
   const save = (event: Event) => {
     event.preventDefault();
     return attempt(async () => {
-      mutate(await call<Heartbeat>('PUT', '/api/heartbeat', { url: url(), periodS: periodS() }));
+      heartbeat.set(await call<Heartbeat>('PUT', '/api/heartbeat', { url: url(), periodS: periodS() }));
       setUrl('');
     });
   };
   const lastText = () => {
-    const last = heartbeat.latest?.last;
+    const last = heartbeat.latest()?.last;
     if (last == null) return 'None was sent since the start.';
     return `Last ${dayTimeText(last.atMs)}: ${last.error ?? `status ${last.status}`}.`;
   };
@@ -53,8 +47,8 @@ export function HeartbeatCard(props: { readonly changed: number }) {
         Asked for while the appliance is well. When it stops, somebody else's alarm goes off: also when the whole
         machine is gone.
       </p>
-      <Fault fault={heartbeat.error === undefined ? undefined : faultOf(heartbeat.error)} />
-      <Show when={heartbeat.latest}>
+      <Fault fault={heartbeat.fault()} />
+      <Show when={heartbeat.latest()}>
         {(known) => (
           <p>
             <span class={known().isWell ? 'good' : 'warning'}>
@@ -96,14 +90,14 @@ export function HeartbeatCard(props: { readonly changed: number }) {
           <button type="submit" class="second">
             Save
           </button>
-          <Show when={heartbeat.latest?.settings}>
+          <Show when={heartbeat.latest()?.settings}>
             <button
               type="button"
               class="plain"
               onClick={() =>
                 void attempt(async () => {
                   await call('DELETE', '/api/heartbeat');
-                  void refetch();
+                  heartbeat.again();
                 })
               }
             >

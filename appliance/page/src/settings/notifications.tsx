@@ -1,13 +1,13 @@
 /** Whom the appliance tells of alarms: webhooks with a test and their log, and the heartbeat that others watch. */
 
-import { createEffect, createResource, createSignal, For, on, Show } from 'solid-js';
+import { createSignal, For, Show } from 'solid-js';
 import type { Severity } from '../alarms/alarms.ts';
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Copied } from '../cameras/stream-key.tsx';
 import { Fault } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
 import { AskedTwice } from '../frame/asked-twice.tsx';
-import { createDeepSignal } from '../frame/deep-signal.ts';
+import { createReading } from '../frame/reading.ts';
 import { createMay } from '../frame/session.ts';
 import { HeartbeatCard } from './heartbeat.tsx';
 
@@ -59,18 +59,10 @@ export function Notifications(props: { readonly changed: number }) {
 
 function Webhooks(props: { readonly changed: number }) {
   const may = createMay();
-  const [webhooks, { refetch }] = createResource(
-    async () => (await call<{ webhooks: Webhook[] }>('GET', '/api/webhooks')).webhooks,
-    { storage: createDeepSignal },
-  );
-  createEffect(
-    on(
-      () => props.changed,
-      () => void refetch(),
-      { defer: true },
-    ),
-  );
-  const again = () => void refetch();
+  const webhooks = createReading(async () => (await call<{ webhooks: Webhook[] }>('GET', '/api/webhooks')).webhooks, {
+    changed: () => props.changed,
+    isInPlace: true,
+  });
   return (
     <section class="stack">
       <h2>Webhooks</h2>
@@ -78,10 +70,10 @@ function Webhooks(props: { readonly changed: number }) {
         Each alarm is sent as signed JSON when it is raised, becomes worse, is acknowledged and is over; again and again
         until it is taken.
       </p>
-      <Fault fault={webhooks.error === undefined ? undefined : faultOf(webhooks.error)} />
-      <For each={webhooks.latest}>{(webhook) => <WebhookCard webhook={webhook} onChanged={again} />}</For>
+      <Fault fault={webhooks.fault()} />
+      <For each={webhooks.latest()}>{(webhook) => <WebhookCard webhook={webhook} onChanged={webhooks.again} />}</For>
       <Show when={may('webhooks:create')}>
-        <NewWebhook onMade={again} />
+        <NewWebhook onMade={webhooks.again} />
       </Show>
     </section>
   );
@@ -204,12 +196,18 @@ function WebhookCard(props: { readonly webhook: Webhook; readonly onChanged: () 
 }
 
 function Deliveries(props: { readonly path: string }) {
-  const [deliveries] = createResource(
-    () => props.path,
-    async (path) => (await call<{ deliveries: Delivery[] }>('GET', `${path}/deliveries?limit=50`)).deliveries,
+  const deliveries = createReading(
+    async () => (await call<{ deliveries: Delivery[] }>('GET', `${props.path}/deliveries?limit=50`)).deliveries,
   );
   return (
-    <Show when={(deliveries.latest?.length ?? 0) > 0} fallback={<p class="quiet">It was told nothing yet.</p>}>
+    <Show
+      when={(deliveries.latest()?.length ?? 0) > 0}
+      fallback={
+        <Show when={deliveries.fault()} fallback={<p class="quiet">It was told nothing yet.</p>}>
+          <Fault fault={deliveries.fault()} />
+        </Show>
+      }
+    >
       <div class="scroll">
         <table>
           <thead>
@@ -224,7 +222,7 @@ function Deliveries(props: { readonly path: string }) {
             </tr>
           </thead>
           <tbody>
-            <For each={deliveries.latest}>
+            <For each={deliveries.latest()}>
               {(one) => (
                 <tr>
                   <td>{dayTimeText(one.createdMs)}</td>

@@ -1,12 +1,12 @@
 /** Tokens of programs and players. The secret is shown once. */
 
-import { createEffect, createResource, createSignal, For, on, Show } from 'solid-js';
+import { createSignal, For, Show } from 'solid-js';
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Copied } from '../cameras/stream-key.tsx';
 import { Fault } from '../fault.tsx';
 import { dayTimeText } from '../format.ts';
 import { AskedTwice } from '../frame/asked-twice.tsx';
-import { createDeepSignal } from '../frame/deep-signal.ts';
+import { createReading } from '../frame/reading.ts';
 import { createMay } from '../frame/session.ts';
 import { createRoles } from './grants.ts';
 
@@ -24,17 +24,10 @@ type Token = {
 export function Tokens(props: { readonly changed: number }) {
   const may = createMay();
   const roles = createRoles();
-  const [tokens, { refetch }] = createResource(
-    async () => (await call<{ tokens: Token[] }>('GET', '/api/tokens')).tokens,
-    { storage: createDeepSignal },
-  );
-  createEffect(
-    on(
-      () => props.changed,
-      () => void refetch(),
-      { defer: true },
-    ),
-  );
+  const tokens = createReading(async () => (await call<{ tokens: Token[] }>('GET', '/api/tokens')).tokens, {
+    changed: () => props.changed,
+    isInPlace: true,
+  });
   const [name, setName] = createSignal('');
   const [role, setRole] = createSignal('viewer');
   const [told, setTold] = createSignal<{ readonly token: Token; readonly secret: string }>();
@@ -47,7 +40,7 @@ export function Tokens(props: { readonly changed: number }) {
     } catch (error) {
       setFault(faultOf(error));
     }
-    void refetch();
+    tokens.again();
   };
   const add = (event: Event) => {
     event.preventDefault();
@@ -58,7 +51,7 @@ export function Tokens(props: { readonly changed: number }) {
   };
   return (
     <section class="stack">
-      <Fault fault={fault() ?? (tokens.error === undefined ? undefined : faultOf(tokens.error))} />
+      <Fault fault={fault() ?? tokens.fault()} />
       <Show when={told()}>
         {(one) => (
           <div class="once" role="status">
@@ -68,7 +61,7 @@ export function Tokens(props: { readonly changed: number }) {
         )}
       </Show>
       <Show
-        when={(tokens.latest?.length ?? 0) > 0}
+        when={(tokens.latest()?.length ?? 0) > 0}
         fallback={
           <p class="quiet">
             None yet. A token lets a program or a player in, with the rights of its role and no password.
@@ -88,7 +81,7 @@ export function Tokens(props: { readonly changed: number }) {
               </tr>
             </thead>
             <tbody>
-              <For each={tokens.latest}>
+              <For each={tokens.latest()}>
                 {(token) => (
                   <tr>
                     <td class="name">{token.name}</td>

@@ -1,11 +1,11 @@
 /** People who may log in. A password made here is shown once and works once. */
 
-import { createEffect, createResource, createSignal, For, on, Show } from 'solid-js';
+import { createSignal, For, Show } from 'solid-js';
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Copied } from '../cameras/stream-key.tsx';
 import { Fault } from '../fault.tsx';
 import { AskedTwice } from '../frame/asked-twice.tsx';
-import { createDeepSignal } from '../frame/deep-signal.ts';
+import { createReading } from '../frame/reading.ts';
 import { createMay } from '../frame/session.ts';
 import { createRoles } from './grants.ts';
 
@@ -22,16 +22,10 @@ type WithPassword = { readonly user: User; readonly oneTimePassword: string };
 export function Users(props: { readonly changed: number }) {
   const may = createMay();
   const roles = createRoles();
-  const [users, { refetch }] = createResource(async () => (await call<{ users: User[] }>('GET', '/api/users')).users, {
-    storage: createDeepSignal,
+  const users = createReading(async () => (await call<{ users: User[] }>('GET', '/api/users')).users, {
+    changed: () => props.changed,
+    isInPlace: true,
   });
-  createEffect(
-    on(
-      () => props.changed,
-      () => void refetch(),
-      { defer: true },
-    ),
-  );
   const [name, setName] = createSignal('');
   const [role, setRole] = createSignal('viewer');
   const [told, setTold] = createSignal<WithPassword>();
@@ -44,7 +38,7 @@ export function Users(props: { readonly changed: number }) {
     } catch (error) {
       setFault(faultOf(error));
     }
-    void refetch();
+    users.again();
   };
   const add = (event: Event) => {
     event.preventDefault();
@@ -56,7 +50,7 @@ export function Users(props: { readonly changed: number }) {
   const change = (user: User, to: object) => attempt(() => call('PATCH', `/api/users/${user.id}`, to));
   return (
     <section class="stack">
-      <Fault fault={fault() ?? (users.error === undefined ? undefined : faultOf(users.error))} />
+      <Fault fault={fault() ?? users.fault()} />
       <Show when={told()}>
         {(one) => (
           <div class="once" role="status">
@@ -76,7 +70,7 @@ export function Users(props: { readonly changed: number }) {
             </tr>
           </thead>
           <tbody>
-            <For each={users.latest}>
+            <For each={users.latest()}>
               {(user) => (
                 <tr>
                   <td class="name">{user.name}</td>
