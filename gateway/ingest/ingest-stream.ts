@@ -12,6 +12,7 @@ import type { AccessUnit } from '../../storage/model/access-unit.ts';
 import { isRing, type PlannedSource, type SourceState } from '../../storage/model/camera.ts';
 import type { FragmentNumber } from '../../storage/model/fragment-number.ts';
 import type { OpenSegment } from '../../storage/model/hint.ts';
+import type { PauseReason } from '../../storage/model/ledger.ts';
 import { limits } from '../../storage/model/limits.ts';
 import { journalRoots, type Paths } from '../../storage/model/paths.ts';
 import { type GapReason, type RunEndReason, runEndReasons } from '../../storage/model/run.ts';
@@ -179,10 +180,10 @@ export class IngestStream {
   /** Takes over another policy of the same source, without touching its connection. */
   setPlanned(planned: PlannedSource): void {
     this.#followSchedule();
-    const wasWanted = this.#isWanted;
+    const before = this.#isWanted || this.#whyNot;
     this.#planned = planned;
     const { atMs } = this.#schedule.begin(planned.recording);
-    if (wasWanted !== this.#isWanted) this.#tellWanted({ isWanted: this.#isWanted, atMs });
+    if (before !== (this.#isWanted || this.#whyNot)) this.#tellWanted({ isWanted: this.#isWanted, atMs });
     this.#tellState();
   }
 
@@ -255,7 +256,7 @@ export class IngestStream {
     this.#hub.close(reason);
     const { clock, ledger } = this.#deps;
     if (reason === 'camera-removed')
-      ledger.add({ kind: 'unwanted', streamId: this.#planned.streamId, atMs: clock.wallMs() });
+      ledger.add({ kind: 'unwanted', streamId: this.#planned.streamId, atMs: clock.wallMs(), why: 'switched-off' });
   }
 
   #noteWay(unit: AccessUnit): void {
@@ -276,6 +277,10 @@ export class IngestStream {
    */
   get #isWanted(): boolean {
     return this.#schedule.isWanted && !this.#isPushed;
+  }
+
+  get #whyNot(): PauseReason {
+    return this.#isPushed ? 'pushed' : this.#schedule.whyNot;
   }
 
   #createProducers(log: Log): StreamProducers {
@@ -315,7 +320,7 @@ export class IngestStream {
   #tellWanted({ isWanted, atMs }: WantedChange): void {
     const { ledger, log } = this.#deps;
     const { streamId } = this.#planned;
-    ledger.add({ kind: isWanted ? 'wanted' : 'unwanted', streamId, atMs });
+    ledger.add(isWanted ? { kind: 'wanted', streamId, atMs } : { kind: 'unwanted', streamId, atMs, why: this.#whyNot });
     const { runId } = this.#recorder;
     if (isWanted && runId !== undefined) ledger.add({ kind: 'run-began', streamId, runId, atMs });
     log.info(isWanted ? 'recording is wanted' : 'recording is not wanted', { atMs });

@@ -5,6 +5,7 @@
 
 import type { Clock } from '../../storage/base/clock.ts';
 import type { RecordingPolicy } from '../../storage/model/camera.ts';
+import type { PauseReason } from '../../storage/model/ledger.ts';
 import { recordingModeAt } from '../../storage/model/recording-mode.ts';
 
 /** The stream is, or is no longer, to be recorded. */
@@ -32,6 +33,11 @@ export class ScheduleWatch {
 
   get isWanted(): boolean {
     return this.#isWanted;
+  }
+
+  /** Why the stream is not to be recorded, while it is not. */
+  get whyNot(): PauseReason {
+    return (this.#policy.schedule?.spans.length ?? 0) > 0 ? 'not-scheduled' : 'live-only';
   }
 
   /** Begins, or begins anew with another policy: what holds now, from now on. */

@@ -6,7 +6,7 @@ import { drizzle, migrate } from '../base/drizzle.ts';
 import { appError } from '../base/errors.ts';
 
 /** Each migration raises `user_version` to its number: readers see at once whether the file has what they ask for. */
-const schemaVersion = 4;
+const schemaVersion = 5;
 
 /** The writer waits so long for a reader that holds the file exclusively (a backup tool): then it says so and tries again. */
 const writerBusyTimeoutMs = 5_000;

@@ -13,7 +13,7 @@ export function gapRows(database: Database) {
   const change = database.prepare('UPDATE gaps SET begin_ms = @beginMs, end_ms = @endMs WHERE gap_id = @gapId');
   const drop = database.prepare('DELETE FROM gaps WHERE gap_id = ?');
   const dropOld = database.prepare('DELETE FROM gaps WHERE stream_key = ? AND end_ms IS NOT NULL AND end_ms < ?');
-  const addPause = database.prepare('INSERT INTO pauses (stream_key, begin_ms, end_ms) VALUES (?, ?, ?)');
+  const addPause = database.prepare('INSERT INTO pauses (stream_key, begin_ms, end_ms, reason) VALUES (?, ?, ?, ?)');
   const endPause = database.prepare('UPDATE pauses SET end_ms = ? WHERE pause_id = ?');
   const dropPause = database.prepare('DELETE FROM pauses WHERE pause_id = ?');
   const dropOldPauses = database.prepare(
@@ -21,7 +21,8 @@ export function gapRows(database: Database) {
   );
   return {
     addPause(streamKey: number, pause: Omit<Pause, 'pauseId'>): void {
-      addPause.run(streamKey, Math.floor(pause.beginMs), pause.endMs === undefined ? null : Math.ceil(pause.endMs));
+      const endMs = pause.endMs === undefined ? null : Math.ceil(pause.endMs);
+      addPause.run(streamKey, Math.floor(pause.beginMs), endMs, pause.reason ?? null);
     },
     endPause(pauseId: number, endMs: number | undefined): void {
       endPause.run(endMs === undefined ? null : Math.ceil(endMs), pauseId);

@@ -1,11 +1,12 @@
 /** The door of the index. */
 
-export type { DayCompleteness } from './completeness.ts';
+export { type DayCompleteness, union } from './completeness.ts';
 export { Calendar, type Day } from './days.ts';
 export type { StoredEventRange } from './event-queries.ts';
 export type { IndexQueries } from './index-queries.ts';
 export { IndexReader } from './index-reader.ts';
 export { type IndexChange, type IndexStart, IndexWriter } from './index-writer.ts';
+export type { Lately, LatelyDay, SegmentCounts } from './lately-queries.ts';
 export type { LedgerEntry, LedgerEvent, LedgerStream } from './ledger-rows.ts';
 export type { PlacedSegment, UnplacedSegment } from './place-rows.ts';
 export type { Run } from './run-queries.ts';
@@ -20,6 +21,7 @@ export {
   type NewGap,
   type Pause,
   type Removal,
+  type RemovalGroup,
   type RemovalReason,
   removalReasons,
   type Span,

@@ -19,12 +19,16 @@ const streamColumns = [
   ...['event_retention_hours', 'pre_roll_minutes', 'recording', 'recording_since_ms'],
 ];
 
-/** Column lists are those of this release: an older file may lack one, then that table is given up, but for its streams. */
+const olderPauseColumns = ['pause_id', 'stream_key', 'begin_ms', 'end_ms'];
+
+/** Column lists are those of this release: an older file may lack one, then that table is given up, but for its streams and pauses. */
 const tables: readonly Table[] = [
   streamsOf(streamColumns),
   streamsOf(olderStreamColumns),
+  pausesOf([...olderPauseColumns, 'reason']),
+  pausesOf(olderPauseColumns),
   ...[
-    ...['holds', 'event_ranges', 'gaps', 'pauses', 'removals', 'ledger_lines', 'ledger_cursors'],
+    ...['holds', 'event_ranges', 'gaps', 'removals', 'ledger_lines', 'ledger_cursors'],
     ...['garbage', 'keeper_state'],
   ].map((name) => ({
     name,
@@ -39,6 +43,15 @@ function streamsOf(columns: readonly string[]): Table {
     name: 'streams',
     select: `SELECT ${list} FROM streams`,
     insert: `INSERT INTO streams (${list}) VALUES (${columns.map(() => '?').join()}) ON CONFLICT DO NOTHING`,
+  };
+}
+
+function pausesOf(columns: readonly string[]): Table {
+  const list = columns.join();
+  return {
+    name: 'pauses',
+    select: `SELECT ${list} FROM pauses`,
+    insert: `INSERT OR IGNORE INTO pauses (${list}) VALUES `,
   };
 }
 

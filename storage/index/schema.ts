@@ -102,6 +102,7 @@ export const pauses = sqliteTable('pauses', {
   streamKey: integer('stream_key').notNull(),
   beginMs: integer('begin_ms').notNull(),
   endMs: integer('end_ms'),
+  reason: text('reason'),
 });
 
 export const holds = sqliteTable('holds', {

@@ -1,6 +1,7 @@
 /** What the index says about segments, gaps, holds and removals: rows in our words. */
 
 import type { FragmentNumber } from '../model/fragment-number.ts';
+import type { PauseReason } from '../model/ledger.ts';
 import type { GapReason } from '../model/run.ts';
 import type { Track } from '../model/track.ts';
 
@@ -71,6 +72,8 @@ export type Pause = {
   readonly beginMs: number;
   /** Undefined while it goes on. */
   readonly endMs: number | undefined;
+  /** Undefined: nobody said why. */
+  readonly reason: PauseReason | undefined;
 };
 
 /** A legal hold: footage that overlaps its span is never removed while it is active. */
@@ -114,6 +117,14 @@ export type Removal = {
   readonly who: string | undefined;
   readonly firstAtMs: number;
   readonly lastAtMs: number;
+};
+
+/** Removals next to each other, as one. */
+export type RemovalGroup = Pick<Removal, 'beginMs' | 'endMs' | 'reason' | 'who'> & {
+  /** When the last of it was removed, wall time. */
+  readonly removedMs: number;
+  /** How old the youngest of it was when it was removed, as far as rows tell: they are exact where the oldest went first. */
+  readonly ageMs: number;
 };
 
 /** What one stream holds. */

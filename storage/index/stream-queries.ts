@@ -2,8 +2,19 @@
 
 import type { Database } from 'better-sqlite3';
 import { and, asc, drizzle, eq, gt, isNull, lt, or } from '../base/drizzle.ts';
+import { limits } from '../model/limits.ts';
 import { holds, removals } from './schema.ts';
-import type { Hold, Removal, RemovalReason, Span, StreamTotals } from './stored-segment.ts';
+import type { Hold, Removal, RemovalGroup, RemovalReason, Span, StreamTotals } from './stored-segment.ts';
+
+/** A row begins on the UTC day of all its segments: none is longer than this, so that no query looks back further. */
+const removalMsMax = 86_400_000 + limits.segmentDurationMsMax;
+
+/** Exported so that a test can look at its plan. */
+export const removalGroupsSql = `
+  SELECT min(begin_ms) beginMs, max(end_ms) endMs, reason, who, max(last_at_ms) removedMs, min(last_at_ms - end_ms) ageMs
+    FROM (SELECT * FROM removals INDEXED BY removals_by_time WHERE stream_id = @streamId
+      AND begin_ms > @beginMs - ${removalMsMax} AND begin_ms < @endMs AND end_ms > @beginMs ORDER BY begin_ms DESC LIMIT @rowsMax)
+    GROUP BY CAST(begin_ms / @cellMs AS INTEGER), reason, who ORDER BY 1`;
 
 const totalsSql = `SELECT stream_id, camera_id, segments, bytes, duration_ms,
     (SELECT min(begin_server_ms) FROM segments s WHERE s.stream_key = t.stream_key) oldest,
@@ -44,6 +55,7 @@ export function streamQueries(database: Database) {
         OR bytes <> (SELECT coalesce(sum(byte_length), 0) FROM segments s WHERE s.stream_key = t.stream_key)`,
     )
     .pluck();
+  const removalGroups = database.prepare(removalGroupsSql);
   const count = database.prepare('SELECT coalesce(sum(segments), 0) FROM streams').pluck();
   const rebuild = database.prepare("SELECT value FROM keeper_state WHERE name = 'rebuild'").pluck();
   return {
@@ -85,7 +97,14 @@ export function streamQueries(database: Database) {
       orm
         .select()
         .from(removals)
-        .where(and(eq(removals.streamId, streamId), lt(removals.beginMs, span.endMs), gt(removals.endMs, span.beginMs)))
+        .where(
+          and(
+            eq(removals.streamId, streamId),
+            gt(removals.beginMs, span.beginMs - removalMsMax),
+            lt(removals.beginMs, span.endMs),
+            gt(removals.endMs, span.beginMs),
+          ),
+        )
         .orderBy(asc(removals.beginMs))
         .limit(limit)
         .all()
@@ -94,6 +113,19 @@ export function streamQueries(database: Database) {
           reason: reason as RemovalReason,
           who: who ?? undefined,
         })),
+    /**
+     * What was removed within the span for showing: rows of one reason and person that begin in the same `cellMs` are one. Of more
+     * than `limits.removalRowsMax` rows the newest.
+     */
+    removalGroups: (streamId: string, span: Span, cellMs: number): RemovalGroup[] =>
+      (
+        removalGroups.all({ streamId, ...span, cellMs, rowsMax: limits.removalRowsMax }) as (Omit<
+          RemovalGroup,
+          'who'
+        > & {
+          readonly who: string | null;
+        })[]
+      ).map(({ who, ...rest }) => ({ ...rest, who: who ?? undefined })),
   };
 }
 

@@ -69,14 +69,14 @@ export function writeGaps(
 
 /** The time before the first line of a stream is no pause: nothing is known of it. */
 export function writePauses(change: IndexChange, ledger: WrittenLedger, stretches: readonly Stretch[]): void {
-  const wanted = stretches.filter((stretch) => stretch.kind === 'unwanted' && stretch.beginMs > 0);
+  const wanted = stretches.flatMap((stretch) => (stretch.kind === 'unwanted' && stretch.beginMs > 0 ? [stretch] : []));
   const window = { beginMs: ledger.settledMs, endMs: endOfTimeMs };
   const historyId = ledger.state.history?.pauseId ?? 0;
   const rows = change.queries.gaps.pausesBetween(ledger.streamId, window, limits.indexRowsMax);
   const left = new Set(rows.filter(({ pauseId }) => pauseId > historyId));
   for (const pause of wanted) {
     const same = [...left].find((row) => row.beginMs === Math.floor(pause.beginMs));
-    if (same === undefined) change.gaps.addPause(ledger.streamKey, pause);
+    if (same === undefined) change.gaps.addPause(ledger.streamKey, { ...pause, reason: pause.why });
     else {
       left.delete(same);
       if (same.endMs !== pause.endMs) change.gaps.endPause(same.pauseId, pause.endMs);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { errnoOf } from '../base/errors.ts';
 import type { LedgerEntry } from '../index/index.ts';
+import { type PauseReason, pauseReasons } from '../model/ledger.ts';
 import { type GapReason, gapReasons } from '../model/run.ts';
 
 /** Some lines of one file. */
@@ -25,6 +26,7 @@ export type LedgerPage = {
 const pageBytesMax = 2 * 1024 * 1024;
 
 const reason = z.enum(Object.keys(gapReasons) as [GapReason, ...GapReason[]]);
+const why = z.enum(Object.keys(pauseReasons) as [PauseReason, ...PauseReason[]]).exactOptional();
 const streamId = z.string().min(1).max(200);
 const runId = z.string().max(64);
 const detail = z.string().max(1_000).exactOptional();
@@ -32,7 +34,7 @@ const ms = z.number();
 
 const lineShape = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('wanted'), streamId, atMs: ms }),
-  z.object({ kind: z.literal('unwanted'), streamId, atMs: ms }),
+  z.object({ kind: z.literal('unwanted'), streamId, atMs: ms, why }),
   z.object({ kind: z.literal('run-began'), streamId, runId, atMs: ms }),
   z.object({ kind: z.literal('run-ended'), streamId, runId, atMs: ms, reason, detail }),
   z.object({ kind: z.literal('waiting'), streamId, atMs: ms, reason, detail }),

@@ -4,6 +4,7 @@
  */
 
 import type { LedgerEntry, Span } from '../index/index.ts';
+import type { PauseReason } from '../model/ledger.ts';
 import { limits } from '../model/limits.ts';
 import type { GapReason } from '../model/run.ts';
 
@@ -14,7 +15,7 @@ export type Stretch = {
   /** Undefined for the last one. */
   readonly endMs: number | undefined;
 } & (
-  | { readonly kind: 'unwanted' }
+  | { readonly kind: 'unwanted'; readonly why?: PauseReason }
   | ({ readonly kind: 'missing' } & Missing)
   /** Seconds at its end that are in no fragment have the reason of its end, if it ended. */
   | { readonly kind: 'recording'; readonly runId: string; readonly end: Missing | undefined }
@@ -36,6 +37,8 @@ export type LedgerState = {
   /** What is missing when nothing is recorded; while recording, what was missing before. */
   readonly reason: GapReason;
   readonly detail?: string;
+  /** Of a state `unwanted`: why, as far as it was told. */
+  readonly why?: PauseReason;
   /** Runs that began and have not ended: PutMedia connections may overlap. */
   readonly runIds: readonly string[];
   readonly process?: string;
@@ -135,7 +138,7 @@ class Timeline {
         break;
       case 'unwanted':
         for (const runId of this.#state.runIds) this.#addUnwantedPart({ runId, beginMs: line.atMs });
-        this.#enter(line.atMs, { kind: 'unwanted', runIds: [] });
+        this.#enter(line.atMs, { kind: 'unwanted', runIds: [], why: line.why });
         break;
       case 'waiting':
         if (!this.#isUnwanted) this.#onWaiting(line.atMs, missing(line));
@@ -201,7 +204,7 @@ class Timeline {
   #onScheduled({ atMs, isWanted }: { readonly atMs: number; readonly isWanted: boolean }): void {
     this.#onNewProcess(atMs);
     if (!isWanted) {
-      if (this.#state.kind !== 'unwanted') this.#enter(atMs, { kind: 'unwanted', runIds: [] });
+      if (this.#state.kind !== 'unwanted') this.#enter(atMs, { kind: 'unwanted', runIds: [], why: 'not-scheduled' });
       return;
     }
     if (!this.#isUnwanted) return;
@@ -226,13 +229,13 @@ class Timeline {
   /** Time never goes back: after a step of the wall clock a line counts from where the last one was. */
   #enter(
     atMs: number,
-    next: Pick<LedgerState, 'kind' | 'runIds'> & { readonly missing?: Missing },
+    next: Pick<LedgerState, 'kind' | 'runIds'> & { readonly missing?: Missing; readonly why?: PauseReason | undefined },
     end?: Missing,
   ): void {
     const before = this.#state;
     const sinceMs = Math.max(atMs, before.sinceMs);
     if (sinceMs > before.sinceMs || before.kind === 'recording') this.#stretches.push(this.#stretch(sinceMs, end));
-    const { kind, runIds, missing: { reason, detail } = before } = next;
+    const { kind, runIds, why, missing: { reason, detail } = before } = next;
     const { process, heardMs, unwantedParts, history } = before;
     this.#state = {
       kind,
@@ -241,6 +244,7 @@ class Timeline {
       reason,
       heardMs,
       ...(detail === undefined ? {} : { detail }),
+      ...(why === undefined ? {} : { why }),
       ...(process === undefined ? {} : { process }),
       ...(unwantedParts === undefined ? {} : { unwantedParts }),
       ...(history === undefined ? {} : { history }),
@@ -248,11 +252,11 @@ class Timeline {
   }
 
   #stretch(endMs: number | undefined, end?: Missing): Stretch {
-    const { kind, sinceMs, reason, detail, runIds } = this.#state;
+    const { kind, sinceMs, reason, detail, why, runIds } = this.#state;
     const span = { beginMs: sinceMs, endMs };
     switch (kind) {
       case 'unwanted':
-        return { ...span, kind };
+        return { ...span, kind, ...(why === undefined ? {} : { why }) };
       case 'missing':
         return { ...span, kind, reason, detail };
       case 'recording':

@@ -161,6 +161,8 @@ export const limits = {
 
   /** Rows of one answer from the index: a day of one stream has 1,440 segments; more is asked page by page. */
   indexRowsMax: 10_000,
+  /** Rows of removals that one timeline is made of: a month of 60 events an hour, and below 0.1 s. */
+  removalRowsMax: 50_000,
   /** Tables of finished files that readers keep: about 40 MB, a day of one stream. */
   readerFragmentsCached: 50_000,
   /** Fragments of one answer: two days of one stream; more is asked piece by piece. */

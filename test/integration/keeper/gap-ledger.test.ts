@@ -157,16 +157,23 @@ test('what retention removed is no gap', async () => {
   expect(site.rows()).toEqual([]);
 });
 
-test('pauses are kept, and end with the next wish', async () => {
+test('pauses are kept with why, and end with the next wish', async () => {
   const site = await createLedger();
   const { beginMs, clock, index } = site;
-  await site.tell({ kind: 'wanted', streamId, atMs: beginMs }, { kind: 'unwanted', streamId, atMs: beginMs + minute });
+  await site.tell(
+    { kind: 'wanted', streamId, atMs: beginMs },
+    { kind: 'unwanted', streamId, atMs: beginMs + minute, why: 'not-scheduled' },
+    { kind: 'unwanted', streamId, atMs: beginMs + hour, why: 'switched-off' },
+  );
   await clock.advance(5 * hour);
   await site.tell({ kind: 'wanted', streamId, atMs: clock.wallMs() });
 
   const pauses = index.queries.gaps.pausesBetween(streamId, { beginMs: 0, endMs: Number.MAX_SAFE_INTEGER }, 10);
 
-  expect(pauses).toMatchObject([{ beginMs: beginMs + minute, endMs: beginMs + 5 * hour }]);
+  expect(pauses).toMatchObject([
+    { beginMs: beginMs + minute, endMs: beginMs + hour, reason: 'not-scheduled' },
+    { beginMs: beginMs + hour, endMs: beginMs + 5 * hour, reason: 'switched-off' },
+  ]);
   expect(site.rows()).toEqual(['0-1 connecting', '300- connecting']);
 });
 

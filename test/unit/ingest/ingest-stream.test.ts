@@ -168,7 +168,7 @@ test('a stream of a KVS producer waits without a gap, is live while one is conne
   expect(sinks).toHaveLength(0);
   expect(waiting).toMatchObject({ state: 'idle', reason: undefined, message: 'waiting for a producer' });
   expect([connected.state, overlapping.state, stream.state.state]).toEqual(['live', 'live', 'idle']);
-  expect(lines.map(({ kind }) => kind)).toEqual(['unwanted']);
+  expect(lines).toMatchObject([{ kind: 'unwanted', why: 'pushed' }]);
 });
 
 test('what a producer brings, and that it is recorded, is told as soon as it is known', async () => {

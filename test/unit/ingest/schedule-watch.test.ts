@@ -36,6 +36,15 @@ test('an edge is told with the time at which it was due, once, and only where it
   expect(watch.look()).toEqual([{ isWanted: false, atMs: at(12) }]);
 });
 
+test('why nothing is to be recorded is the schedule, or without one the mode', () => {
+  const { watch } = start(at(7));
+  const scheduled = watch.whyNot;
+
+  watch.begin({ mode: 'live', schedule: undefined });
+
+  expect([scheduled, watch.whyNot]).toEqual(['not-scheduled', 'live-only']);
+});
+
 test('a machine that slept tells every edge that it slept over', () => {
   const { clock, watch } = start(at(7));
 
