@@ -17,6 +17,7 @@ import {
 import { type FragmentRef, type SegmentIndex, StreamReader, type TimeAxis } from '../../../storage/reader/index.ts';
 import { someSegment } from '../../kit/segments.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
+import { until } from '../../kit/until.ts';
 import { facts, runStartServerMs, startWriter, streamId, writeBlocks } from '../journal/kit.ts';
 
 const secondMs = 1_000;
@@ -56,7 +57,7 @@ async function run(
   }
   if (options.isLeftOpen === true) {
     const isCommitted = () => hints.filter((hint) => hint.kind === 'committed').length === seconds.length;
-    while (!isCommitted()) await systemClock.sleep(5);
+    await until('all are committed', isCommitted);
   } else await writer.end('source-closed');
   return new StreamReader({
     clock: systemClock,
