@@ -3,6 +3,7 @@
 import { createEffect, createSignal, on, onCleanup, Show } from 'solid-js';
 import { Fault } from '../fault.tsx';
 import { Conversion } from './conversion.tsx';
+import { createIdle } from './idle.ts';
 import { type LiveStatus, LiveView } from './live/live-view.ts';
 import { openersOf } from './live/openers.ts';
 import type { Way } from './live/session.ts';
@@ -26,6 +27,8 @@ export function LivePlayer(props: {
   readonly hlsQuery: string;
   /** The source says that it is live: a change of that is worth another attempt. */
   readonly isLive: boolean;
+  /** Why there is no picture, while the source says that it is away. */
+  readonly awayWords?: string | undefined;
   /** So is the connection to the appliance. */
   readonly isConnected: boolean;
   readonly videoCodec: string | undefined;
@@ -41,9 +44,14 @@ export function LivePlayer(props: {
   const [behindS, setBehindS] = createSignal<number>();
   const [hasOldPicture, setOldPicture] = createSignal(false);
   const playerName = takePlayerName();
+  let player: HTMLDivElement | undefined;
   let stage: HTMLDivElement | undefined;
   let view: LiveView | undefined;
   let isOriginalChosen = false;
+
+  const { isIdle, wake } = createIdle(() => (props.isSmall === true ? undefined : player));
+  /** What says how it is watched, and buttons, lie over what cameras write into their pictures. */
+  const isBare = () => isIdle() && status().way !== undefined;
 
   const stop = () => {
     view?.close();
@@ -68,6 +76,7 @@ export function LivePlayer(props: {
       isCostly: props.videoCodec !== undefined && !canPlayCodec(props.videoCodec),
       onStatus: (next) => {
         if (next.way !== undefined) setOldPicture(true);
+        if (next.way !== status().way) wake();
         setStatus(next);
       },
       onSize: (size) => props.onSize?.(size),
@@ -114,9 +123,15 @@ export function LivePlayer(props: {
     return status().way === 'hls' || form().kind === 'refused' ? form() : { kind: 'original' };
   };
   return (
-    <div class="player live" classList={{ small: props.isSmall === true }}>
-      <Show when={!hasOldPicture()}>
-        <Poster streamId={props.streamId} isSmall={props.isSmall === true} />
+    <div
+      class="player live"
+      classList={{ small: props.isSmall === true, bare: isBare() }}
+      ref={(element) => {
+        player = element;
+      }}
+    >
+      <Show when={!hasOldPicture() && props.streamId} keyed>
+        {(streamId) => <Poster streamId={streamId} isSmall={props.isSmall === true} />}
       </Show>
       <div
         class="screen"
@@ -126,7 +141,7 @@ export function LivePlayer(props: {
       />
       <Show when={status().way === undefined && !status().isPaused && shownForm().kind !== 'refused'}>
         <p class="waiting" role="status">
-          <span>{waitingText(status())}</span>
+          <span>{waitingText(status(), props.awayWords)}</span>
         </p>
       </Show>
       <Show when={status().way}>
@@ -153,7 +168,7 @@ export function LivePlayer(props: {
             view?.changed();
           }}
         />
-        <Show when={failureText(status(), shownForm())}>
+        <Show when={props.awayWords === undefined && failureText(status(), shownForm())}>
           {(text) => <Fault fault={{ code: 'unavailable', message: text() }} />}
         </Show>
       </Show>
@@ -175,7 +190,8 @@ function Poster(props: { readonly streamId: string; readonly isSmall: boolean })
   );
 }
 
-function waitingText({ isAway }: LiveStatus): string {
+function waitingText({ isAway }: LiveStatus, awayWords: string | undefined): string {
+  if (awayWords !== undefined) return awayWords;
   return isAway ? 'The camera sends nothing just now' : 'Waiting for the picture …';
 }
 

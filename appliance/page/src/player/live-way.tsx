@@ -21,7 +21,7 @@ export function LiveWay(props: {
       .map(sentence)
       .join(' ')}`;
   return (
-    <div class="way" title={whole()}>
+    <div class="way" classList={{ worse: props.way !== 'webrtc' }} title={whole()}>
       <span class="mode" classList={{ away: props.status.isAway }}>
         {props.status.isAway ? 'AWAY' : 'LIVE'}
       </span>
