@@ -98,3 +98,33 @@ test('a camera is shown from its top, and going back leads to where one was in t
   await tile.waitFor();
   expect(await scrolledTo()).toBe(0);
 });
+
+test('a camera that is away, and one that nobody sends to, say so where their picture would be', patient, async () => {
+  const site = await startSite({ pageDirectory });
+  const admin = await site.admin();
+  const gate = await addCamera(admin, 'Gate');
+  const drone = await addCamera(admin, 'Drone', { source: { kind: 'whip' } });
+  const failing = { state: 'retrying', isRecording: false, tracks: [], hint: 'look there' } as const;
+  site.tellState(
+    sourceState(gate.streamId, { ...failing, reason: 'refused', message: '192.0.2.1:554 refused the connection' }),
+  );
+  site.tellState(
+    sourceState(drone.streamId, { ...failing, reason: 'no-publisher', message: 'nobody publishes to this camera' }),
+  );
+  const page = await adminTab(browser, site);
+  const shown = async (cameraId: string) => {
+    await page.goto(`https://localhost:${site.port}/#/camera/${cameraId}`);
+    await page.waitForSelector('.title .badge:not(.unknown)');
+    return [await page.textContent('.title .badge'), await page.textContent('.player .waiting')];
+  };
+
+  expect(await shown(gate.cameraId)).toEqual(['retrying', 'The camera is away']);
+  expect(await page.getByRole('button', { name: 'Live', exact: true }).count()).toBe(0);
+  await look(page, 'camera-away');
+  await page.setViewportSize(phone.viewport);
+  await look(page, 'camera-away-phone');
+  await page.click('nav >> text=Cameras');
+  await page.waitForSelector('.tile .badge.waiting');
+  expect(await shown(drone.cameraId)).toEqual(['waiting', 'Nobody sends to this camera just now']);
+  await look(page, 'camera-awaited-phone');
+});

@@ -15,7 +15,7 @@ import { ImportFiles } from './import.tsx';
 import type { OnvifFacts } from './onvif.ts';
 import { MoveCamera } from './ptz.tsx';
 import { CameraSettings } from './settings.tsx';
-import { StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
+import { awayWords, StateBadge, StateReason, spokenState, stateOf, subStateOf } from './state.tsx';
 import { isKept } from './sub-form.ts';
 
 const nowPeriodMs = 2_000;
@@ -67,6 +67,7 @@ export function CameraView(props: {
         setBeginMs(undefined);
         setPlayingMs(undefined);
         setPicture('auto');
+        setSize('');
       },
       { defer: true },
     ),
@@ -76,6 +77,7 @@ export function CameraView(props: {
   const isSubKept = () => props.camera.sub !== null && isKept(props.camera.sub.recording);
   const isSubChosen = () => picture() === 'sub' && subStreamId() !== undefined && (isLive() || isSubKept());
   const chosenStreamId = () => (isSubChosen() ? (subStreamId() ?? '') : streamId());
+  const shownState = () => (isSubChosen() ? subState() : state());
   const renditions = () => (picture() === 'main' ? { renditions: 'one' } : {});
   // Tiles of a wall do without: a waiting playlist holds a connection, of which a browser has six.
   const liveQuery = () => new URLSearchParams({ ...renditions(), latency: 'low' }).toString();
@@ -120,18 +122,19 @@ export function CameraView(props: {
             </For>
           </div>
         </Show>
-        <select
-          class="small"
-          aria-label="Speed"
-          disabled={isLive()}
-          value={isLive() ? 1 : rate()}
-          onChange={(event) => setRate(Number(event.currentTarget.value))}
-        >
-          <For each={rates}>{(one) => <option value={one}>{one}×</option>}</For>
-        </select>
-        <button type="button" class="second small" disabled={isLive()} onClick={() => setBeginMs(undefined)}>
-          Live
-        </button>
+        <Show when={!isLive()}>
+          <select
+            class="small"
+            aria-label="Speed"
+            value={rate()}
+            onChange={(event) => setRate(Number(event.currentTarget.value))}
+          >
+            <For each={rates}>{(one) => <option value={one}>{one}×</option>}</For>
+          </select>
+          <button type="button" class="second small" onClick={() => setBeginMs(undefined)}>
+            Live
+          </button>
+        </Show>
       </div>
       <StateReason state={spokenState(props.camera, props.events.states)} nowMs={nowMs()} />
       <For each={state()?.warnings ?? []}>{(warning) => <p class="reason">{warning}</p>}</For>
@@ -158,9 +161,10 @@ export function CameraView(props: {
           <LivePlayer
             streamId={chosenStreamId()}
             hlsQuery={liveQuery()}
-            isLive={(isSubChosen() ? subState() : state())?.state === 'live'}
+            isLive={shownState()?.state === 'live'}
+            awayWords={awayWords(props.camera, shownState())}
             isConnected={props.events.isConnected()}
-            videoCodec={codecOf((isSubChosen() ? subState() : state())?.tracks)}
+            videoCodec={codecOf(shownState()?.tracks)}
             hasSound={(state()?.tracks ?? []).some(({ codec }) => audioCodecs.has(codec))}
             onPlaying={setPlayingMs}
             onSize={setSize}

@@ -32,15 +32,30 @@ export function stateWord(camera: Camera, state: SourceState | undefined): strin
   return isAwaited(camera, state) ? 'waiting' : state.state;
 }
 
-/** A KVS producer sends when it likes: that none is connected is as it should be. */
+/** Nothing is sent by somebody who comes to us when it likes. */
 function isAwaited(camera: Camera, state: SourceState): boolean {
+  if (state.state === 'idle') return isUnbidden(camera, state);
+  return state.state === 'retrying' && state.reason === 'no-publisher';
+}
+
+/** A KVS producer sends when it likes: that none is connected is as it should be. Publishers are missed. */
+function isUnbidden(camera: Camera, state: SourceState): boolean {
   const { role } = camera.streams.find(({ id }) => id === state.streamId) ?? { role: 'main' };
-  return state.state === 'idle' && (role === 'main' ? camera.source : camera.sub?.source)?.kind === 'kvs';
+  return (role === 'main' ? camera.source : camera.sub?.source)?.kind === 'kvs';
+}
+
+/** Why there is no picture, while that is known. */
+export function awayWords(camera: Camera, state: SourceState | undefined): string | undefined {
+  if (!camera.isEnabled) return 'The camera is disabled';
+  if (state === undefined || state.state === 'live' || state.state === 'connecting') return undefined;
+  if (isAwaited(camera, state)) return 'Nobody sends to this camera just now';
+  if (state.state === 'idle') return undefined;
+  return state.state === 'stopped' ? 'The camera is not connected' : 'The camera is away';
 }
 
 /** Not well, or nobody can say; a disabled camera is as it should be. */
 export function isInTrouble(camera: Camera, state: SourceState | undefined): boolean {
-  if (!camera.isEnabled || (state !== undefined && isAwaited(camera, state))) return false;
+  if (!camera.isEnabled || (state?.state === 'idle' && isUnbidden(camera, state))) return false;
   return state === undefined || state.state === 'retrying' || state.state === 'stopped' || state.message != null;
 }
 
