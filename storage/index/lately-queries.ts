@@ -30,7 +30,10 @@ export type LatelyDay = Span & {
 export type Lately = {
   /** Oldest first. */
   readonly days: readonly LatelyDay[];
-  /** Since then nothing was removed but what no event marked: what was recorded is all there. Undefined: of these days, all. */
+  /**
+   * Since then nothing was removed but what no event marked: what was recorded is all there, and only that is counted. Undefined: of
+   * these days all is there.
+   */
   readonly completeSinceMs: number | undefined;
   /** Segments of any age that holds keep. */
   readonly heldSegments: number;
@@ -50,7 +53,7 @@ export const latelySql = `SELECT s.recording_class, s.recording_mode,
   FROM streams t CROSS JOIN segments s INDEXED BY segments_by_class USING (stream_key)
   WHERE t.stream_id = @streamId AND s.recording_class IN ('continuous', 'event')
     AND s.recording_mode IN ('continuous', 'events', 'unknown')
-    AND s.begin_server_ms >= @beginMs AND s.begin_server_ms < @endMs
+    AND s.begin_server_ms >= @fromMs AND s.begin_server_ms < @endMs
   GROUP BY 1, 2, 3`;
 
 export type LatelyQueries = ReturnType<typeof latelyQueries>;
@@ -79,7 +82,10 @@ export function latelyQueries(database: Database) {
     ): Lately {
       const endMs = Math.floor(options.nowMs);
       const beginMs = endMs - options.days * dayMs;
-      const rows = counts.all({ streamId, beginMs, endMs }) as CountRow[];
+      const completeSinceMs = (removed.get({ streamId, beginMs }) as number | null) ?? undefined;
+      // What stayed of the time before says little of what came.
+      const fromMs = Math.max(beginMs, completeSinceMs ?? beginMs);
+      const rows = counts.all({ streamId, beginMs, fromMs, endMs }) as CountRow[];
       const byDay = Map.groupBy(rows, ({ day }) => day);
       const days = Array.from({ length: options.days }, (_, day) => {
         const own = byDay.get(day) ?? [];
@@ -92,7 +98,7 @@ export function latelyQueries(database: Database) {
       });
       return {
         days,
-        completeSinceMs: (removed.get({ streamId, beginMs }) as number | null) ?? undefined,
+        completeSinceMs,
         heldSegments: options.held.reduce((sum, span) => sum + (within.get({ streamId, ...span }) as number), 0),
       };
     },

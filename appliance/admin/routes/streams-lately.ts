@@ -28,7 +28,7 @@ const latelyShape = z.object({
   completeSinceMs: z
     .number()
     .nullable()
-    .describe('what was removed before that makes the counts too small; null: nothing was but what no event marks'),
+    .describe('counted since then, as older footage was removed, not only what no event marks; null: none was'),
   heldSegments: z.number().describe('of any age, kept by holds'),
   isHeldOnAndOn: z.boolean().describe('a hold keeps all that is still to come'),
 });

@@ -116,14 +116,15 @@ test('what came of each stream lately is told by what it is kept for, with what 
   const { site, admin, streamId } = await siteWithRecordings();
   const dayMs = 1_440 * minute;
   const nowMs = Math.floor(systemClock.wallMs());
-  const at = [nowMs - 6.5 * dayMs, nowMs - 0.5 * dayMs, nowMs - 0.5 * dayMs + minute];
+  const goneMs = nowMs - 6.5 * dayMs;
+  const at = [goneMs, nowMs - 0.5 * dayMs, nowMs - 0.5 * dayMs + minute];
   site.writer.transaction((change) => {
     at.forEach((beginMs, i) => {
       const plan = { streamId, runId: someRunId('b'), sequence: i, firstCounter: 1_000 + 30 * i, beginMs };
       const options = { location: 'local', takenInMs: beginMs, recordingMode: 'events' } as const;
       change.segments.insert(someSegment(plan), options);
     });
-    for (const removed of change.queries.segments.oldestFrom(streamId, Math.floor(at[0] ?? 0), 1))
+    for (const removed of change.queries.segments.oldestFrom(streamId, goneMs, 1))
       change.segments.remove(removed, { reason: 'camera-bytes', isUrgent: false, nowMs });
     const open = { untilMs: undefined, releasedMs: undefined, releasedBy: undefined };
     const hold = { streamId, who: 'admin', why: 'evidence', createdMs: nowMs, ...open };
@@ -137,7 +138,7 @@ test('what came of each stream lately is told by what it is kept for, with what 
   const { streams } = (await admin.get('/api/streams/lately')).json;
 
   expect(streams).toMatchObject([
-    { id: streamId, completeSinceMs: at[0] + minute, heldSegments: 3, isHeldOnAndOn: false, days: { length: 7 } },
+    { id: streamId, completeSinceMs: goneMs + minute, heldSegments: 3, isHeldOnAndOn: false, days: { length: 7 } },
   ]);
   expect(streams[0].days[6]).toMatchObject({
     firstMs: at[1],
