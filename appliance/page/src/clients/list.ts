@@ -1,8 +1,8 @@
 /** A list of the API that changes in place, and what is done to it: one thing at a time, with its fault. */
 
-import { createEffect, createMemo, createResource, createSignal, on } from 'solid-js';
+import { createSignal } from 'solid-js';
 import { type ApiFault, faultOf } from '../api.ts';
-import { createDeepSignal } from '../frame/deep-signal.ts';
+import { createReading } from '../frame/reading.ts';
 
 /**
  * @param read     the whole list
@@ -12,13 +12,7 @@ export function createList<Row extends { readonly id: string }>(
   read: () => Promise<readonly Row[]>,
   changed: () => number,
 ) {
-  const [resource, { refetch }] = createResource(read, { storage: createDeepSignal });
-  createEffect(on(changed, () => void refetch(), { defer: true }));
-  /** What was read last stays where reading again fails. */
-  const rows = createMemo<readonly Row[]>(
-    (known) => (resource.error === undefined ? (resource.latest ?? known) : known),
-    [],
-  );
+  const reading = createReading(read, { changed, isInPlace: true });
   const [refused, setRefused] = createSignal<ApiFault>();
   const [isBusy, setBusy] = createSignal(false);
   /** A second press while the first is on its way does nothing. @returns whether it was done */
@@ -34,14 +28,13 @@ export function createList<Row extends { readonly id: string }>(
       return false;
     } finally {
       setBusy(false);
-      void refetch();
+      reading.again();
     }
   };
   return {
-    rows,
-    isEmpty: () => resource.state === 'ready' && rows().length === 0,
-    fault: (): ApiFault | undefined =>
-      refused() ?? (resource.error === undefined ? undefined : faultOf(resource.error)),
+    rows: (): readonly Row[] => reading.latest() ?? [],
+    isEmpty: () => reading.latest()?.length === 0,
+    fault: (): ApiFault | undefined => refused() ?? reading.fault(),
     /** A refusal is of the past when something else is begun. */
     forget: () => setRefused(undefined),
     isBusy,
