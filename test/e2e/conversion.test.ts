@@ -51,10 +51,8 @@ test('H.265 plays in Chromium, live and recorded, and who comes beyond the budge
   await page.fill('input[name=password]', oneTimePassword);
   await page.click('button[type=submit]');
   await page.waitForSelector('text=Choose a password');
-  const [current, next, again] = await page.$$('input[type=password]');
-  await current?.fill(oneTimePassword);
-  await next?.fill(password);
-  await again?.fill(password);
+  await page.fill('input[name=new-password]', password);
+  await page.fill('input[name=new-password-again]', password);
   await page.click('button[type=submit]');
 
   // The first is converted, and says so.

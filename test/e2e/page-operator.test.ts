@@ -40,8 +40,8 @@ async function logIn(page: Page, { url, oneTimePassword }: { url: string; oneTim
   await page.fill('input[name=password]', oneTimePassword);
   await page.click('button[type=submit]');
   await page.waitForSelector('text=Choose a password');
-  const secrets = await page.$$('input[type=password]');
-  for (const [i, secret] of secrets.entries()) await secret.fill(i === 0 ? oneTimePassword : password);
+  await page.fill('input[name=new-password]', password);
+  await page.fill('input[name=new-password-again]', password);
   await page.click('button[type=submit]');
   await page.waitForSelector('.bar');
 }

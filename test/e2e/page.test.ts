@@ -59,10 +59,8 @@ test('a person logs in, watches the demo camera, adds a camera and exports what 
   await page.fill('input[name=password]', oneTimePassword);
   await page.click('button[type=submit]');
   await page.waitForSelector('text=Choose a password');
-  const [current, next, again] = await page.$$('input[type=password]');
-  await current?.fill(oneTimePassword);
-  await next?.fill('correct horse battery');
-  await again?.fill('correct horse battery');
+  await page.fill('input[name=new-password]', 'correct horse battery');
+  await page.fill('input[name=new-password-again]', 'correct horse battery');
   await page.click('button[type=submit]');
 
   // The demo camera is there, with state and picture.

@@ -54,15 +54,25 @@ async function readSession(): Promise<Session | null> {
 
 function App() {
   const [session, { refetch }] = createResource(readSession);
-  const again = () => void refetch();
+  /** In memory, from the login to the password that is chosen instead. */
+  const [oneTimePassword, setOneTimePassword] = createSignal<string>();
+  const again = () => {
+    setOneTimePassword(undefined);
+    void refetch();
+  };
+  const loggedIn = async (password: string) => {
+    setOneTimePassword(password);
+    const known = await refetch();
+    if (known?.subject.mustChangePassword !== true) setOneTimePassword(undefined);
+  };
   return (
     <Switch fallback={<p class="quiet middle">Loading …</p>}>
       <Match when={session.error}>{(error) => <Fault fault={(error() as ApiError).fault} />}</Match>
       <Match when={session.state === 'ready' && session() === null}>
-        <Login onDone={again} />
+        <Login onDone={(password) => void loggedIn(password)} />
       </Match>
       <Match when={session()?.subject.mustChangePassword}>
-        <Password isForced onDone={again} />
+        <Password isForced userName={session()?.subject.name ?? ''} current={oneTimePassword()} onDone={again} />
       </Match>
       <Match when={session()}>
         {(known) => (
@@ -171,6 +181,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
           </Match>
           <Match when={route().at === 'account'}>
             <Password
+              userName={props.session.subject.name}
               onDone={() => {
                 location.hash = '#/';
               }}

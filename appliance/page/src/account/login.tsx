@@ -4,7 +4,7 @@ import { createSignal } from 'solid-js';
 import { type ApiFault, call, faultOf } from '../api.ts';
 import { Fault } from '../fault.tsx';
 
-export function Login(props: { readonly onDone: () => void }) {
+export function Login(props: { readonly onDone: (password: string) => void }) {
   const [name, setName] = createSignal('admin');
   const [password, setPassword] = createSignal('');
   const [fault, setFault] = createSignal<ApiFault>();
@@ -16,7 +16,7 @@ export function Login(props: { readonly onDone: () => void }) {
     setFault(undefined);
     try {
       await call('POST', '/api/session', { name: name(), password: password() });
-      props.onDone();
+      props.onDone(password());
     } catch (error) {
       setFault(faultOf(error));
     } finally {
