@@ -181,8 +181,17 @@ test('how the smaller picture is recorded, by the hour and for how long, is set 
   await sub.getByLabel('Keep for (days)').fill('2');
   await sub.getByLabel('Keep events for (days)').fill('30');
   await sub.locator('summary:has-text("Weekly schedule")').click();
+  // The night to Sunday, without a mouse over the table.
   await sub.getByRole('button', { name: 'Live only' }).click();
-  await sub.getByRole('button', { name: 'Sun' }).click();
+  await sub.getByLabel('Painted from').selectOption('22:00');
+  await sub.getByRole('button', { name: 'Sat' }).press('Enter');
+  await sub.getByLabel('Painted from').selectOption('00:00');
+  await sub.getByLabel('Painted to').selectOption('06:30');
+  await sub.getByRole('button', { name: 'Sun' }).press('Enter');
+  expect(await sub.getByRole('listitem').allTextContents()).toEqual([
+    'Sat 22:00 to 24:00: Live only',
+    'Sun 00:00 to 06:30: Live only',
+  ]);
   await look(page, 'sub-2-kept');
   await form.getByRole('button', { name: 'Save' }).click();
   await saved();
@@ -190,7 +199,12 @@ test('how the smaller picture is recorded, by the hour and for how long, is set 
     hasOwnCredentials: false,
     recording: {
       ...{ mode: 'continuous', retentionHours: 48, eventRetentionHours: 720 },
-      schedule: { spans: [{ weekday: 7, beginMinute: 0, endMinute: 1_440, mode: 'live' }] },
+      schedule: {
+        spans: [
+          { weekday: 6, beginMinute: 1_320, endMinute: 1_440, mode: 'live' },
+          { weekday: 7, beginMinute: 0, endMinute: 390, mode: 'live' },
+        ],
+      },
     },
   });
   // The main picture is as it was.

@@ -5,6 +5,7 @@ import {
   cellsToSpans,
   cellTime,
   isInHalfHours,
+  minuteTime,
   paint,
   spansToCells,
 } from '../../../appliance/page/src/cameras/schedule-cells.ts';
@@ -49,7 +50,7 @@ test('a night over midnight is two spans, neighbours are one', () => {
     { weekday: 1, beginMinute: 1_320, endMinute: 1_440, mode: 'continuous' },
     { weekday: 2, beginMinute: 0, endMinute: 360, mode: 'continuous' },
   ]);
-  expect([cellTime(0), cellTime(15)]).toEqual(['00:00', '07:30']);
+  expect([cellTime(0), cellTime(15), cellTime(48), minuteTime(465)]).toEqual(['00:00', '07:30', '24:00', '07:45']);
 });
 
 test('edges between half hours are noticed', () => {

@@ -3,7 +3,7 @@
 import type { RecordingMode, WeeklySchedule } from '../api.ts';
 
 export const cellMinutes = 30;
-const dayCells = 1_440 / cellMinutes;
+export const dayCells = 1_440 / cellMinutes;
 
 /** Days from Monday, each of 48 half hours; null: the camera's own mode. */
 export type WeekCells = readonly (readonly (RecordingMode | null)[])[];
@@ -61,6 +61,10 @@ export function isInHalfHours(spans: Spans): boolean {
 
 /** `07:30` */
 export function cellTime(cell: number): string {
-  const minute = cell * cellMinutes;
+  return minuteTime(cell * cellMinutes);
+}
+
+/** `07:30`; the end of a day is `24:00`. */
+export function minuteTime(minute: number): string {
   return `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
 }

@@ -3,10 +3,22 @@
 import { createSignal, For, Show } from 'solid-js';
 import type { RecordingMode, WeeklySchedule } from '../api.ts';
 import { zone } from '../format.ts';
-import { cellsToSpans, cellTime, isInHalfHours, paint, spansToCells, type WeekCells } from './schedule-cells.ts';
+import {
+  cellsToSpans,
+  cellTime,
+  dayCells,
+  isInHalfHours,
+  minuteTime,
+  paint,
+  spansToCells,
+  type WeekCells,
+} from './schedule-cells.ts';
 
 const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
 const hours = Array.from({ length: 8 }, (_, i) => i * 3);
+
+/** Edges of half hours, from midnight to midnight. */
+const edges = Array.from({ length: dayCells + 1 }, (_, i) => i);
 
 type Cell = { readonly day: number; readonly cell: number };
 
@@ -28,6 +40,9 @@ export function ScheduleTable(props: {
   const [brush, setBrush] = createSignal<RecordingMode | null>('continuous');
   const [from, setFrom] = createSignal<Cell>();
   const [to, setTo] = createSignal<Cell>();
+  /** What the buttons of the days paint: the keyboard's way to any hour. */
+  const [firstEdge, setFirstEdge] = createSignal(0);
+  const [lastEdge, setLastEdge] = createSignal(dayCells);
   const spans = () => props.schedule?.spans ?? [];
   const painted = (): WeekCells => {
     const [first, last] = [from(), to()];
@@ -64,6 +79,25 @@ export function ScheduleTable(props: {
           )}
         </For>
       </div>
+      <div class="edges">
+        <Edge
+          text="Paint days from"
+          name="Painted from"
+          edges={edges.slice(0, -1)}
+          value={firstEdge()}
+          onChange={(edge) => {
+            setFirstEdge(edge);
+            setLastEdge(Math.max(lastEdge(), edge + 1));
+          }}
+        />
+        <Edge
+          text="to"
+          name="Painted to"
+          edges={edges.slice(firstEdge() + 1)}
+          value={lastEdge()}
+          onChange={setLastEdge}
+        />
+      </div>
       <div
         class="week"
         onPointerDown={(event) => {
@@ -92,14 +126,14 @@ export function ScheduleTable(props: {
               <button
                 type="button"
                 class="name"
-                title={`Paint all of ${days[day()]}`}
+                title={`Paint ${days[day()]} from ${cellTime(firstEdge())} to ${cellTime(lastEdge())}`}
                 onClick={() =>
                   tell(
                     paint(
                       spansToCells(spans()),
                       [
-                        { day: day(), cell: 0 },
-                        { day: day(), cell: 47 },
+                        { day: day(), cell: firstEdge() },
+                        { day: day(), cell: lastEdge() - 1 },
                       ],
                       brush(),
                     ),
@@ -122,6 +156,16 @@ export function ScheduleTable(props: {
           )}
         </For>
       </div>
+      <ul class="hidden">
+        <For each={spans()}>
+          {(span) => (
+            <li>
+              {days[span.weekday - 1]} {minuteTime(span.beginMinute)} to {minuteTime(span.endMinute)}:{' '}
+              {modeWords[span.mode]}
+            </li>
+          )}
+        </For>
+      </ul>
       <p class="quiet">
         <Show
           when={props.schedule}
@@ -132,5 +176,33 @@ export function ScheduleTable(props: {
         <Show when={!isFine()}> Some edges lie between half hours: painting moves all of them to half hours.</Show>
       </p>
     </fieldset>
+  );
+}
+
+function Edge(props: {
+  readonly text: string;
+  /** For whoever hears it alone. */
+  readonly name: string;
+  readonly edges: readonly number[];
+  readonly value: number;
+  readonly onChange: (edge: number) => void;
+}) {
+  return (
+    <label class="check">
+      {props.text}
+      <select
+        class="small"
+        aria-label={props.name}
+        onChange={(event) => props.onChange(Number(event.currentTarget.value))}
+      >
+        <For each={props.edges}>
+          {(edge) => (
+            <option value={edge} selected={edge === props.value}>
+              {cellTime(edge)}
+            </option>
+          )}
+        </For>
+      </select>
+    </label>
   );
 }
