@@ -107,7 +107,12 @@ export function AccessKeys(props: {
                           of={key.name}
                           isAsked={removing() === key.id}
                           onAsk={() => setRemoving(key.id)}
-                          onSure={() => void keys.attempt(() => call('DELETE', path(key)))}
+                          onSure={() =>
+                            void keys.attempt(async () => {
+                              await call('DELETE', path(key));
+                              setTold((known) => known.filter(({ accessKey }) => accessKey.id !== key.id));
+                            })
+                          }
                         />
                       </Show>
                     </td>

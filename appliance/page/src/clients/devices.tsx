@@ -68,7 +68,12 @@ export function Devices(props: { readonly changed: number; readonly policies: Po
                     mayRevoke={may('devices:revoke')}
                     isAsked={revoking() === device.id}
                     onAsk={() => setRevoking(device.id)}
-                    onSure={() => void devices.attempt(() => call('DELETE', `/api/devices/${device.id}`))}
+                    onSure={() =>
+                      void devices.attempt(async () => {
+                        await call('DELETE', `/api/devices/${device.id}`);
+                        setTold((known) => known.filter((made) => made.device.id !== device.id));
+                      })
+                    }
                   />
                 )}
               </For>
