@@ -6,7 +6,8 @@ import { Fault } from '../fault.tsx';
 import { bytesText, dayText, longText, shortText } from '../format.ts';
 import { createMay } from '../frame/session.ts';
 import { cameraAddress } from '../route.ts';
-import { cameraForecast, type Flow } from './forecast.ts';
+import { bytesPerDayOf, cameraForecast, type Flow, storedBytesOf } from './forecast.ts';
+import { KeptDays } from './kept-days.tsx';
 import type { StoredStream } from './system.ts';
 
 const dayMs = 86_400_000;
@@ -27,10 +28,10 @@ export function CameraStorage(props: {
   readonly onChanged: () => void;
 }) {
   const [fault, setFault] = createSignal<ApiFault>();
-  const change = async (camera: Camera, recording: object) => {
+  const change = async (camera: Camera, to: object) => {
     setFault(undefined);
     try {
-      await call('PATCH', `/api/cameras/${camera.id}`, { revision: camera.revision, recording });
+      await call('PATCH', `/api/cameras/${camera.id}`, { revision: camera.revision, ...to });
     } catch (error) {
       setFault(faultOf(error));
     }
@@ -49,10 +50,10 @@ export function CameraStorage(props: {
                 Reaches back
               </th>
               <th class="number">Stored</th>
-              <th class="number" title="What it adds each day, as it records now">
+              <th class="number" title="What it adds to what is kept, over the last seven days">
                 Each day
               </th>
-              <th class="number">Keep for (days)</th>
+              <th title="As it records: what always is, what events mark">Keep for (days)</th>
               <th class="number">At most (GB)</th>
               <th class="number" title="Once its days or its gigabytes are full">
                 Will need
@@ -83,7 +84,8 @@ export function CameraStorage(props: {
 function Line(props: {
   readonly stored: StoredCamera;
   readonly nowMs: number;
-  readonly onChange: (camera: Camera, recording: object) => void;
+  /** A change of the camera, as PATCH takes it. */
+  readonly onChange: (camera: Camera, change: object) => void;
 }) {
   const may = createMay();
   const beginMs = () => {
@@ -91,13 +93,20 @@ function Line(props: {
     return begins.length === 0 ? undefined : Math.min(...begins);
   };
   const forecast = () => cameraForecast(props.stored.flow);
+  const bytesPerDay = () => bytesPerDayOf(props.stored.flow);
   const text = () => {
-    const { daysUntilQuota, daysByQuota } = forecast();
-    if (daysUntilQuota === null || daysByQuota === null) return props.stored.flow.bytesPerDay === 0 ? '' : 'days';
+    const { endBytes, daysUntilQuota, daysByQuota } = forecast();
+    if (bytesPerDay() === undefined) return 'not known yet';
+    if (endBytes === Infinity) return 'nothing, a hold has no end';
+    if (daysUntilQuota === null || daysByQuota === null) return bytesPerDay() === 0 ? '' : 'days';
     const kept = `keeps ${longText(daysByQuota * dayMs)}`;
-    return daysUntilQuota === 0
+    return daysUntilQuota < 1 / 24
       ? `gigabytes, reached: ${kept}`
       : `gigabytes, in ${longText(daysUntilQuota * dayMs)}: ${kept}`;
+  };
+  const endText = () => {
+    if (props.stored.camera === undefined || bytesPerDay() === undefined) return '';
+    return forecast().endBytes === Infinity ? 'no end' : bytesText(forecast().endBytes);
   };
   return (
     <tr>
@@ -115,8 +124,8 @@ function Line(props: {
           {(atMs) => <span title={`since ${dayText(atMs())}`}>{shortText(Math.max(0, props.nowMs - atMs()))}</span>}
         </Show>
       </td>
-      <td class="number">{bytesText(props.stored.flow.storedBytes)}</td>
-      <td class="number">{props.stored.flow.bytesPerDay === 0 ? '' : bytesText(props.stored.flow.bytesPerDay)}</td>
+      <td class="number">{bytesText(storedBytesOf(props.stored.flow))}</td>
+      <td class="number">{bytesPerDay() ? bytesText(bytesPerDay() ?? 0) : ''}</td>
       <Show
         when={props.stored.camera}
         fallback={
@@ -128,25 +137,12 @@ function Line(props: {
       >
         {(camera) => (
           <>
-            <td class="number">
-              <Show
-                when={camera().recording.mode !== 'live' && may('cameras:update')}
-                fallback={camera().recording.mode === 'live' ? 'live only' : keptDays(camera())}
-              >
-                <input
-                  class="small amount"
-                  type="number"
-                  min="0.05"
-                  max="3650"
-                  step="any"
-                  aria-label={`Days that ${camera().name} is kept`}
-                  value={keptDays(camera())}
-                  onChange={(event) => {
-                    const hours = Math.max(1, Math.round((event.currentTarget.valueAsNumber || 0) * 24));
-                    props.onChange(camera(), { retentionHours: hours });
-                  }}
-                />
-              </Show>
+            <td>
+              <KeptDays
+                camera={camera()}
+                canChange={may('cameras:update')}
+                onChange={(change) => props.onChange(camera(), change)}
+              />
             </td>
             <td class="number">
               <Show when={may('cameras:update')} fallback={bytesMaxGigabytes(camera()) || '–'}>
@@ -160,7 +156,8 @@ function Line(props: {
                   value={bytesMaxGigabytes(camera())}
                   onChange={(event) => {
                     const value = event.currentTarget.valueAsNumber;
-                    props.onChange(camera(), { bytesMax: Number.isNaN(value) ? null : Math.round(value * gigabyte) });
+                    const bytesMax = Number.isNaN(value) ? null : Math.round(value * gigabyte);
+                    props.onChange(camera(), { recording: { bytesMax } });
                   }}
                 />
               </Show>
@@ -168,14 +165,15 @@ function Line(props: {
           </>
         )}
       </Show>
-      <td class="number">{props.stored.camera === undefined ? '' : bytesText(forecast().endBytes)}</td>
-      <td classList={{ warning: forecast().daysUntilQuota !== null }}>{text()}</td>
+      <td class="number">{endText()}</td>
+      <td
+        classList={{ warning: forecast().daysUntilQuota !== null, quiet: bytesPerDay() === undefined }}
+        title={bytesPerDay() === undefined ? 'Too little came of it in the last seven days to say' : undefined}
+      >
+        {text()}
+      </td>
     </tr>
   );
-}
-
-function keptDays({ recording }: Camera): number {
-  return Math.round((recording.retentionHours / 24) * 100) / 100;
 }
 
 function bytesMaxGigabytes({ recording }: Camera): number | string {

@@ -8,11 +8,14 @@ import { bytesText, longText } from '../format.ts';
 import { createDeepSignal } from '../frame/deep-signal.ts';
 import { createMay, createNow } from '../frame/session.ts';
 import { CameraStorage, type StoredCamera } from './camera-storage.tsx';
-import { cameraForecast, daysUntilFull, type Flow } from './forecast.ts';
+import { bytesPerDayOf, cameraForecast, daysUntilFull, type Flow, storedBytesOf } from './forecast.ts';
 import { Holds } from './holds.tsx';
-import type { Keeper, StoredStream, System } from './system.ts';
+import { streamRate } from './stream-rate.ts';
+import type { Keeper, LatelyStream, StoredStream, System } from './system.ts';
 
 const readPeriodMs = 15_000;
+/** A week's counts change little, and are counted anew for each answer. */
+const latelyPeriodMs = 300_000;
 const dayMs = 86_400_000;
 
 export function StoragePage(props: {
@@ -27,6 +30,10 @@ export function StoragePage(props: {
     async () => (await call<{ streams: StoredStream[] }>('GET', '/api/streams')).streams,
     { storage: createDeepSignal },
   );
+  const [lately, { refetch: latelyAgain }] = createResource(async () => {
+    const { streams: known } = await call<{ streams: LatelyStream[] }>('GET', '/api/streams/lately');
+    return new Map(known.map((one) => [one.id, one]));
+  });
   const [system, { refetch: systemAgain }] = createResource(
     () => may('system:read'),
     () => call<System>('GET', '/api/system'),
@@ -37,13 +44,32 @@ export function StoragePage(props: {
     void systemAgain();
   };
   const timer = setInterval(() => !document.hidden && again(), readPeriodMs);
-  onCleanup(() => clearInterval(timer));
+  const latelyTimer = setInterval(() => !document.hidden && void latelyAgain(), latelyPeriodMs);
+  onCleanup(() => {
+    clearInterval(timer);
+    clearInterval(latelyTimer);
+  });
 
-  const stored = createMemo(() => storedCameras(props, streams.latest ?? []));
+  /** Undefined while it cannot be told: then nothing is foretold. */
+  const countsOf = (id: string) => (lately.error === undefined ? lately.latest?.get(id) : undefined);
+  const stored = createMemo(() => storedCameras(props.cameras, streams.latest ?? [], countsOf));
   const flows = () => stored().map(({ flow }) => flow);
-  const storedBytes = () => flows().reduce((sum, flow) => sum + flow.storedBytes, 0);
-  const perDay = () => flows().reduce((sum, flow) => sum + flow.bytesPerDay, 0);
-  const endBytes = () => flows().reduce((sum, flow) => sum + cameraForecast(flow).endBytes, 0);
+  const storedBytes = () => flows().reduce((sum, flow) => sum + storedBytesOf(flow), 0);
+  const perDay = () => flows().reduce((sum, flow) => sum + (bytesPerDayOf(flow) ?? 0), 0);
+  const unknown = () => flows().filter((flow) => bytesPerDayOf(flow) === undefined).length;
+  const unknownNote = () => {
+    if (unknown() === 0) return '';
+    return `without ${unknown() === 1 ? 'a camera' : `${unknown()} cameras`} of which it is not known yet`;
+  };
+  /** A sum that leaves all cameras out says nothing. */
+  const sumText = (bytes: number) => {
+    if (unknown() > 0 && bytes === 0) return 'not known yet';
+    return bytes === Infinity ? 'no end' : bytesText(bytes);
+  };
+  const endBytes = () =>
+    flows()
+      .filter((flow) => bytesPerDayOf(flow) !== undefined)
+      .reduce((sum, flow) => sum + cameraForecast(flow).endBytes, 0);
   /** What all recordings may take: the bound that was set, or what lies there and what is free. */
   const placeBytes = () => {
     const known = system.latest;
@@ -56,6 +82,7 @@ export function StoragePage(props: {
     const place = placeBytes();
     return place === undefined ? undefined : daysUntilFull(flows(), place);
   };
+  const roomText = () => (fullDays() === null && unknown() > 0 ? 'not known yet' : fullText(fullDays()));
 
   return (
     <>
@@ -63,12 +90,12 @@ export function StoragePage(props: {
       <Fault fault={streams.error === undefined ? undefined : faultOf(streams.error)} />
       <div class="figures">
         <Figure name="Stored" value={bytesText(storedBytes())} />
-        <Figure name="Added each day" value={bytesText(perDay())} />
-        <Figure name="Needed to keep all days" value={bytesText(endBytes())} />
+        <Figure name="Added each day" value={sumText(perDay())} note={unknownNote()} />
+        <Figure name="Needed to keep all days" value={sumText(endBytes())} note={unknownNote()} />
         <Show when={may('system:read')}>
           <Figure
             name={placeBytes() === undefined ? 'Room' : `Room for recordings: ${bytesText(placeBytes() ?? 0)}`}
-            value={fullText(fullDays())}
+            value={roomText()}
             isBad={fullDays() != null}
             note={fullDays() == null ? '' : 'then the oldest footage goes before its days are over'}
           />
@@ -224,41 +251,35 @@ function Places(props: { readonly system: System }) {
 
 /** Cameras, and removed ones as long as footage of them is left. */
 function storedCameras(
-  props: { readonly cameras: readonly Camera[]; readonly events: Events },
+  cameras: readonly Camera[],
   streams: readonly StoredStream[],
+  countsOf: (id: string) => LatelyStream | undefined,
 ): StoredCamera[] {
   const byCamera = Map.groupBy(streams, ({ cameraId }) => cameraId);
-  const known = props.cameras.map((camera) => {
+  const rateOf = (stored: StoredStream, camera: Camera | undefined) => {
+    const lately = countsOf(stored.id);
+    const own = stored.role === 'sub' ? camera?.sub : camera;
+    const isOn = camera?.isEnabled === true && !stored.isRemoved;
+    return streamRate({
+      ...{ stored, lately, recording: isOn ? own?.recording : undefined, isFetched: own?.source.kind === 'rtsp' },
+      nowMs: lately?.days.at(-1)?.endMs ?? 0,
+    });
+  };
+  const known = cameras.map((camera) => {
     const own = byCamera.get(camera.id) ?? [];
     byCamera.delete(camera.id);
-    const { mode, retentionHours, eventRetentionHours, bytesMax } = camera.recording;
-    const hours = mode === 'events' ? (eventRetentionHours ?? retentionHours) : retentionHours;
-    const bytesPerDay = own.reduce((sum, stream) => {
-      const state = props.events.states[stream.id] ?? (stream.role === 'sub' ? camera.sub?.state : camera.state);
-      return sum + (state?.isRecording === true ? ratePerDay(stream) : 0);
-    }, 0);
-    const flow: Flow = { storedBytes: bytesOf(own), bytesPerDay, days: hours / 24, bytesMax };
+    const rates = own.map((stream) => rateOf(stream, camera));
+    const flow: Flow = { streams: rates, bytesMax: camera.recording.bytesMax };
     return { id: camera.id, name: camera.name, camera, streams: own, flow };
   });
   const gone = [...byCamera]
-    .filter(([, own]) => bytesOf(own) > 0)
-    .map(([id, own]) => {
-      const flow: Flow = { storedBytes: bytesOf(own), bytesPerDay: 0, days: 0, bytesMax: null };
-      return {
-        id,
-        name: `${own[0]?.cameraName ?? own[0]?.name ?? id}, removed`,
-        camera: undefined,
-        streams: own,
-        flow,
-      };
-    });
+    .map(([id, own]) => ({
+      id,
+      name: `${own[0]?.cameraName ?? own[0]?.name ?? id}, removed`,
+      camera: undefined,
+      streams: own,
+      flow: { streams: own.map((stream) => rateOf(stream, undefined)), bytesMax: null },
+    }))
+    .filter(({ flow }) => storedBytesOf(flow) > 0);
   return [...known, ...gone];
-}
-
-function bytesOf(streams: readonly StoredStream[]): number {
-  return streams.reduce((sum, { totals }) => sum + (totals?.bytes ?? 0), 0);
-}
-
-function ratePerDay({ totals }: StoredStream): number {
-  return totals === null || totals.durationMs === 0 ? 0 : (totals.bytes / totals.durationMs) * dayMs;
 }

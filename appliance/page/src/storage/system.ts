@@ -55,6 +55,7 @@ export type StoredStream = {
   readonly role: 'main' | 'sub';
   readonly cameraId: string;
   readonly cameraName: string | null;
+  readonly createdMs: number;
   readonly isRemoved: boolean;
   readonly totals: {
     readonly segments: number;
@@ -63,4 +64,26 @@ export type StoredStream = {
     readonly beginMs: number | null;
     readonly endMs: number | null;
   } | null;
+};
+
+/** What came of a stream lately, as `GET /api/streams/lately` tells it. */
+export type LatelyStream = {
+  readonly id: string;
+  /** Of 24 hours, oldest first; the newest ended when it was asked. */
+  readonly days: readonly {
+    readonly beginMs: number;
+    readonly endMs: number;
+    readonly firstMs: number | null;
+    /** Segments by what they are kept for. */
+    readonly counts: {
+      readonly continuous: number;
+      readonly continuousMarked: number;
+      readonly unmarked: number;
+      readonly marked: number;
+    };
+  }[];
+  /** Counted since then; null: of all these days. */
+  readonly completeSinceMs: number | null;
+  readonly heldSegments: number;
+  readonly isHeldOnAndOn: boolean;
 };
