@@ -34,14 +34,15 @@ export function liveSessions(context: RoleContext, parts: LiveSessionParts): Liv
   const fraction = () => Buffer.from(random(4)).readUInt32BE() / 2 ** 32;
   const receiver = new WhipReceiver({ clock, log, random: fraction, ownerOf: laneOf });
   const events = countedEvents(registry);
-  const whep = lifetime.own(new WhepSessions({ ...deps, plane, bridges, events }));
-  const whip = lifetime.own(new WhipSessions({ ...deps, plane, receiver, events }));
+  const whep = new WhepSessions({ ...deps, plane, bridges, events });
+  const whip = new WhipSessions({ ...deps, plane, receiver, events });
+  for (const { sessions } of [whep, whip]) lifetime.own(sessions);
   const registers = [registry];
   new Gauge({
     ...{ name: 'weir_webrtc_sessions', help: 'WHEP viewers and WHIP publishers', labelNames: ['kind'], registers },
     collect() {
-      this.set({ kind: 'viewer' }, whep.count);
-      this.set({ kind: 'publisher' }, whip.count);
+      this.set({ kind: 'viewer' }, whep.sessions.count);
+      this.set({ kind: 'publisher' }, whip.sessions.count);
     },
   });
   return {

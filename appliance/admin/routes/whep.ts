@@ -14,7 +14,7 @@ export function addWhepRoutes(app: App, context: Context): void {
       patch: 'WHEP session: trickled candidates, or an ICE restart (application/trickle-ice-sdpfrag, If-Match)',
       delete: 'WHEP session: leave',
     },
-    sessions: ({ whep }) => whep,
+    sessions: ({ whep }) => whep.sessions,
     open: ({ whep }, request) => whep.open(request),
   });
 }

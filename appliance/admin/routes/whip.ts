@@ -14,7 +14,7 @@ export function addWhipRoutes(app: App, context: Context): void {
       patch: 'WHIP session: trickled candidates, or an ICE restart (application/trickle-ice-sdpfrag, If-Match)',
       delete: 'WHIP session: stop',
     },
-    sessions: ({ whip }) => whip,
+    sessions: ({ whip }) => whip.sessions,
     open: ({ whip }, request, { subject }) =>
       whip.open({ ...request, ...(subject.kind === 'stream-key' ? { keySha256: subject.id } : {}) }),
   });

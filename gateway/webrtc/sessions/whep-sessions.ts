@@ -3,6 +3,7 @@
 import type { types } from 'mediasoup';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
+import type { Lifetime } from '../../../storage/base/lifecycle.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import type { StreamBridges, ViewerCodec } from '../bridge/index.ts';
 import type { MediaPlane, MediaWorker, PayloadTypes } from '../media-plane/index.ts';
@@ -20,7 +21,7 @@ import { sessionLimits } from './limits.ts';
 import { newSessionNumber } from './numbers.ts';
 import { PeerSession } from './peer-session.ts';
 import { SessionBook } from './session-book.ts';
-import type { KnownSession, OpenedSession, OpenRequest, Patched, PatchRequest, SessionEvents } from './types.ts';
+import type { OpenedSession, OpenRequest, SessionEvents } from './types.ts';
 
 export type WhepSessionsDeps = {
   readonly plane: Pick<MediaPlane, 'place'>;
@@ -41,23 +42,16 @@ type Wanted = {
 
 export class WhepSessions {
   readonly #deps: WhepSessionsDeps;
-  readonly #book = new SessionBook({
-    max: sessionLimits.viewersMax,
-    ofOneMax: sessionLimits.viewersOfOneMax,
-    what: 'live views by WebRTC',
-  });
-  #isClosed = false;
+  /** Those that last. */
+  readonly sessions: SessionBook;
 
   constructor(deps: WhepSessionsDeps) {
     this.#deps = deps;
-  }
-
-  get count(): number {
-    return this.#book.count;
-  }
-
-  find(id: string): KnownSession | undefined {
-    return this.#book.find(id);
+    this.sessions = new SessionBook(deps, {
+      max: sessionLimits.viewersMax,
+      ofOneMax: sessionLimits.viewersOfOneMax,
+      what: 'live views by WebRTC',
+    });
   }
 
   /**
@@ -71,34 +65,10 @@ export class WhepSessions {
   async open(request: OpenRequest): Promise<OpenedSession> {
     const offer = readOffer(request.offer);
     const wanted = wantedOf(offer);
-    const { plane } = this.#deps;
-    if (this.#isClosed) throw appError('unavailable', 'this appliance is being stopped');
-    const giveBack = this.#book.take(request.caller.id);
-    const undo: (() => void)[] = [giveBack];
-    try {
-      const worker = await plane.place(request.streamId).speaking(wanted.payloadTypes);
-      return await this.#open(request, { offer, wanted, worker, undo });
-    } catch (error) {
-      for (const step of undo.reverse()) step();
-      throw error;
-    }
-  }
-
-  /** @throws AppError  as `PeerSession.patch`; not_found  there is no such session */
-  async patch(id: string, request: PatchRequest): Promise<Patched> {
-    const session = this.#book.find(id);
-    if (session === undefined) throw appError('not_found', 'the session is over');
-    return session.patch(request);
-  }
-
-  /** Of one that is over already, nothing. */
-  async end(id: string): Promise<void> {
-    await this.#book.find(id)?.end({ end: 'closed' });
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(this.#book.all().map((session) => session.end({ end: 'shutdown' })));
+    return this.sessions.opening(request.caller.id, async (taken) => {
+      const worker = await this.#deps.plane.place(request.streamId).speaking(wanted.payloadTypes);
+      return this.#open(request, { offer, wanted, worker, taken });
+    });
   }
 
   async #open(
@@ -107,12 +77,12 @@ export class WhepSessions {
       offer,
       wanted,
       worker,
-      undo,
+      taken,
     }: {
       readonly offer: PeerDescription;
       readonly wanted: Wanted;
       readonly worker: MediaWorker;
-      readonly undo: (() => void)[];
+      readonly taken: Lifetime;
     },
   ): Promise<OpenedSession> {
     const { bridges, clock, log, random, events = {} } = this.#deps;
@@ -125,9 +95,9 @@ export class WhepSessions {
       .catch((error: unknown) => {
         throw worker.isAlive ? awayWhere(error) : error;
       });
-    undo.push(() => watched.release());
+    taken.defer(() => watched.release());
     const transport = await worker.createPeer({ key: streamId });
-    undo.push(() => transport.close());
+    taken.defer(() => transport.close());
     const sends = new Map<string, types.RtpParameters>();
     for (const line of wanted.lines) {
       const producer = line.kind === 'video' ? watched.video?.producer : watched.audio?.producer;
@@ -135,7 +105,6 @@ export class WhepSessions {
     }
     await transport.connect({ dtlsParameters: offer.dtls });
     signal?.throwIfAborted();
-    if (this.#isClosed) throw appError('unavailable', 'this appliance is being stopped');
     const session = new PeerSession(
       { clock, log, random, events },
       {
@@ -144,10 +113,9 @@ export class WhepSessions {
         addresses: worker.candidateAddresses(...request.reachedAt),
       },
     );
-    for (const step of undo.splice(0)) session.defer(step);
+    this.sessions.add(session, taken);
     session.onConnected(() => watched.video?.begin());
     session.defer(watched.onEnded((message) => void session.end({ end: 'stream-ended', message })));
-    this.#book.add(session);
     session.start();
     const answer = whepAnswer({
       ...session.own,

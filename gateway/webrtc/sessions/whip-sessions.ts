@@ -3,6 +3,7 @@
 import type { types } from 'mediasoup';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
+import type { Lifetime } from '../../../storage/base/lifecycle.ts';
 import type { Log } from '../../../storage/base/log.ts';
 import type { MediaPlane } from '../media-plane/index.ts';
 import {
@@ -19,7 +20,7 @@ import { newSessionNumber } from './numbers.ts';
 import { PeerSession } from './peer-session.ts';
 import type { Receiver } from './publication.ts';
 import { SessionBook } from './session-book.ts';
-import type { KnownSession, OpenedSession, OpenRequest, Patched, PatchRequest, SessionEvents } from './types.ts';
+import type { OpenedSession, OpenRequest, SessionEvents } from './types.ts';
 
 export type WhipSessionsDeps = {
   readonly plane: Pick<MediaPlane, 'place'>;
@@ -41,23 +42,16 @@ const keyFrameDelayMs = 1_000;
 
 export class WhipSessions {
   readonly #deps: WhipSessionsDeps;
-  readonly #book = new SessionBook({
-    max: sessionLimits.publishersMax,
-    ofOneMax: sessionLimits.publishersOfOneMax,
-    what: 'publishers by WebRTC',
-  });
-  #isClosed = false;
+  /** Those that last. */
+  readonly sessions: SessionBook;
 
   constructor(deps: WhipSessionsDeps) {
     this.#deps = deps;
-  }
-
-  get count(): number {
-    return this.#book.count;
-  }
-
-  find(id: string): KnownSession | undefined {
-    return this.#book.find(id);
+    this.sessions = new SessionBook(deps, {
+      max: sessionLimits.publishersMax,
+      ofOneMax: sessionLimits.publishersOfOneMax,
+      what: 'publishers by WebRTC',
+    });
   }
 
   /**
@@ -72,31 +66,7 @@ export class WhipSessions {
   async open(request: PublishRequest): Promise<OpenedSession> {
     const offer = readOffer(request.offer);
     const lines = linesOf(offer);
-    if (this.#isClosed) throw appError('unavailable', 'this appliance is being stopped');
-    const undo: (() => void | Promise<void>)[] = [this.#book.take(request.caller.id)];
-    try {
-      return await this.#open(request, { offer, lines, undo });
-    } catch (error) {
-      for (const step of undo.reverse()) await step();
-      throw error;
-    }
-  }
-
-  /** @throws AppError  as `PeerSession.patch`; not_found  there is no such session */
-  async patch(id: string, request: PatchRequest): Promise<Patched> {
-    const session = this.#book.find(id);
-    if (session === undefined) throw appError('not_found', 'the session is over');
-    return session.patch(request);
-  }
-
-  /** Of one that is over already, nothing. */
-  async end(id: string): Promise<void> {
-    await this.#book.find(id)?.end({ end: 'closed' });
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(this.#book.all().map((session) => session.end({ end: 'shutdown' })));
+    return this.sessions.opening(request.caller.id, (taken) => this.#open(request, { offer, lines, taken }));
   }
 
   async #open(
@@ -104,11 +74,11 @@ export class WhipSessions {
     {
       offer,
       lines,
-      undo,
+      taken,
     }: {
       readonly offer: PeerDescription;
       readonly lines: { readonly video: PeerMedia; readonly audio: PeerMedia | undefined };
-      readonly undo: (() => void | Promise<void>)[];
+      readonly taken: Lifetime;
     },
   ): Promise<OpenedSession> {
     const { plane, receiver, clock, log, random, events = {} } = this.#deps;
@@ -117,7 +87,7 @@ export class WhipSessions {
     const worker = plane.place(streamId, use);
     const capabilities = worker.router.rtpCapabilities;
     const transport = await worker.createPeer({ key: streamId, ...use });
-    undo.push(() => transport.close());
+    taken.defer(() => transport.close());
     const receives = new Map<string, types.RtpParameters>();
     const produce = (line: PeerMedia, kind: 'audio' | 'video') => {
       const rtpParameters = producerParameters(line, capabilities);
@@ -132,22 +102,20 @@ export class WhipSessions {
     const audio = lines.audio === undefined ? undefined : await produce(lines.audio, 'audio');
     const reception = await receiver.receive({ streamId, worker, video, audio, publisher: caller.name, keySha256 });
     let session: PeerSession | undefined;
-    undo.push(() => reception.close({ isLost: session === undefined || isLost(session) }));
+    taken.defer(() => reception.close({ isLost: session === undefined || isLost(session) }));
     await transport.connect({ dtlsParameters: offer.dtls });
     signal?.throwIfAborted();
-    if (this.#isClosed) throw appError('unavailable', 'this appliance is being stopped');
-    const taken = offer.media.filter(({ mid }) => receives.has(mid));
     const opened = new PeerSession(
       { clock, log, random, events },
       {
-        ...{ kind: 'publisher', streamId, caller, worker, transport, offer, taken },
+        ...{ kind: 'publisher', streamId, caller, worker, transport, offer },
+        taken: offer.media.filter(({ mid }) => receives.has(mid)),
         addresses: worker.candidateAddresses(...request.reachedAt),
       },
     );
     session = opened;
-    for (const step of undo.splice(0)) opened.defer(step);
+    this.sessions.add(opened, taken);
     reception.onEnded((message) => void opened.end({ end: 'stream-ended', message }));
-    this.#book.add(opened);
     opened.start();
     const refusals = refusalsOf(offer, receives);
     const answer = whipAnswer({ ...opened.own, offer, receives, refusals, sessionId: newSessionNumber(random) });

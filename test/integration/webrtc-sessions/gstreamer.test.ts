@@ -34,7 +34,7 @@ test.skipIf(!areWhepViewersHere)(
     } finally {
       await viewers.close();
     }
-    await site.whep.close();
+    await site.whep.sessions.close();
     await site.close();
     const catalog = new Catalog({ clock: systemClock, random: randomBytes }, { path: site.paths.catalog });
     catalog.start();

@@ -108,7 +108,7 @@ test('a session is over when it is deleted, and is nobody else’s to delete', a
   expect((await ask('GET', path)).status).toBe(405);
   expect((await ask('POST', path, sdp, described('obs-publisher'))).status).toBe(405);
   expect((await ask('DELETE', path)).status).toBe(200);
-  expect(site.whip.count).toBe(0);
+  expect(site.whip.sessions.count).toBe(0);
   expect((await ask('DELETE', path)).status).toBe(403);
 });
 
@@ -183,7 +183,7 @@ test('an offer that comes slowly is answered by what its sender may when it is t
   const [response] = await once(asked, 'response');
 
   expect(response.statusCode).toBe(401);
-  expect(site.whip.count).toBe(0);
+  expect(site.whip.sessions.count).toBe(0);
 });
 
 test('while there is no worker an offer is told why, and when to ask again', async () => {

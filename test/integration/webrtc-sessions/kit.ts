@@ -68,7 +68,7 @@ export async function startLiveSite(options: LiveSiteOptions = {}) {
   const whep = new WhepSessions({ ...deps, plane, bridges, events });
   const whip = new WhipSessions({ ...deps, plane, receiver: options.receiver ?? nobodyReceives, events });
   onTestFinished(async () => {
-    await Promise.all([whep.close(), whip.close()]);
+    await Promise.all([whep.sessions.close(), whip.sessions.close()]);
   });
   const site = await startSite({
     ...options.site,

@@ -97,7 +97,7 @@ test('a viewer that leaves, or loses its permission, is sent nothing more', asyn
   await until('the other one is ended', () => ends.length === 2);
 
   expect(ends).toEqual(['viewer closed', 'viewer denied']);
-  expect(site.whep.count).toBe(0);
+  expect(site.whep.sessions.count).toBe(0);
 });
 
 test('viewers come back after their worker died', async () => {

@@ -80,7 +80,7 @@ test('a second publisher is told that there is one, and has taken no place', asy
   const told = await publish({ url, token: streamKey });
 
   expect(told.status).toBe(409);
-  expect(site.whip.count).toBe(0);
+  expect(site.whip.sessions.count).toBe(0);
 });
 
 test('a stream key that was replaced ends its publisher', async () => {
