@@ -141,7 +141,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
             Not connected to the appliance, trying again: what is shown may be old.
           </span>
         </Show>
-        <AlarmBar alarms={alarms} />
+        <AlarmBar alarms={alarms} cameras={cameras.state === 'errored' ? [] : (cameras.latest ?? [])} events={events} />
         <a href="#/account" aria-current={route().at === 'account' ? 'page' : undefined}>
           {props.session.subject.name}
         </a>

@@ -128,3 +128,37 @@ test('a camera that is away, and one that nobody sends to, say so where their pi
   expect(await shown(drone.cameraId)).toEqual(['waiting', 'Nobody sends to this camera just now']);
   await look(page, 'camera-awaited-phone');
 });
+
+test('an alarm about a camera that is back stands quietly, on the wall and in the bar', patient, async () => {
+  const site = await startSite({ pageDirectory });
+  const admin = await site.admin();
+  const { cameraId, streamId } = await addCamera(admin, 'Gate');
+  const away = sourceState(streamId, {
+    ...{ state: 'retrying', isRecording: false, tracks: [], sinceMs: Date.now() },
+    ...{ reason: 'refused', message: '192.0.2.1:554 refused the connection' },
+  });
+  const text = '192.0.2.1:554 refused the connection';
+  const subject = { kind: 'camera', id: cameraId, name: 'Gate', text, hint: null, sinceMs: 1, clearedMs: null };
+  const alarm = {
+    ...{ id: 'one', code: 'camera-away', severity: 'error', state: 'standing', title: `Gate: camera is away: ${text}` },
+    ...{ help: '/help/camera-away', subjectCount: 1, subjects: [subject], sinceMs: Date.now() - 60_000 },
+    ...{ clearedMs: null, count: 1, acknowledged: null },
+  };
+  site.tellState(away);
+  const page = await adminTab(browser, site);
+  // A real one takes half a minute to come.
+  await page.route('**/api/alarms?*', (route) => route.fulfill({ json: { alarms: [alarm], next: null } }));
+  await page.reload();
+
+  await page.click('nav >> text=Wall');
+  await page.waitForSelector('.walltile.alarmed .alarmword:has-text("192.0.2.1:554 refused")');
+  await page.waitForSelector('button.alarmbar.error:has-text("camera is away")');
+  await look(page, 'wall-away');
+  site.tellState(sourceState(streamId, { sinceMs: Date.now() }));
+  await page.waitForSelector('.walltile:not(.alarmed) .alarmword.known:has-text("Was away, back since ")');
+  await page.waitForSelector('button.alarmbar.known:has-text("Gate was away, back since ")');
+  await look(page, 'wall-back');
+  site.tellState(away);
+  await page.waitForSelector('.walltile.alarmed');
+  await page.waitForSelector('button.alarmbar.error');
+});

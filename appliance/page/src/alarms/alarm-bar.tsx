@@ -1,14 +1,22 @@
 /** Alarms on every page: one button in the bar that says the worst, and a list below it. It is always there, so nothing jumps. */
 
 import { createMemo, For, onCleanup, Show } from 'solid-js';
+import type { Camera } from '../api.ts';
+import type { Events } from '../events.ts';
 import { sentence } from '../fault.tsx';
+import { clockText } from '../format.ts';
 import { createMay, createNow } from '../frame/session.ts';
 import { AlarmCard } from './alarm-card.tsx';
-import type { Alarms } from './alarms.ts';
+import type { Alarm, Alarms } from './alarms.ts';
+import { allBackSinceMs } from './back.ts';
 
 const shownMax = 20;
 
-export function AlarmBar(props: { readonly alarms: Alarms }) {
+export function AlarmBar(props: {
+  readonly alarms: Alarms;
+  readonly cameras: readonly Camera[];
+  readonly events: Events;
+}) {
   const may = createMay();
   const nowMs = createNow(10_000);
   let list: HTMLElement | undefined;
@@ -17,10 +25,13 @@ export function AlarmBar(props: { readonly alarms: Alarms }) {
   onCleanup(() => removeEventListener('hashchange', hide));
   const all = () => props.alarms.standing.latest ?? [];
   const open = createMemo(() => all().filter((alarm) => alarm.acknowledged === null));
-  const worst = () => open()[0];
+  const backMs = (alarm: Alarm) => allBackSinceMs(alarm, props.cameras, props.events.states);
+  const worst = createMemo(() => open().find((alarm) => backMs(alarm) === undefined));
   const text = () => {
     const first = worst();
     if (first !== undefined) return sentence(first.title).replace(/\.$/, '');
+    const [back] = open();
+    if (back !== undefined) return backText(back, backMs(back) ?? 0);
     return all().length === 0 ? 'No alarms' : 'Alarms, all known';
   };
   return (
@@ -61,4 +72,10 @@ export function AlarmBar(props: { readonly alarms: Alarms }) {
       </section>
     </Show>
   );
+}
+
+function backText({ subjects }: Alarm, sinceMs: number): string {
+  const ill = subjects.filter(({ clearedMs }) => clearedMs === null);
+  const who = ill.length === 1 ? `${ill[0]?.name} was` : `${ill.length} cameras were`;
+  return `${who} away, back since ${clockText(sinceMs)}`;
 }

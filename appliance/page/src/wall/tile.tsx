@@ -2,10 +2,12 @@
 
 import { createEffect, createMemo, createSignal, on, onCleanup, Show } from 'solid-js';
 import type { Alarm } from '../alarms/alarms.ts';
+import { backSinceMs } from '../alarms/back.ts';
 import type { Camera } from '../api.ts';
 import { StateBadge, spokenState, stateOf, stateWord, subStateOf } from '../cameras/state.tsx';
 import type { Events } from '../events.ts';
 import { sentence } from '../fault.tsx';
+import { clockText } from '../format.ts';
 import { LivePlayer } from '../player/live-player.tsx';
 import { cameraAddress } from '../route.ts';
 
@@ -64,15 +66,31 @@ export function WallTile(props: {
   const shownState = () => (isSmaller() ? subState() : state());
   const isLive = () => shownState()?.state === 'live';
   const words = () => spokenState(props.camera, props.events.states)?.message ?? undefined;
-  const alarm = () => props.alarms[0];
+  const backMs = (one: Alarm) => backSinceMs(one, props.camera, props.events.states);
+  /** What the camera is back from comes after all else. */
+  const alarm = () => props.alarms.find((one) => backMs(one) === undefined) ?? props.alarms[0];
+  const isCalm = (one: Alarm) => one.acknowledged !== null || backMs(one) !== undefined;
+  const isAlarmed = () => {
+    const one = alarm();
+    return one !== undefined && !isCalm(one);
+  };
   /** What it says about this camera: the title names one that everybody can see here. */
-  const alarmWords = ({ subjects, title }: Alarm) => subjects.find(({ id }) => id === props.camera.id)?.text ?? title;
+  const alarmWords = (one: Alarm) => {
+    const back = backMs(one);
+    if (back !== undefined) return `was away, back since ${clockText(back)}`;
+    return one.subjects.find(({ id }) => id === props.camera.id)?.text ?? one.title;
+  };
+  const spokenAlarm = () => {
+    const one = alarm();
+    if (one === undefined) return undefined;
+    return backMs(one) === undefined ? one.title : alarmWords(one);
+  };
   return (
     <a
       class="walltile"
-      classList={{ alarmed: alarm() !== undefined && alarm()?.acknowledged === null }}
+      classList={{ alarmed: isAlarmed() }}
       href={cameraAddress(props.camera.id)}
-      aria-label={[props.camera.name, stateWord(props.camera, state()), alarm()?.title, words()]
+      aria-label={[props.camera.name, stateWord(props.camera, state()), spokenAlarm(), words()]
         .filter(Boolean)
         .join('. ')}
       data-camera={props.camera.id}
@@ -95,7 +113,7 @@ export function WallTile(props: {
       <div class="plate">
         <Show when={alarm()}>
           {(one) => (
-            <p class={`alarmword ${one().severity}`} classList={{ known: one().acknowledged !== null }}>
+            <p class={`alarmword ${one().severity}`} classList={{ known: isCalm(one()) }}>
               {sentence(alarmWords(one()))}
             </p>
           )}
