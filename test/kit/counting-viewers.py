@@ -17,27 +17,17 @@ import os
 import re
 import select
 import socket
-import ssl
 import struct
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 
 from OpenSSL import SSL, crypto
+from whep_viewing import Counts, Refused, post_offer, say
 
 MAGIC = 0x2112A442
 VIDEO, SOUND = 96, 97
 CHECK_AGAIN_S = 5
-
-
-def say(**line):
-    print(json.dumps(line), flush=True)
-
-
-def now_ms():
-    return time.monotonic() * 1000
 
 
 class Identity:
@@ -75,15 +65,11 @@ class Viewer:
         self.remote = None
         self.tls = None
         self.is_secure = False
-        self.first_ms = None
-        self.began_ms = 0.0
-        self.pictures = self.sound = self.lost = 0
-        self.longest_ms = 0.0
-        self.last_ms = self.last_sequence = self.last_time = None
+        self.counts = Counts(number)
 
     def start(self):
         """Blocks while the offer is answered: beside the loop."""
-        self.began_ms = now_ms()
+        self.counts.begin()
         line = "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:active\r\na=rtcp-mux\r\na=recvonly\r\n".format(
             self.user, self.password, self.identity.fingerprint
         )
@@ -93,18 +79,9 @@ class Viewer:
             f"a=fmtp:{VIDEO} packetization-mode=1;profile-level-id=42e01f;level-asymmetry-allowed=1\r\n"
             f"m=audio 9 UDP/TLS/RTP/SAVPF {SOUND}\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n{line}a=rtpmap:{SOUND} opus/48000/2\r\n"
         )
-        request = urllib.request.Request(self.url, data=offer.encode(), method="POST")
-        request.add_header("content-type", "application/sdp")
-        request.add_header("authorization", f"Bearer {self.token}")
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
         try:
-            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
-                text = answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return say(viewer=self.number, event="failed", message=f"{error.code} {error.read().decode()}")
-        except OSError as error:
+            text = post_offer(self.url, self.token, offer)
+        except Refused as error:
             return say(viewer=self.number, event="failed", message=str(error))
         user = re.search(r"^a=ice-ufrag:(\S+)", text, re.M)[1]
         password = re.search(r"^a=ice-pwd:(\S+)", text, re.M)[1]
@@ -166,31 +143,9 @@ class Viewer:
     def on_rtp(self, datagram):
         kind = datagram[1] & 0x7F
         if kind == SOUND:
-            self.sound += 1
-        if kind != VIDEO or datagram[1] & 0x80 and 64 <= kind < 96:
-            return
-        sequence, rtp_time = struct.unpack_from(">HI", datagram, 2)
-        if self.last_sequence is not None:
-            self.lost += max(0, ((sequence - self.last_sequence + 0x8000) & 0xFFFF) - 0x8000 - 1)
-        self.last_sequence = sequence
-        if rtp_time == self.last_time:
-            return
-        self.last_time = rtp_time
-        at = now_ms()
-        if self.last_ms is not None:
-            self.longest_ms = max(self.longest_ms, at - self.last_ms)
-        self.last_ms = at
-        self.pictures += 1
-        if self.first_ms is None:
-            self.first_ms = at - self.began_ms
-            say(viewer=self.number, event="picture", ms=self.first_ms)
-
-    def counts(self):
-        told = {"pictures": self.pictures, "soundPackets": self.sound, "lost": self.lost}
-        told |= {"longestMs": self.longest_ms, "firstMs": self.first_ms}
-        self.pictures = self.sound = self.lost = 0
-        self.longest_ms = 0.0
-        return told
+            self.counts.on_sound()
+        if kind == VIDEO:
+            self.counts.on_video(*struct.unpack_from(">HI", datagram, 2))
 
 
 def attribute(kind, value):
@@ -221,7 +176,7 @@ def main():
             elif sys.stdin.readline() == "":
                 return
             else:
-                say(event="counts", viewers=[viewer.counts() for viewer in viewers])
+                say(event="counts", viewers=[viewer.counts.take() for viewer in viewers])
         if time.monotonic() - checked_s > CHECK_AGAIN_S:
             checked_s = time.monotonic()
             for viewer in viewers:

@@ -89,8 +89,8 @@ export class WhepViewers {
 }
 
 function spawnViewers(kind: 'gstreamer' | 'counting', options: string) {
-  const script = kind === 'gstreamer' ? 'whep-viewers.py' : 'counting-viewers.py';
-  return spawn('/usr/bin/python3', [join(import.meta.dirname, script), options], {
+  // Python's bytecode of what they share would land in the checkout.
+  return spawn('/usr/bin/python3', ['-B', join(import.meta.dirname, `${kind}-viewers.py`), options], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 }

@@ -1,47 +1,29 @@
 """WebRTC viewers that decode nothing: GStreamer's webrtcbin, any number in one process, each a WHEP session of its own.
 
 Run by test/kit/whep-viewers.ts with the system's Python:
-    /usr/bin/python3 whep-viewers.py '{"urls": ["https://..."], "token": "...", "staggerMs": 50}'
+    /usr/bin/python3 gstreamer-viewers.py '{"urls": ["https://..."], "token": "...", "staggerMs": 50}'
 
 Answers with JSON lines: {"viewer", "event": "picture" | "failed" | "ended", "ms", ...} and, to each line on stdin, one
 {"event": "counts", "viewers": [{"pictures", "soundPackets", "lost", "longestMs", "firstMs"}]} since the line before.
 """
 
 import json
-import ssl
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 
 import gi
+from whep_viewing import Counts, Refused, post_offer, say
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstSdp", "1.0")
 gi.require_version("GstWebRTC", "1.0")
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
-OUTPUT = threading.Lock()
-
-
-def say(**line):
-    with OUTPUT:
-        print(json.dumps(line), flush=True)
-
-
-def now_ms():
-    return time.monotonic() * 1000
-
 
 class Viewer:
     def __init__(self, number, url, token):
         self.number, self.url, self.token = number, url, token
-        self.began_ms = now_ms()
-        self.first_ms = None
-        self.lock = threading.Lock()
-        self.reset()
-        self.session = None
+        self.counts = Counts(number)
         self.pipeline = Gst.Pipeline.new(f"viewer-{number}")
         self.peer = Gst.ElementFactory.make("webrtcbin")
         self.peer.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
@@ -59,14 +41,8 @@ class Viewer:
         self.peer.connect("notify::connection-state", self.on_state)
         self.is_asked = False
 
-    def reset(self):
-        self.pictures = self.sound = self.lost = 0
-        self.longest_ms = 0.0
-        self.last_ms = None
-        self.last_sequence = None
-        self.last_time = None
-
     def start(self):
+        self.counts.begin()
         self.pipeline.set_state(Gst.State.PLAYING)
         self.peer.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer, None))
 
@@ -84,20 +60,9 @@ class Viewer:
 
     def ask(self):
         offer = self.peer.get_property("local-description").sdp.as_text()
-        request = urllib.request.Request(self.url, data=offer.encode(), method="POST")
-        request.add_header("content-type", "application/sdp")
-        request.add_header("authorization", f"Bearer {self.token}")
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
         try:
-            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
-                self.session = answer.headers["location"]
-                text = answer.read().decode()
-        except urllib.error.HTTPError as error:
-            say(viewer=self.number, event="failed", message=f"{error.code} {error.read().decode()}")
-            return
-        except OSError as error:
+            text = post_offer(self.url, self.token, offer)
+        except Refused as error:
             say(viewer=self.number, event="failed", message=str(error))
             return
         _, sdp = GstSdp.SDPMessage.new_from_text(text)
@@ -123,47 +88,17 @@ class Viewer:
         sequence = int.from_bytes(head.data[2:4], "big")
         rtp_time = int.from_bytes(head.data[4:8], "big")
         info.get_buffer().unmap(head)
-        with self.lock:
-            if self.last_sequence is not None:
-                self.lost += max(0, ((sequence - self.last_sequence + 0x8000) & 0xFFFF) - 0x8000 - 1)
-            self.last_sequence = sequence
-            if rtp_time == self.last_time:
-                return Gst.PadProbeReturn.OK
-            # The first packet of a picture.
-            self.last_time = rtp_time
-            at = now_ms()
-            if self.last_ms is not None:
-                self.longest_ms = max(self.longest_ms, at - self.last_ms)
-            self.last_ms = at
-            self.pictures += 1
-        if self.first_ms is None:
-            self.first_ms = at - self.began_ms
-            say(viewer=self.number, event="picture", ms=self.first_ms)
+        self.counts.on_video(sequence, rtp_time)
         return Gst.PadProbeReturn.OK
 
     def on_sound(self, _pad, _info):
-        self.sound += 1
+        self.counts.on_sound()
         return Gst.PadProbeReturn.OK
 
     def on_state(self, peer, _):
         state = peer.get_property("connection-state")
         if state in (GstWebRTC.WebRTCPeerConnectionState.FAILED, GstWebRTC.WebRTCPeerConnectionState.CLOSED):
             say(viewer=self.number, event="ended", message=state.value_nick)
-
-    def counts(self):
-        with self.lock:
-            told = {
-                "pictures": self.pictures,
-                "soundPackets": self.sound,
-                "lost": self.lost,
-                "longestMs": self.longest_ms,
-                "firstMs": self.first_ms,
-            }
-            last = self.last_ms
-            self.reset()
-            # A standstill that goes on is not forgotten.
-            self.last_ms = last
-            return told
 
 
 def main():
@@ -176,7 +111,7 @@ def main():
 
     def answer():
         for _ in sys.stdin:
-            say(event="counts", viewers=[viewer.counts() for viewer in viewers])
+            say(event="counts", viewers=[viewer.counts.take() for viewer in viewers])
         loop.quit()
 
     threading.Thread(target=answer, daemon=True).start()
