@@ -5,6 +5,7 @@
 
 import { type Fragment, fragmentEndMs } from '../../storage/model/fragment.ts';
 import type { SegmentHead } from '../../storage/model/segment.ts';
+import type { Absence } from './absences.ts';
 
 /** What a segment's head says about all its fragments. */
 export type PlayableSegment = Pick<
@@ -31,6 +32,8 @@ export type FragmentSource = {
   clusterBytes(reference: PlayableFragment): Promise<Uint8Array>;
   /** Calls back after each new fragment until the returned function is called. */
   onNew(streamId: string, callback: () => void): () => void;
+  /** Why a range has no fragments, as far as it is known; a source without it knows of none. */
+  absence?(streamId: string, range: TimeRange): Absence | undefined;
 };
 
 /** Server time at which a fragment ends. */

@@ -1,5 +1,15 @@
 /** The door of playback: playlists, media segments, clips, pictures and timelines of a stream, without any HTTP. */
 
+export {
+  type Absence,
+  type Absences,
+  absenceCellMs,
+  absencesOf,
+  absenceText,
+  absenceWithin,
+  absentMsByText,
+  readAbsences,
+} from './absences.ts';
 export { ByteCache } from './byte-cache.ts';
 export { type ByteRange, type Clip, type ClipOptions, Clips } from './clip/clips.ts';
 export { isDiscontinuity } from './continuity.ts';
@@ -33,4 +43,11 @@ export { LowLatency, type LowLatencyFigures } from './low-latency/low-latency.ts
 export { clusterSamples, continuousSound, fragmentSpanUs, silence } from './media-samples.ts';
 export { chooseTracks, type LeftOutTrack, playedCodecString } from './playable-tracks.ts';
 export { silenceFormatOf, silentFrame, silentTrack } from './silence.ts';
-export { type ShownGap, type Timeline, type TimelineGap, type TimelineInput, timelineOf } from './timeline.ts';
+export {
+  mergedRanges,
+  type ShownGap,
+  type Timeline,
+  type TimelineGap,
+  type TimelineInput,
+  timelineOf,
+} from './timeline.ts';

@@ -14,7 +14,7 @@ import {
   TrackClock,
 } from '../rtp/index.ts';
 import { rtspServerLimits } from './limits.ts';
-import { firstRecorded, type RecordedSpan } from './play/recorded-fragments.ts';
+import { firstRecorded, type RecordedSpan, whyNothing } from './play/recorded-fragments.ts';
 import type { RecordedBytes, RecordedTrack } from './play/recorded-player.ts';
 import { refusal } from './wire/answer.ts';
 
@@ -85,7 +85,7 @@ export class Presentation {
     }
     const first = await firstRecorded(deps.source, stream.streamId, span);
     const formats = first === undefined ? [] : rtpFormatsOf(first.segment.tracks);
-    if (formats.length === 0) throw refusal(404, 'not_found', 'nothing was recorded at that time');
+    if (formats.length === 0) throw refusal(404, 'not_found', whyNothing(deps.source, stream.streamId, span));
     const tracks = formats.map((format) => ({ format, feedTrack: undefined }));
     return new Presentation({ ...stream, recorded: span }, { random, lease: undefined, tracks });
   }

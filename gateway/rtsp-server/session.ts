@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { appError } from '../../storage/base/errors.ts';
 import { rtspServerLimits } from './limits.ts';
 import { ReaderOutput } from './play/output.ts';
-import { firstRecorded } from './play/recorded-fragments.ts';
+import { firstRecorded, whyNothing } from './play/recorded-fragments.ts';
 import { TcpSink, type TrackSink, UdpSink } from './play/sinks.ts';
 import { type Playing, playLive, playRecorded } from './playing.ts';
 import type { MediaDeps, Presentation } from './presentation.ts';
@@ -202,7 +202,9 @@ export class ReaderSession {
     const wasPaused = this.#playing === undefined ? this.#place : undefined;
     const beginMs = asked.beginMs ?? this.#playing?.place?.serverMs ?? wasPaused?.serverMs ?? this.#originMs;
     const first = await firstRecorded(source, streamId, { beginMs, endMs });
-    if (first === undefined) throw refusal(457, 'invalid_argument', 'nothing was recorded there');
+    if (first === undefined) {
+      throw refusal(457, 'invalid_argument', whyNothing(source, streamId, { beginMs, endMs }));
+    }
     const resume = asked.beginMs === undefined ? (this.#playing?.place ?? wasPaused)?.resume : undefined;
     await this.pause();
     const scale = clamped(askedScale, rtspServerLimits.scaleMin, rtspServerLimits.scaleMax);

@@ -6,6 +6,7 @@ import { type KvsBytes, type KvsCall, type KvsOperations, requireStream } from '
 import { awsError } from '../errors.ts';
 import { required } from '../members.ts';
 import { retentionFloorMs } from '../streams.ts';
+import { absenceSentence } from './absence.ts';
 import { damaged, isSameSetUp, type PlayedTracks, playedTracks, requirePlayable } from './media-form.ts';
 import { axisTime } from './session-entry.ts';
 import { checkedRange, selectorMember } from './session-request.ts';
@@ -59,7 +60,8 @@ async function getClip({ source, clips, meter }: ClipDeps, call: KvsCall): Promi
   if (references[0]?.fragment.isKey !== true) {
     // Frames in another form than Matroska's are no key frames to us.
     if (first !== undefined) await requireReadable(source, first);
-    throw awsError('ResourceNotFoundException', 'No fragments found in the stream for the clip request.');
+    const why = absenceSentence(source, { streamId: stream.id, axis, beginMs, endMs });
+    throw awsError('ResourceNotFoundException', `No fragments found in the stream for the clip request.${why}`);
   }
   requireOneClipSetUp(references);
   await requireReadable(source, references[0]);

@@ -11,6 +11,7 @@ import { type KvsCall, type KvsInput, type KvsOperations, requireStream } from '
 import { awsError } from '../errors.ts';
 import { integerMember, required, structureMember, textMember, timeMember } from '../members.ts';
 import { retentionFloorMs } from '../streams.ts';
+import { absenceSentence } from './absence.ts';
 import type { TimeAxis } from './session.ts';
 import { axisTime } from './session-entry.ts';
 import { keyMember, timeAxes } from './session-request.ts';
@@ -75,7 +76,10 @@ async function getImages(deps: ImageDeps, call: KvsCall): Promise<object> {
     limit: (spanMsMax + lookBackMs) / 100,
   });
   const isAny = found.some((one) => axisTime(one, wanted.axis) + one.fragment.durationMs > wanted.beginMs);
-  if (!isAny) throw nothingThere(wanted, { oldestMs: Math.max(floorMs, stream.createdMs) });
+  if (!isAny) {
+    const why = absenceSentence(deps.source, { ...wanted, streamId: stream.id });
+    throw nothingThere(wanted, { oldestMs: Math.max(floorMs, stream.createdMs), why });
+  }
   const images = await imagesOf(deps, call, { moments, found, wanted });
   const next = wanted.first + images.length;
   deps.meter.add('ArchivedFragmentsConsumed.Media', stream.name, images.length);
@@ -196,12 +200,15 @@ async function told<T>(make: () => Promise<T>): Promise<T> {
   }
 }
 
-function nothingThere({ axis, endMs }: ImagesWanted, { oldestMs }: { readonly oldestMs: number }) {
+function nothingThere(
+  { axis, endMs }: ImagesWanted,
+  { oldestMs, why }: { readonly oldestMs: number; readonly why: string },
+) {
   if (axis === 'server' && endMs < oldestMs) {
     const end = new Date(endMs).toISOString();
     return invalid(`End timestamp ${end} is outside of the stream retention period`);
   }
-  return awsError('ResourceNotFoundException', 'No fragments found in the stream for the images request.');
+  return awsError('ResourceNotFoundException', `No fragments found in the stream for the images request.${why}`);
 }
 
 function invalid(message: string) {

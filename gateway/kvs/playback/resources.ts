@@ -14,8 +14,10 @@ import {
 import { limits } from '../../../storage/model/limits.ts';
 import { ByteCache, initSegment, type PlayableFragment, silentTrack } from '../../playback/index.ts';
 import { awsError } from '../errors.ts';
+import type { Admission } from '../quotas/index.ts';
 import type { KvsStream } from '../streams.ts';
 import { retentionFloorMs } from '../streams.ts';
+import { absenceSentence } from './absence.ts';
 import { dashBaseMs, dashManifestText } from './dash-manifest.ts';
 import { hlsMasterText, hlsMediaText, leadingTrack, silenceOf, soundTrack } from './hls-playlists.ts';
 import { damaged, formOf, playedTracks } from './media-form.ts';
@@ -31,8 +33,8 @@ export type ResourceDeps = {
   readonly walks: SessionWalks;
   readonly tokens: SessionTokens;
   readonly meter: Meter;
-  /** @throws AppError ClientLimitExceededException  one session asks for too much */
-  readonly limit: (path: string, session: string) => void;
+  /** @throws AppError ClientLimitExceededException  one session, or all of a stream, ask for too much */
+  readonly limit: (path: string, asked: LimitedSession) => Admission;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** The stream of that id, for who asked for the URL: undefined when it is gone, or they may not any more. */
   readonly admit: (asked: {
@@ -42,6 +44,9 @@ export type ResourceDeps = {
     readonly action: string;
   }) => KvsStream | undefined;
 };
+
+/** A session as quotas see it; its name is the same for all of its requests. */
+export type LimitedSession = Pick<PlaybackSession, 'streamName' | 'resultsMax'> & { readonly name: string };
 
 export type ResourceRequest = {
   /** Without the prefix of the public URL. */
@@ -129,13 +134,14 @@ export class PlaybackResources {
   #admitted(request: ResourceRequest): Asked {
     const token = request.query.get('SessionToken') ?? '';
     const session = this.#deps.tokens.open(token, request.nowMs);
-    // What authenticates a token is as good a name for its session as any.
-    this.#deps.limit(request.path, token.slice(-sessionNameCharacters));
     const protocol = request.path.startsWith('/hls/') ? 'hls' : 'dash';
     if (session.protocol !== protocol) throw notFound();
+    // What authenticates a token is as good a name for its session as any.
+    const admission = this.#deps.limit(request.path, { ...session, name: token.slice(-sessionNameCharacters) });
     const { streamId, streamName, owner } = session;
     const stream = this.#deps.admit({ streamId, streamName, owner, action: sessionAction(session) });
     if (stream === undefined) {
+      admission.giveBack();
       throw awsError('AccessDeniedException', 'The streaming session ended with the stream or its access key');
     }
     return { ...request, session, token, floorMs: retentionFloorMs(stream, request.nowMs) };
@@ -163,7 +169,7 @@ export class PlaybackResources {
 
   async #window(asked: Asked) {
     const window = await this.#deps.walks.window(asked.token, asked.session, asked);
-    if (window.entries.length === 0) throw noFragments(asked.session);
+    if (window.entries.length === 0) throw noFragments(asked.session, this.#deps.source);
     this.#consumed('Metadata', asked, window.entries.length);
     return window;
   }
@@ -172,7 +178,7 @@ export class PlaybackResources {
     const sequence = Number(asked.query.get('SequenceNumber') ?? 0);
     if (!Number.isSafeInteger(sequence) || sequence < 0) throw invalid('SequenceNumber');
     const entry = await this.#deps.walks.setUp(asked.token, asked.session, { ...asked, setUp: sequence });
-    if (entry === undefined) throw noFragments(asked.session);
+    if (entry === undefined) throw noFragments(asked.session, this.#deps.source);
     const isSound = trackOf(asked) === soundTrack || entry.tracks.video === undefined;
     const track = isSound ? (entry.tracks.audio ?? entry.sound?.track) : entry.tracks.video;
     if (track === undefined) throw notFound();
@@ -286,10 +292,17 @@ export function requireOneSetUp(entries: readonly SessionEntry[]): void {
   throw awsError('InvalidCodecPrivateDataException', 'The codec private data changes within the requested fragments.');
 }
 
-/** The text that clients look for. */
-export function noFragments({ protocol }: Pick<PlaybackSession, 'protocol'>) {
+/** The text that clients look for, and why they are not there. */
+export function noFragments(
+  { protocol, streamId, axis, range }: Pick<PlaybackSession, 'protocol' | 'streamId' | 'axis' | 'range'>,
+  source: SessionSource,
+) {
   const name = protocol === 'hls' ? 'HLS' : 'DASH';
-  return awsError('ResourceNotFoundException', `No fragments found in the stream for the ${name} streaming request.`);
+  const why = absenceSentence(source, { streamId, axis, ...range });
+  return awsError(
+    'ResourceNotFoundException',
+    `No fragments found in the stream for the ${name} streaming request.${why}`,
+  );
 }
 
 function numberOf(text: string): FragmentNumber {

@@ -69,7 +69,7 @@ async function sessionToken(
   const entries = await walks.beginning(base, moment);
   const [first] = entries;
   const last = entries.at(-1);
-  if (first === undefined || last === undefined) throw noFragments(base);
+  if (first === undefined || last === undefined) throw noFragments(base, source);
   if (options.protocol === 'dash') requireOneSetUp(entries);
   if (options.mode === 'on-demand') return tokens.seal(base);
   const leadMs = options.mode === 'live' ? last.positionMs + last.reference.fragment.durationMs : 0;

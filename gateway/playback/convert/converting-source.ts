@@ -6,6 +6,7 @@
 import { appError } from '../../../storage/base/errors.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import type { Track } from '../../../storage/model/track.ts';
+import type { Absence } from '../absences.ts';
 import type { FragmentSource, PlayableFragment, PlayableSegment, TimeRange } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { chooseTracks } from '../playable-tracks.ts';
@@ -66,6 +67,10 @@ export class ConvertingSource implements FragmentSource {
         ...{ segment: stored.segment, track, durationMs: stored.fragment.durationMs },
       });
     });
+  }
+
+  absence(streamId: string, range: TimeRange): Absence | undefined {
+    return this.#source.absence?.(streamId, range);
   }
 
   onNew(streamId: string, callback: () => void): () => void {

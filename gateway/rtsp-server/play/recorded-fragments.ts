@@ -2,7 +2,7 @@
 
 import { must } from '../../../storage/base/assert.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
-import { type FragmentSource, keyAlignedFragments, type PlayableFragment } from '../../playback/index.ts';
+import { absenceText, type FragmentSource, keyAlignedFragments, type PlayableFragment } from '../../playback/index.ts';
 import { rtspServerLimits } from '../limits.ts';
 
 /** How far is looked ahead, step by step: nearly always the first finds something, and none reads a year of tables at once. */
@@ -30,6 +30,16 @@ export async function firstRecorded(
     if (stepEndMs === endMs) return undefined;
   }
   return undefined;
+}
+
+/** What to say when there is none: where footage was removed or not to be recorded, that. */
+export function whyNothing(
+  source: FragmentSource,
+  streamId: string,
+  { beginMs, endMs = beginMs + 1 }: RecordedSpan,
+): string {
+  const absence = source.absence?.(streamId, { beginMs, endMs });
+  return absence === undefined ? 'nothing was recorded at that time' : absenceText(absence);
 }
 
 /**

@@ -2,9 +2,9 @@
 
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
+import { writeU16 } from '../../../storage/base/bytes.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { forEachPacket, frameHeadBytes, onChannel } from '../../rtp/index.ts';
-import { writeU16 } from '../../rtsp/index.ts';
 import { rtspServerLimits } from '../limits.ts';
 
 export type TrackSink = {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GetClipCommand, GetImagesCommand, type GetImagesInput } from '@aws-sdk/client-kinesis-video-archived-media';
 import { expect, test } from 'vitest';
+import type { TimeRange } from '../../../gateway/playback/index.ts';
 import { probeFrames } from '../../kit/judge.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { codedClip, pictureOfGrey } from '../playback/coded-clips.ts';
@@ -44,6 +45,29 @@ function imagesOf({ archive, front }: PlaybackSite, begin: number, end: number, 
     }),
   );
 }
+
+test('what was removed is told behind the words of AWS, and by producer time nobody knows', async () => {
+  const stream = await recorded({ seconds: 2 });
+  const absent = { kind: 'removed', reason: 'age', text: 'removed: older than 30 days', removedMs: hourAgoMs } as const;
+  const site = await startPlaybackSite(
+    Object.assign(stream, { absence: (_: string, range: TimeRange) => ({ ...range, ...absent }) }),
+  );
+  const byProducer = { ImageSelectorType: 'PRODUCER_TIMESTAMP' } as const;
+
+  await expect(clipOf(site, 1_000, 1_060)).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+    message:
+      'No fragments found in the stream for the clip request. The footage of that time was removed: older than 30 days.',
+  });
+  await expect(imagesOf(site, 3_700, 3_990)).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+    message:
+      'No fragments found in the stream for the images request. The footage of that time was removed: older than 30 days.',
+  });
+  await expect(imagesOf(site, 3_700, 3_990, byProducer)).rejects.toMatchObject({
+    message: 'No fragments found in the stream for the images request.',
+  });
+});
 
 async function sizeOf(content: string | undefined): Promise<string> {
   const path = await saved('image', Buffer.from(content ?? '', 'base64'));

@@ -132,6 +132,22 @@ describe('recorded sessions', () => {
     });
   });
 
+  test('of footage that was removed the same words are told, and that it was', async () => {
+    const asked: unknown[] = [];
+    const absence = (_: string, range: { beginMs: number; endMs: number }) => {
+      asked.push(range);
+      const text = 'removed: the disk was getting full';
+      return { ...range, kind: 'removed' as const, reason: 'disk-full', removedMs: startMs, text };
+    };
+    const { hls } = player(Object.assign(new RowStream(), { absence }));
+
+    await expect(hls(recorded(), laterMs)).rejects.toMatchObject({
+      message: `${noFragments} The footage of that time was removed: the disk was getting full.`,
+      context: { awsName: 'ResourceNotFoundException' },
+    });
+    expect(asked).toEqual([{ beginMs: startMs, endMs: startMs + 600_000 }]);
+  });
+
   test('what is older than the retention is not there, in playlists and for those who know its number', async () => {
     const stream = new RowStream();
     const [old, ...kept] = stream.run({ atMs: startMs, count: 4 });
