@@ -2,10 +2,17 @@
 
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { timelineOf } from '../../../gateway/index.ts';
+import {
+  type Absences,
+  absenceCellMs,
+  absencesOf,
+  absentMsByText,
+  readAbsences,
+  timelineOf,
+} from '../../../gateway/playback/index.ts';
 import { appError, isAppError } from '../../../storage/base/errors.ts';
 import type { CatalogStream } from '../../../storage/catalog/index.ts';
-import type { Span, StreamTotals } from '../../../storage/index/index.ts';
+import { type Span, type StreamTotals, union } from '../../../storage/index/index.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { gapReasons } from '../../../storage/model/run.ts';
@@ -43,6 +50,16 @@ const streamShape = z.object({
 
 const spanShape = z.object({ beginMs: z.number(), endMs: z.number() });
 
+const absenceShape = spanShape.extend({
+  reason: z.string(),
+  text: z.string().describe('words for a person'),
+});
+const absenceBounds =
+  'cut to the range, and never over what is recorded. Neighbours of one reason are one when they are nearer than the resolution, ' +
+  'than a second or than a 6,000th of the range';
+
+const removalShape = absenceShape.extend({ removedMs: z.number().describe('when the last of it was removed') });
+
 const timelineShape = z.object({
   spans: z.array(spanShape),
   gaps: z.array(
@@ -55,6 +72,16 @@ const timelineShape = z.object({
       missingMs: z.number(),
     }),
   ),
+  removals: z
+    .array(removalShape)
+    .describe(
+      `footage that was removed: ${absenceBounds}. Made of at most ${limits.removalRowsMax} rows, the newest of the range`,
+    ),
+  pauses: z
+    .array(absenceShape)
+    .describe(
+      `when it was not to be recorded: ${absenceBounds}. Made of at most ${limits.indexRowsMax} rows, the oldest of the range`,
+    ),
   recordedMs: z.number(),
   missingMs: z.number(),
   latestMs: z.number().nullable(),
@@ -83,6 +110,10 @@ const dayShape = z.object({
   recordedMs: z.number(),
   gapMs: z.number(),
   gapMsByReason: z.record(z.string(), z.number()),
+  removedMsByText: z
+    .record(z.string(), z.number())
+    .describe('footage that was removed, by why; as a timeline of all days tells it'),
+  pausedMsByText: z.record(z.string(), z.number()).describe('when it was not to be recorded, by why'),
   completeness: z.number().nullable().describe('null: nothing was to be recorded'),
 });
 
@@ -146,9 +177,11 @@ export function addStreamRoutes(app: App, context: Context): void {
       const { streamId } = find(request.params.streamId) && request.params;
       const { begin, end, resolutionMs } = request.query;
       const span = requireSpan(begin, end, adminLimits.timelineMsMax);
+      const cellMs = absenceCellMs(span, resolutionMs);
       const indexed = index.snapshot((queries) => ({
         recorded: [...queries.streams.intervals(streamId, span, limits.segmentDurationMsMax)].map(toSpan),
         gaps: queries.gaps.between(streamId, span, limits.indexRowsMax),
+        absences: readAbsences(queries, streamId, span, cellMs),
       }));
       const nowMs = clock.wallMs();
       const gaps = indexed.gaps.map((gap) => ({
@@ -159,9 +192,13 @@ export function addStreamRoutes(app: App, context: Context): void {
       }));
       const open = await notIndexed(context, streamId, span, indexed.recorded);
       const timeline = timelineOf({ recorded: [...indexed.recorded, ...open], gaps, range: span, resolutionMs });
+      const recorded = timeline.spans;
+      const absences = absencesOf({ rows: indexed.absences, recorded, range: span, cellMs, nowMs });
       return {
         ...timeline,
         spans: [...timeline.spans],
+        removals: absences.removals.map(({ removedMs = 0, ...rest }) => ({ ...rest, removedMs })),
+        pauses: [...absences.pauses],
         gaps: timeline.gaps.map((gap) => ({
           ...gap,
           text: gapReasons[gap.reason],
@@ -236,6 +273,7 @@ export function addStreamRoutes(app: App, context: Context): void {
       const { id } = find(request.params.streamId);
       const { from, to, zone } = request.query;
       const days = index.completeness(id, { firstDay: from, lastDay: to, timeZone: zone });
+      const { removals, pauses } = absencesOfDays(context, id, days);
       return {
         zone,
         days: days.map((row) => ({
@@ -245,6 +283,8 @@ export function addStreamRoutes(app: App, context: Context): void {
           recordedMs: row.recordedMs,
           gapMs: row.missingMs,
           gapMsByReason: { ...row.missingMsByReason },
+          removedMsByText: absentMsByText(removals, row),
+          pausedMsByText: absentMsByText(pauses, row),
           completeness: row.completeness ?? null,
         })),
       };
@@ -257,6 +297,20 @@ export function requireStream({ catalog }: Pick<Context, 'catalog'>, streamId: s
   const stream = catalog.tables.cameras.findStream(streamId);
   if (stream === undefined) throw appError('not_found', 'no such stream', { streamId });
   return stream;
+}
+
+/** @param days  in order */
+function absencesOfDays({ index, clock }: Context, streamId: string, days: readonly Span[]): Absences {
+  const [first] = days;
+  const last = days.at(-1);
+  if (first === undefined || last === undefined) return { removals: [], pauses: [] };
+  const range = { beginMs: first.beginMs, endMs: last.endMs };
+  const cellMs = absenceCellMs(range, 0);
+  return index.snapshot((queries) => {
+    const recorded = union(spansOf(queries.streams.intervals(streamId, range, limits.segmentDurationMsMax)));
+    const rows = readAbsences(queries, streamId, range, cellMs);
+    return absencesOf({ rows, recorded, range, cellMs, nowMs: clock.wallMs() });
+  });
 }
 
 /** Recorded minutes that the keeper has not taken in: the open file and those waiting. */
@@ -273,6 +327,10 @@ async function notIndexed(
     beginMs: fragment.serverTimestampMs,
     endMs: fragmentEndMs(fragment),
   }));
+}
+
+function* spansOf(intervals: Iterable<readonly [number, number]>): Generator<Span> {
+  for (const interval of intervals) yield toSpan(interval);
 }
 
 function toSpan([beginMs, endMs]: readonly [number, number]): Span {
