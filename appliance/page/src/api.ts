@@ -126,9 +126,18 @@ export type Gap = Span & {
   readonly detail?: string | null;
   readonly help?: string;
 };
+/** Footage that is not there on purpose: `text` says why. */
+export type Absence = Span & {
+  readonly reason: string;
+  readonly text: string;
+  /** When the last of it was removed; of what was removed alone. */
+  readonly removedMs?: number;
+};
 export type Timeline = {
   readonly spans: readonly Span[];
   readonly gaps: readonly Gap[];
+  readonly removals: readonly Absence[];
+  readonly pauses: readonly Absence[];
   readonly latestMs?: number | null;
 };
 export type Day = {

@@ -1,7 +1,7 @@
-/** What the timeline draws, asked for as the view needs it: spans and gaps, or days when it is long. */
+/** What the timeline draws, asked for as the view needs it: spans, gaps and what is not there on purpose, or days when it is long. */
 
 import { createEffect, createResource, createSignal, on, onCleanup } from 'solid-js';
-import { call, type Day, type Gap, type Span, type Timeline } from '../api.ts';
+import { type Absence, call, type Day, type Gap, type Span, type Timeline } from '../api.ts';
 import { dayName, zone } from '../format.ts';
 import { lengthOf, minuteMs, spansMsMax, windowOf } from './scale.ts';
 
@@ -10,17 +10,24 @@ const restMs = 120;
 const livePeriodMs = 5_000;
 const calmPeriodMs = 30_000;
 
-export type DayBar = Span & Day & { readonly gapMsByReason: Readonly<Record<string, number>> };
+export type DayBar = Span &
+  Day & {
+    readonly gapMsByReason: Readonly<Record<string, number>>;
+    readonly removedMsByText: Readonly<Record<string, number>>;
+    readonly pausedMsByText: Readonly<Record<string, number>>;
+  };
 export type Mark = Span & { readonly kind: string; readonly detail: string | null };
 
 export type Footage = {
   readonly spans: readonly Span[];
   readonly gaps: readonly Gap[];
-  /** Instead of spans and gaps, in long views. */
+  readonly removals: readonly Absence[];
+  readonly pauses: readonly Absence[];
+  /** Instead of all that, in long views. */
   readonly days: readonly DayBar[] | undefined;
 };
 
-const nothing: Footage = { spans: [], gaps: [], days: undefined };
+const nothing: Footage = { spans: [], gaps: [], removals: [], pauses: [], days: undefined };
 
 export function createFootage(streamId: () => string, view: () => Span) {
   const asked = () => ({ streamId: streamId(), isDays: lengthOf(view()) > spansMsMax, ...windowOf(view()) });
@@ -67,6 +74,6 @@ async function read({
     return { ...nothing, days };
   }
   const query = `begin=${beginMs}&end=${lastMs}&resolutionMs=${resolutionMs}`;
-  const { spans, gaps } = await call<Timeline>('GET', `${base}/timeline?${query}`);
-  return { spans, gaps, days: undefined };
+  const { spans, gaps, removals, pauses } = await call<Timeline>('GET', `${base}/timeline?${query}`);
+  return { spans, gaps, removals, pauses, days: undefined };
 }

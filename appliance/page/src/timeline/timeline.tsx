@@ -1,5 +1,6 @@
 /**
- * The timeline of a stream, from a minute to a year: recorded spans, gaps with their reason, what events marked, the playing
+ * The timeline of a stream, from a minute to a year: recorded spans, gaps with their reason, what was removed or
+ * not to be recorded, what events marked, the playing
  * position and a chosen range. In long views each day is a bar as high as what there is of it.
  */
 
@@ -53,7 +54,9 @@ export function TimelineView(props: {
     const gap: Gap | undefined = props.footage?.gaps.find(holds);
     if (gap !== undefined) return { is: 'gap', gap };
     const marks = props.marks.filter(holds);
-    return props.footage?.spans.some(holds) ? { is: 'recorded', marks } : { is: 'nothing' };
+    if (props.footage?.spans.some(holds)) return { is: 'recorded', marks };
+    const absence = props.footage?.removals.find(holds) ?? props.footage?.pauses.find(holds);
+    return absence === undefined ? { is: 'nothing' } : { is: 'absent', absence };
   };
   const seekAt = (x: number) => {
     const atMs = timeOf(x);
@@ -142,6 +145,8 @@ export function TimelineView(props: {
           when={props.footage?.days}
           fallback={
             <>
+              <For each={seen(props.footage?.pauses)}>{(pause) => <div class="paused" style={box(pause)} />}</For>
+              <For each={seen(props.footage?.removals)}>{(gone) => <div class="removed" style={box(gone)} />}</For>
               <For each={seen(props.footage?.spans)}>{(span) => <div class="span" style={box(span)} />}</For>
               <For each={seen(props.footage?.gaps)}>{(gap) => <div class="gap" style={box(gap)} />}</For>
             </>
@@ -192,7 +197,11 @@ export function TimelineView(props: {
   );
 }
 
-/** As high as what there is of the day; what is missing stands above it. */
+function sumOf(byText: Readonly<Record<string, number>>): number {
+  return Object.values(byText).reduce((sum, partMs) => sum + partMs, 0);
+}
+
+/** As high as what there is of the day; what is missing stands above it, then what was removed and what was not to be recorded. */
 function DayColumn(props: {
   readonly day: DayBar;
   readonly box: { readonly left: string; readonly width: string };
@@ -204,6 +213,8 @@ function DayColumn(props: {
   const height = (partMs: number) => (partMs <= 0 ? '0' : `max(2px, ${share(partMs)}%)`);
   return (
     <div class="day" style={props.box}>
+      <div class="paused" style={{ height: height(sumOf(props.day.pausedMsByText)) }} />
+      <div class="removed" style={{ height: height(sumOf(props.day.removedMsByText)) }} />
       <div class="gap" style={{ height: height(props.day.gapMs) }} />
       <div class="span" style={{ height: height(props.day.recordedMs) }} />
     </div>

@@ -1,7 +1,7 @@
 /** What lies under the pointer: when, whether it is recorded, why not, and a picture cut from the footage. */
 
 import { createEffect, createSignal, For, Match, on, onCleanup, Show, Switch } from 'solid-js';
-import type { Gap } from '../api.ts';
+import type { Absence, Gap } from '../api.ts';
 import { sentence } from '../fault.tsx';
 import { clockText, dayText, durationText } from '../format.ts';
 import type { DayBar, Mark } from './footage.ts';
@@ -14,6 +14,7 @@ export type Under =
   | { readonly is: 'future' | 'nothing' }
   | { readonly is: 'recorded'; readonly marks: readonly Mark[] }
   | { readonly is: 'gap'; readonly gap: Gap }
+  | { readonly is: 'absent'; readonly absence: Absence }
   | { readonly is: 'day'; readonly day: DayBar };
 
 export function Tip(props: {
@@ -27,6 +28,7 @@ export function Tip(props: {
 }) {
   const left = () => Math.min(props.width - widthPixels / 2 - 8, Math.max(widthPixels / 2 + 8, props.x));
   const gap = () => (props.under.is === 'gap' ? props.under.gap : undefined);
+  const absence = () => (props.under.is === 'absent' ? props.under.absence : undefined);
   const day = () => (props.under.is === 'day' ? props.under.day : undefined);
   const marks = () => (props.under.is === 'recorded' ? props.under.marks : []);
   return (
@@ -55,6 +57,20 @@ export function Tip(props: {
             </>
           )}
         </Match>
+        <Match when={absence()}>
+          {(one) => (
+            <>
+              <span>{sentence(one().text)}</span>
+              <Show when={one().removedMs}>
+                {(removedMs) => (
+                  <span class="quiet numbers">
+                    The last of it on {dayText(removedMs())} {clockText(removedMs())}
+                  </span>
+                )}
+              </Show>
+            </>
+          )}
+        </Match>
         <Match when={day()}>{(one) => <DayFacts day={one()} />}</Match>
       </Switch>
       <For each={marks()}>{(mark) => <span class="markword">{mark.detail ?? mark.kind}</span>}</For>
@@ -63,14 +79,27 @@ export function Tip(props: {
 }
 
 function DayFacts(props: { readonly day: DayBar }) {
-  const reasons = () => Object.entries(props.day.gapMsByReason).sort(([, a], [, b]) => b - a);
+  const byLength = (parts: Readonly<Record<string, number>>) => Object.entries(parts).sort(([, a], [, b]) => b - a);
+  const absences = () => [...byLength(props.day.removedMsByText), ...byLength(props.day.pausedMsByText)];
+  const isRemoved = () => Object.keys(props.day.removedMsByText).length > 0;
+  const recordedText = () => {
+    if (props.day.recordedMs > 0) return `${durationText(props.day.recordedMs)} recorded`;
+    return isRemoved() ? 'nothing is left' : 'nothing recorded';
+  };
   return (
     <>
-      <span>{props.day.recordedMs > 0 ? `${durationText(props.day.recordedMs)} recorded` : 'nothing recorded'}</span>
-      <For each={reasons()}>
+      <span>{recordedText()}</span>
+      <For each={byLength(props.day.gapMsByReason)}>
         {([reason, missingMs]) => (
           <span class="why">
             {durationText(missingMs)} missing: {reason.replaceAll('-', ' ')}
+          </span>
+        )}
+      </For>
+      <For each={absences()}>
+        {([text, absentMs]) => (
+          <span class="quiet">
+            {durationText(absentMs)} {text}
           </span>
         )}
       </For>
