@@ -162,3 +162,32 @@ test('an alarm about a camera that is back stands quietly, on the wall and in th
   await page.waitForSelector('.walltile.alarmed');
   await page.waitForSelector('button.alarmbar.error');
 });
+
+test('on a phone nothing is wider than what it stands in', patient, async () => {
+  const site = await startSite({ pageDirectory });
+  const admin = await site.admin();
+  for (const name of ['Gate', 'A camera with quite a long name at the north gate'])
+    await addCamera(admin, name.padEnd(64, '.'));
+  const page = await adminTab(browser, site, phone);
+  const tooWide = (within: string) =>
+    page.evaluate<string[]>(`[...document.querySelectorAll('${within}, ${within} *')]
+      .filter((element) => element.getBoundingClientRect().right > document.querySelector('${within}').getBoundingClientRect().right + 1)
+      .map((element) => element.outerHTML.slice(0, 80))`);
+
+  await page.click('nav >> text=Add camera');
+  for (const kind of ['RTMP', 'WHIP', 'KVS', 'RTSP']) {
+    await page.click(`.kinds >> text=${kind}`);
+    expect(await tooWide('form')).toEqual([]);
+    await look(page, `add-phone-${kind}`);
+  }
+  await page.click('nav >> text=Wall');
+  await page.click('button:has-text("All cameras")');
+  await page.waitForSelector('#wallchoice:popover-open');
+  await look(page, 'wall-choice-phone');
+  expect(await page.evaluate('wallchoice.scrollWidth <= wallchoice.clientWidth')).toBe(true);
+  await page.keyboard.press('Escape');
+  await page.setViewportSize({ width: 1_280, height: 800 });
+  expect(await page.evaluate('document.querySelector(".bar").getBoundingClientRect().right')).toBe(1_280);
+  await page.click('nav >> text=Add camera');
+  await look(page, 'add-wide');
+});

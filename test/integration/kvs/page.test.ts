@@ -34,7 +34,7 @@ test('a KVS producer is added in the page, which waits for it in peace and tells
   await page.waitForSelector('text=Front door');
 
   await page.goto(`${origin}/#/add`);
-  await page.click('text=KVS producer');
+  await page.click('.kinds >> text=KVS');
   await look(page, 'kvs-1-add');
   expect(await page.isVisible('input[name=url]')).toBe(false);
   await page.fill('input[name=name]', 'Gate north');

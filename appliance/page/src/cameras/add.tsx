@@ -16,6 +16,13 @@ import { ProducerWords } from './kvs-producer.tsx';
 import { LoginFields, noLogin } from './login-fields.tsx';
 import { StreamKeyOnce } from './stream-key.tsx';
 
+const kinds = [
+  { kind: 'rtsp', text: 'RTSP', words: 'Weir connects to the camera.' },
+  { kind: 'rtmp', text: 'RTMP', words: 'An encoder, drone, phone or OBS publishes to Weir.' },
+  { kind: 'whip', text: 'WHIP', words: 'A browser, OBS or GStreamer publishes to Weir by WebRTC.' },
+  { kind: 'kvs', text: 'KVS', words: 'A KVS producer sends to Weir as it would to Amazon Kinesis Video Streams.' },
+] as const satisfies readonly { readonly kind: CameraSource['kind']; readonly text: string; readonly words: string }[];
+
 export function AddCamera(props: { readonly onAdded: () => void }) {
   const [kind, setKind] = createSignal<CameraSource['kind']>('rtsp');
   const [added, setAdded] = createSignal<ChangedCamera>();
@@ -78,19 +85,19 @@ export function AddCamera(props: { readonly onAdded: () => void }) {
   return (
     <div class="columns">
       <form class="card" onSubmit={(event) => void save(event)}>
-        <div class="choice">
-          <button type="button" aria-pressed={kind() === 'rtsp'} onClick={() => setKind('rtsp')}>
-            Weir connects (RTSP)
-          </button>
-          <button type="button" aria-pressed={kind() === 'rtmp'} onClick={() => setKind('rtmp')}>
-            It publishes (RTMP)
-          </button>
-          <button type="button" aria-pressed={kind() === 'whip'} onClick={() => setKind('whip')}>
-            WHIP (browser, OBS, GStreamer)
-          </button>
-          <button type="button" aria-pressed={kind() === 'kvs'} onClick={() => setKind('kvs')}>
-            KVS producer
-          </button>
+        <div class="field">
+          <div class="choice kinds">
+            <For each={kinds}>
+              {(one) => (
+                <button type="button" aria-pressed={kind() === one.kind} onClick={() => setKind(one.kind)}>
+                  {one.text}
+                </button>
+              )}
+            </For>
+          </div>
+          <p class="quiet" role="status">
+            {kinds.find((one) => one.kind === kind())?.words}
+          </p>
         </div>
         <label>
           Name
