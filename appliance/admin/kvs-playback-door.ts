@@ -22,6 +22,7 @@ import {
   SessionWalks,
   streamArn,
   streamingSessionOperations,
+  thingOf,
 } from '../../gateway/kvs/index.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
@@ -133,7 +134,10 @@ export function kvsPlayback(
   const sessions = { source, walks: new SessionWalks({ source }), tokens: new SessionTokens({ random }, { secret }) };
   const resources = new PlaybackResources({
     ...{ ...sessions, meter: deps.meter, clock: deps.clock },
-    limit: (path, session) => deps.quotas.admit(path, {}, `session ${session}`),
+    limit: (path, { name, streamName, resultsMax }) =>
+      deps.quotas.admit(path, { MaxResults: resultsMax }, `session ${name}`, {
+        stream: thingOf({ StreamName: streamName }),
+      }),
     admit: (asked) => sessionStream({ ...deps, site }, asked),
   });
   return {

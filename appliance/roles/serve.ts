@@ -16,6 +16,7 @@ import {
   signalingOperations,
 } from '../../gateway/kvs/index.ts';
 import {
+  absenceWithin,
   Clips,
   Conversions,
   FragmentPictures,
@@ -115,7 +116,9 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   }
   // As the newest plan says; without one yet, or for streams that it names no more, their ids decide.
   const owners = { of: new Map() as ReadonlyMap<string, number> };
-  const source = sourceOf(readers, owners);
+  const source = sourceOf(readers, owners, (streamId, range) =>
+    absenceWithin(index, { ...range, streamId, nowMs: clock.wallMs() }),
+  );
   const laneOf = (streamId: string) =>
     must(lanes[owners.of.get(streamId) ?? partIndexOf(streamId, lanes.length)], 'every part has an owner').client;
   const lowLatency = new LowLatency({ clock, log, source, laneOf });
@@ -153,12 +156,13 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
   const pictureStore = lifetime.own(
     await pictureStoreOf({ clock }, { config, environment: process.env, directory: join(paths.data, 'images') }),
   );
-  const media = mediaReaders({ clock, log, source, meter: kvsMeter });
+  const { quotaFactor } = config.kvs;
+  const media = mediaReaders({ clock, log, source, meter: kvsMeter }, { quotaFactor });
   const webrtc = new WebRtc(context, { registry });
   const storage = config.webrtc.enabled
     ? storageSessions(context, { plane: webrtc.plane, laneOf, registry })
     : undefined;
-  const signaling = new SignalingHub({ clock, log, meter: kvsMeter, storage }, { quotaFactor: config.kvs.quotaFactor });
+  const signaling = new SignalingHub({ clock, log, meter: kvsMeter, storage }, { quotaFactor });
   const live = config.webrtc.enabled
     ? liveSessions(context, { plane: webrtc.plane, conversions, laneOf, registry })
     : undefined;
@@ -234,7 +238,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
         },
         arePlainRtspPasswordsAllowed: config.rtsp.allowPlainPasswords,
         publicUrl: config.publicUrl,
-        kvsQuotaFactor: config.kvs.quotaFactor,
+        kvsQuotaFactor: quotaFactor,
         credentialsPort: config.kvs.credentials.enabled ? config.kvs.credentials.port : undefined,
         kvs: {
           site: { region: config.kvs.region, accountId: config.kvs.accountId },
@@ -294,12 +298,17 @@ function onvifPort({ clock, log, paths, link }: RoleContext, lifetime: Lifetime)
 }
 
 /** Each stream belongs to one recording process, whose hints only its own reader hears. */
-function sourceOf(readers: readonly StreamReader[], owners: { of: ReadonlyMap<string, number> }) {
+function sourceOf(
+  readers: readonly StreamReader[],
+  owners: { of: ReadonlyMap<string, number> },
+  absence: NonNullable<FragmentSource['absence']>,
+) {
   const ownerOf = (streamId: string) => {
     const index = owners.of.get(streamId) ?? partIndexOf(streamId, readers.length);
     return must(readers[index], 'every part has a reader');
   };
   return {
+    absence,
     fragmentsBetween: (streamId, range) => ownerOf(streamId).fragmentsBetween(streamId, range),
     latest: (streamId) => ownerOf(streamId).latest(streamId),
     clusterBytes(reference: FragmentRef) {

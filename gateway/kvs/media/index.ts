@@ -22,7 +22,7 @@ export type MediaReaders = {
   close(): Promise<void>;
 };
 
-/** @param options.connectionsPerStreamMax  GetMedia, and GetMediaForFragmentList, of one stream at a time */
+/** @param options.quotaFactor  how many times what AWS allows, below our own bound; 0: that alone */
 export function mediaReaders(
   deps: {
     readonly clock: Clock;
@@ -30,14 +30,19 @@ export function mediaReaders(
     readonly source: MediaSource;
     readonly meter: Pick<KvsMeter, 'add'>;
   },
-  options: { readonly connectionsPerStreamMax?: number } = {},
+  { quotaFactor }: { readonly quotaFactor: number },
 ): MediaReaders {
   const { source } = deps;
-  const { connectionsPerStreamMax = mediaLimits.connectionsPerStreamMax } = options;
   const tails = new StreamTails({ source });
   const pieces = new MediaPieces({ source, readers: () => tails.readers + list.readers });
-  const getMedia = new GetMedia({ ...deps, pieces, tails }, { connectionsPerStreamMax });
-  const list = new MediaForFragmentList({ ...deps, pieces }, { connectionsPerStreamMax });
+  const getMedia = new GetMedia(
+    { ...deps, pieces, tails },
+    { connectionsPerStreamMax: connectionsAllowed(mediaLimits.getMediaConnections, quotaFactor) },
+  );
+  const list = new MediaForFragmentList(
+    { ...deps, pieces },
+    { connectionsPerStreamMax: connectionsAllowed(mediaLimits.fragmentListConnections, quotaFactor) },
+  );
   return {
     operations: new Map([
       ['/getMedia', getMedia.operation],
@@ -47,4 +52,11 @@ export function mediaReaders(
     streamsChanged: () => getMedia.streamsChanged(),
     close: () => getMedia.close(),
   };
+}
+
+/** Never less than one, however small the factor is. */
+function connectionsAllowed(atAws: number, quotaFactor: number): number {
+  const { connectionsPerStreamMax } = mediaLimits;
+  if (quotaFactor === 0) return connectionsPerStreamMax;
+  return Math.min(connectionsPerStreamMax, Math.max(1, Math.floor(atAws * quotaFactor)));
 }

@@ -22,7 +22,10 @@ export const mediaLimits = {
   listDefault: 100,
   /** Numbers of one request: AWS's bound. */
   numbersMax: 1_000,
-  /** Readers of one stream: AWS has 3, and 5 for lists of fragments; generous, since they share what they read. */
+  /** Readers of one stream at AWS, of GetMedia and of lists of fragments: as many times the site's quota factor are let in. */
+  getMediaConnections: 3,
+  fragmentListConnections: 5,
+  /** And no more than this, of either: generous, since they share what they read. */
   connectionsPerStreamMax: 100,
   /** No fragment lasts longer, so one that holds a moment begins no longer before it. */
   fragmentMsMax: limits.segmentDurationMsMax,

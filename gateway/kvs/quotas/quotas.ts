@@ -38,22 +38,27 @@ export class Quotas {
    * Counts a request.
    *
    * @param path   of the operation, without the prefix of a public URL
-   * @param thing  the stream or channel that it names; undefined when it names none
+   * @param thing  the stream, channel or session that it names; undefined when it names none
+   * @param options.stream  whose fragments it asks for, as `thingOf` has it, where that is not the thing
    * @throws AppError ClientLimitExceededException  more than the quota; nothing is counted then
    */
-  admit(path: string, input: Readonly<Record<string, unknown>>, thing: string | undefined): Admission {
+  admit(
+    path: string,
+    input: Readonly<Record<string, unknown>>,
+    thing: string | undefined,
+    { stream = thing }: { readonly stream?: string | undefined } = {},
+  ): Admission {
     if (this.#factor === 0) return { giveBack: () => {} };
     const { site, thing: ofThing } = rates.get(path) ?? {};
     const points: Points = pointsOf(path, input);
     const wanted: { readonly key: string; readonly perSecond: number; readonly cost: number }[] = [];
     if (site !== undefined) wanted.push({ key: path, perSecond: site, cost: 1 });
-    if (thing !== undefined) {
-      if (ofThing !== undefined) wanted.push({ key: `${path} ${thing}`, perSecond: ofThing, cost: 1 });
-      for (const kind of ['metadata', 'media'] as const) {
-        if (points[kind] > 0) {
-          wanted.push({ key: `${kind} ${thing}`, perSecond: pointsPerSecond[kind], cost: points[kind] });
-        }
-      }
+    if (thing !== undefined && ofThing !== undefined) {
+      wanted.push({ key: `${path} ${thing}`, perSecond: ofThing, cost: 1 });
+    }
+    for (const kind of ['metadata', 'media'] as const) {
+      if (stream === undefined || points[kind] === 0) continue;
+      wanted.push({ key: `${kind} ${stream}`, perSecond: pointsPerSecond[kind], cost: points[kind] });
     }
     const nowMs = this.#clock.monotonicMs();
     const buckets = wanted.map(({ key, perSecond, cost }) => ({

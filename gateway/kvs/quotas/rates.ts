@@ -77,8 +77,12 @@ const imagesBase = 400;
 /** What AWS bounds these by: whoever asks for more is refused, and costs no more than who asks for as much. */
 const listMax = 1_000;
 const imagesMax = 100;
+const playlistMax = 5_000;
 
-/** What a request costs its stream, told from its body alone, before anything is looked up. */
+/**
+ * What a request costs its stream, told from its body alone, before anything is looked up. Playlists and manifests have no body:
+ * `MaxResults` is what their session was asked for.
+ */
 export function pointsOf(path: string, input: Readonly<Record<string, unknown>>): Points {
   const number = (member: string, { otherwise, max }: { readonly otherwise: number; readonly max: number }) => {
     const value = input[member];
@@ -95,6 +99,14 @@ export function pointsOf(path: string, input: Readonly<Record<string, unknown>>)
       const images = number('MaxResults', { otherwise: 25, max: imagesMax });
       return { metadata: imagesBase + images, media: images };
     }
+    case '/hls/v1/getHLSMasterPlaylist.m3u8':
+    case '/hls/v1/getHLSMediaPlaylist.m3u8':
+    case '/dash/v1/getDASHManifest.mpd':
+      return { metadata: number('MaxResults', { otherwise: playlistMax, max: playlistMax }), media: 0 };
+    case '/hls/v1/getMP4MediaFragment.mp4':
+    case '/hls/v1/getTSFragment.ts':
+    case '/dash/v1/getMP4MediaFragment.mp4':
+      return { metadata: 0, media: 1 };
     default:
       return { metadata: 0, media: 0 };
   }

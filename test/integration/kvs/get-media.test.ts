@@ -278,10 +278,11 @@ test('(70) a fragment that is removed while its reader is busy with the one befo
   });
 });
 
-test('(71) one connection more than a stream may have is refused, and a place is free when another ends', async () => {
-  const { getMedia, mediaClient, streams, counted } = await startMediaSite({ connectionsPerStreamMax: 2 });
+test('(71) with the factor 1 a stream has three connections as at AWS: a fourth is refused, and a place is free when another ends', async () => {
+  const { getMedia, mediaClient, streams, counted } = await startMediaSite({ kvsQuotaFactor: 1 });
   const input = { StreamName: streams.front.name, StartSelector: earliest };
   const first = await getMedia(input);
+  await getMedia(input);
   await getMedia(input);
 
   await expect(mediaClient().send(new GetMediaCommand(input))).rejects.toMatchObject({

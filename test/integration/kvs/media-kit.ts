@@ -52,7 +52,6 @@ export type RunOptions = {
 
 export type MediaSiteOptions = SiteOptions & {
   readonly statements?: readonly Statement[];
-  readonly connectionsPerStreamMax?: number;
 };
 
 export async function startMediaSite({ statements = [everything], ...options }: MediaSiteOptions = {}) {
@@ -69,11 +68,8 @@ export async function startMediaSite({ statements = [everything], ...options }: 
     add: (metric: string, stream: string, value: number) =>
       counted.set(`${metric} ${stream}`, (counted.get(`${metric} ${stream}`) ?? 0) + value),
   };
-  const { connectionsPerStreamMax } = options;
-  const media: MediaReaders = mediaReaders(
-    { ...deps, source: reader, meter },
-    connectionsPerStreamMax === undefined ? {} : { connectionsPerStreamMax },
-  );
+  const { kvsQuotaFactor: quotaFactor = 20 } = options;
+  const media: MediaReaders = mediaReaders({ ...deps, source: reader, meter }, { quotaFactor });
   const kvsMedia = new Map([...media.operations, ...(options.kvsMedia ?? [])]);
   const kvs = await startKvsSite(statements, { ...options, data, kvsMedia, onPlan: () => media.streamsChanged() });
   await index.start();

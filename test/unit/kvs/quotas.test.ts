@@ -83,3 +83,52 @@ test('a stream is the same by its name and by its ARN, and a channel of that nam
   expect(thingOf({ ChannelName: 'gate' })).not.toBe(thingOf({ StreamName: 'gate' }));
   expect(thingOf({ StreamName: 7, Tags: {} })).toBeUndefined();
 });
+
+test('playlists and manifests cost their stream what they may show, media fragments one each, in all sessions together', async () => {
+  const time = clock();
+  const quotas = new Quotas({ clock: time }, { factor: 1 });
+  let sessions = 0;
+  const played = (path: string, resultsMax: number, times: number, stream = 'stream gate') => {
+    let count = 0;
+    for (let i = 0; i < times; i++) {
+      try {
+        quotas.admit(path, { MaxResults: resultsMax }, `session ${sessions++}`, { stream });
+        count++;
+      } catch {}
+    }
+    return count;
+  };
+
+  expect(played('/hls/v1/getHLSMediaPlaylist.m3u8', 1_000, 20)).toBe(10);
+  // The same points as those of other operations, whatever the stream is called by.
+  expect(admitted(quotas, 1, '/listFragments')).toBe(0);
+  expect(played('/dash/v1/getDASHManifest.mpd', 1, 1)).toBe(0);
+  expect(played('/dash/v1/getDASHManifest.mpd', 5_000, 5, 'stream yard')).toBe(2);
+  expect(played('/hls/v1/getHLSMasterPlaylist.m3u8', 100, 200, 'stream hall')).toBe(100);
+  await time.advance(500);
+  expect(played('/hls/v1/getHLSMediaPlaylist.m3u8', 1_000, 20)).toBe(5);
+
+  expect(played('/hls/v1/getMP4MediaFragment.mp4', 1_000, 300)).toBe(300);
+  expect(played('/hls/v1/getTSFragment.ts', 1_000, 100)).toBe(100);
+  expect(played('/dash/v1/getMP4MediaFragment.mp4', 1_000, 300)).toBe(100);
+  expect(played('/hls/v1/getMP4InitFragment.mp4', 1_000, 50)).toBe(50);
+  expect(admitted(quotas, 1, '/getClip')).toBe(0);
+});
+
+test('one session asks five times in a second for playlists, and twenty times for media', () => {
+  const quotas = new Quotas({ clock: clock() }, { factor: 1 });
+  const asked = (path: string, session: string) => {
+    let count = 0;
+    for (let i = 0; i < 50; i++) {
+      try {
+        quotas.admit(path, { MaxResults: 5 }, session, { stream: 'stream gate' });
+        count++;
+      } catch {}
+    }
+    return count;
+  };
+
+  expect(asked('/hls/v1/getHLSMediaPlaylist.m3u8', 'session a')).toBe(5);
+  expect(asked('/hls/v1/getHLSMediaPlaylist.m3u8', 'session b')).toBe(5);
+  expect(asked('/hls/v1/getMP4MediaFragment.mp4', 'session a')).toBe(20);
+});

@@ -130,6 +130,8 @@ describe('a session', () => {
 
     expect(admitted.owners).toEqual(['somebody']);
     await expect(get(url, nowMs)).rejects.toMatchObject({ context: { awsName: 'AccessDeniedException' } });
+    // What it asks for now takes nothing from the stream's quota.
+    expect(admitted.counted).toEqual(['/hls/v1/getHLSMasterPlaylist.m3u8 gate 1000']);
   });
 
   test('opens no fragment outside of its range, and nothing of the other protocol', async () => {

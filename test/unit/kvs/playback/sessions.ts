@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import {
   type KvsStream,
   PlaybackResources,
+  type ResourceDeps,
   type SessionSource,
   SessionTokens,
   SessionWalks,
@@ -153,12 +154,23 @@ export function player(source: SessionSource, options: { readonly retentionHours
   const secret = new Uint8Array(32).fill(7);
   let nonce = 0;
   const random = (bytes: number) => new Uint8Array(bytes).fill(++nonce);
-  const admitted = { isAdmitted: true, owners: [] as string[] };
+  const admitted = { isAdmitted: true, owners: [] as string[], counted: [] as string[] };
+  const limit: ResourceDeps['limit'] = (path, { streamName, resultsMax }) => {
+    admitted.counted.push(`${path} ${streamName} ${resultsMax}`);
+    return { giveBack: () => void admitted.counted.pop() };
+  };
   const sessions = () => {
     const walks = new SessionWalks({ source });
     const tokens = new SessionTokens({ random }, { secret });
     const resources = new PlaybackResources({
-      ...{ source, walks, tokens, meter: { add: () => {} }, limit: () => {}, clock: { monotonicMs: () => 0 } },
+      ...{
+        source,
+        walks,
+        tokens,
+        meter: { add: () => {} },
+        limit,
+        clock: { monotonicMs: () => 0 },
+      },
       admit: ({ owner }) => {
         admitted.owners.push(owner);
         return admitted.isAdmitted ? stream : undefined;
