@@ -35,6 +35,9 @@ const countedOperations: ReadonlySet<string> = new Set([
   'GetImages',
 ]);
 
+/** Their answers have no end, or as much of one as a list has fragments: AWS counts no latency of them. */
+const withoutLatency: ReadonlySet<string> = new Set(['GetMedia', 'GetMediaForFragmentList']);
+
 export class KvsRequestCount {
   readonly #deps: KvsRequestCountDeps;
   readonly #socket: Pick<Socket, 'bytesRead' | 'bytesWritten'>;
@@ -52,21 +55,23 @@ export class KvsRequestCount {
     this.#writtenBefore = socket.bytesWritten;
   }
 
-  /** It was let in, and media go on from here. */
+  /** It was let in, and media go on from here: of an upload this is what its producer waited for. */
   accepted(asked: KvsAsked): void {
     this.#begin(asked, { isSuccess: true });
+    if (asked.operation === 'PutMedia') this.#addLatency(asked);
   }
 
   /** It is over, well or not. */
   over(asked: KvsAsked, { isSuccess }: { readonly isSuccess: boolean }): void {
     if (this.#end === undefined) this.#begin(asked, { isSuccess });
     this.#end?.();
-    const { operation, stream } = asked;
-    if (stream === undefined || !countedOperations.has(operation)) return;
+    if (isSuccess && asked.operation !== 'PutMedia') this.#addLatency(asked);
+  }
+
+  #addLatency({ operation, stream }: KvsAsked): void {
+    if (stream === undefined || !countedOperations.has(operation) || withoutLatency.has(operation)) return;
     const { clock, meter } = this.#deps;
-    if (isSuccess && operation !== 'PutMedia') {
-      meter.add(`${operation}.Latency`, stream.name, clock.monotonicMs() - this.#startMs);
-    }
+    meter.add(`${operation}.Latency`, stream.name, clock.monotonicMs() - this.#startMs);
   }
 
   #begin({ operation, stream, subject }: KvsAsked, { isSuccess }: { readonly isSuccess: boolean }): void {

@@ -116,5 +116,6 @@ test('(106, 107, 108) a tagged fragment becomes pictures and a message, once, wh
   expect(String(metrics)).toContain(
     'aws_kinesisvideo_put_media_incoming_fragments_sum{role="ingest-0",stream_name="door"} 2',
   );
+  expect(String(metrics)).toContain('aws_kinesisvideo_put_media_latency_count{role="serve",stream_name="door"} 1');
   await appliance.close();
 });

@@ -19,10 +19,12 @@ import { startPutMedia } from './put-media-kit.ts';
 const beginMs = 1_795_263_502_114;
 
 test('(33, 34, 39, 40, 41, 42, 57) a producer of clusters of unknown size is told all it has to know, and its bytes lie there as they came', async () => {
-  const { produce, clusters, stored, log } = await startPutMedia();
+  const { produce, clusters, stored, log, site } = await startPutMedia();
   const sent = footage({ beginTimecode: beginMs, fragments: 3 });
   const producer = await produce({ headers: { expect: '100-continue' } });
   await until('100 and 200 come before any media', () => producer.status === 200);
+  const latencies = 'aws_kinesisvideo_put_media_latency_count{stream_name="door"} 1\n';
+  expect(await site.registry.metrics()).toContain(latencies);
 
   await producer.send(Buffer.concat([head(), ...sent.map(fragment)]));
   await producer.untilTold('PERSISTED', 2);

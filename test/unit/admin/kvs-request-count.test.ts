@@ -42,6 +42,7 @@ test('a reader is told of when it is let in, and its bytes while they go', async
   count.over(asked, { isSuccess: true });
   expect(open.size).toBe(0);
   expect(await metrics()).toMatchObject({ get_media_requests_sum: 1, get_media_requests_count: 1 });
+  expect(await metrics()).not.toHaveProperty('get_media_latency_count');
 });
 
 test('of an upload the bytes are counted that come, and the rest is told by whoever records it', async () => {
@@ -54,6 +55,35 @@ test('of an upload the bytes are counted that come, and the rest is told by whoe
   count.over(asked, { isSuccess: true });
   expect(open.size).toBe(0);
   expect(await metrics()).not.toHaveProperty('put_media_requests_sum');
+});
+
+test('the latency of an upload is the time to its head, that of a clip the time to its end, and readers have none', async () => {
+  const latencyOf = async (operation: string) => {
+    const { clock, count, asked, metrics } = newCount(operation);
+    await clock.advance(30);
+    count.accepted(asked);
+    await clock.advance(60_000);
+    count.over(asked, { isSuccess: true });
+    return Object.entries(await metrics()).filter(([name]) => name.includes('latency'));
+  };
+
+  expect(await latencyOf('PutMedia')).toEqual([
+    ['put_media_latency_sum', 30],
+    ['put_media_latency_count', 1],
+  ]);
+  expect(await latencyOf('GetClip')).toEqual([
+    ['get_clip_latency_sum', 60_030],
+    ['get_clip_latency_count', 1],
+  ]);
+  expect(await latencyOf('GetMedia')).toEqual([]);
+  expect(await latencyOf('GetMediaForFragmentList')).toEqual([]);
+});
+
+test('an upload that is refused has no latency', async () => {
+  const { count, asked, metrics } = newCount('PutMedia');
+  count.over(asked, { isSuccess: false });
+
+  expect(await metrics()).toEqual({});
 });
 
 test('what is refused is counted once, and what has no stream, or AWS does not count, not at all', async () => {
