@@ -2,6 +2,7 @@
 
 import { dirname } from 'node:path';
 import { must } from '../../storage/base/assert.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -51,9 +52,8 @@ export function startAlarmParts(
   const { clock, log, random, catalog, feed, tls, webhookSecrets: box } = deps;
   const { lifetime, paths, publicUrl } = options;
   const addresses = () => readAlarmSettings(catalog).webhookAddresses;
-  const fraction = () => Buffer.from(random(4)).readUInt32BE() / 2 ** 32;
   const courier = lifetime.own(
-    new Courier({ clock, log, catalog, box, addresses, headersOf: notificationHeadersOf, random: fraction }),
+    new Courier({ clock, log, catalog, box, addresses, headersOf: notificationHeadersOf, random: fractionOf(random) }),
   );
   const facts = lifetime.own(
     new FactSource(

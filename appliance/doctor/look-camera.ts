@@ -3,6 +3,7 @@
 import { type DeviceAddress, OnvifDevice } from '../../gateway/onvif/index.ts';
 import { describeSource, parseRtspUrl, SourceFault } from '../../gateway/rtsp/index.ts';
 import type { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -34,7 +35,7 @@ export async function lookAtCamera(
   const { name, role, source } = planned;
   if (source.kind !== 'rtsp') return { name, role, host: undefined, isExpected: isPublisher(source), state };
   const [told, onvif] = await Promise.all([
-    describeSource({ ...deps, random: () => fraction(deps.random) }, source, {
+    describeSource({ ...deps, random: fractionOf(deps.random) }, source, {
       deadlineMs: describeMs,
       addresses: deps.addresses,
     }).then(
@@ -63,8 +64,4 @@ async function askDevice(deps: CameraLookDeps, address: DeviceAddress): Promise<
 function faultOf(error: unknown): NonNullable<CameraFacts['fault']> {
   if (error instanceof SourceFault) return { reason: error.reason, message: error.message, hint: error.hint };
   return { reason: 'source-error', message: toAppError(error).message };
-}
-
-function fraction(random: (bytes: number) => Uint8Array): number {
-  return Buffer.from(random(4)).readUInt32LE() / 2 ** 32;
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { traceSource } from '../../gateway/rtsp/index.ts';
 import { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import { systemClock } from '../../storage/base/clock.ts';
 import { appError, toAppError } from '../../storage/base/errors.ts';
 import { createLog } from '../../storage/base/log.ts';
@@ -85,7 +86,7 @@ async function support({ config, configOrigin, ...wishes }: SupportQuestion): Pr
       },
       trace: ({ source }, durationMs) =>
         source.kind === 'rtsp'
-          ? traceSource({ clock: systemClock, log, random: fraction }, source, { durationMs, addresses })
+          ? traceSource({ clock: systemClock, log, random: fractionOf(randomBytes) }, source, { durationMs, addresses })
           : Promise.resolve(''),
       onText: (text) => say({ type: 'text', text }),
     },
@@ -173,10 +174,6 @@ async function siteBox(config: Config, purpose: string): Promise<SecretBox> {
     throw appError('failed_precondition', `there is no site key at ${path}`, {});
   };
   return { seal: refuse, unseal: refuse };
-}
-
-function fraction(): number {
-  return randomBytes(4).readUInt32LE() / 2 ** 32;
 }
 
 function say(message: ExamineAnswer): void {

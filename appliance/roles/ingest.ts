@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { Registry } from 'prom-client';
 import { Ingest, type RtmpListenerOptions } from '../../gateway/ingest/index.ts';
 import { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import { isAppError } from '../../storage/base/errors.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import { ownServerPaths } from '../tls/index.ts';
@@ -55,7 +56,7 @@ async function startAfterPredecessor(context: RoleContext): Promise<Ingest> {
   const deadlineMs = clock.monotonicMs() + predecessorMs;
   for (;;) {
     const ingest = new Ingest(
-      { clock, log, registry: new Registry(), random: () => Buffer.from(random(4)).readUInt32LE() / 2 ** 32 },
+      { clock, log, registry: new Registry(), random: fractionOf(random) },
       {
         ...{ paths, name, syncPeriodMs: config.journal.syncPeriodMs },
         addresses: new AddressPolicy({ networks: config.cameras.allowedNetworks }),

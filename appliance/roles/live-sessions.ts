@@ -11,6 +11,7 @@ import {
   WhipReceiver,
   WhipSessions,
 } from '../../gateway/webrtc/index.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import { type Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import type { LaneClient } from '../../storage/lane/index.ts';
 import type { LiveSessions } from '../admin/index.ts';
@@ -31,8 +32,7 @@ export function liveSessions(context: RoleContext, parts: LiveSessionParts): Liv
   const deps = { clock, log, random };
   const lifetime = new Lifetime();
   const bridges = lifetime.own(new Bridges({ ...deps, laneOf, conversions, ffmpeg: config.ffmpegPath }));
-  const fraction = () => Buffer.from(random(4)).readUInt32BE() / 2 ** 32;
-  const receiver = new WhipReceiver({ clock, log, random: fraction, ownerOf: laneOf });
+  const receiver = new WhipReceiver({ clock, log, random: fractionOf(random), ownerOf: laneOf });
   const events = countedEvents(registry);
   const whep = new WhepSessions({ ...deps, plane, bridges, events });
   const whip = new WhipSessions({ ...deps, plane, receiver, events });

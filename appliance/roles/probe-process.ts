@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { probe, SourceFault } from '../../gateway/rtsp/index.ts';
 import { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import { systemClock } from '../../storage/base/clock.ts';
 import { toAppError } from '../../storage/base/errors.ts';
 import { createLog } from '../../storage/base/log.ts';
@@ -31,7 +32,7 @@ async function answer({ source, ffmpegPath, allowedNetworks }: ProbeQuestion): P
   const deps = {
     clock: systemClock,
     log: createLog({ level: 'silent' }),
-    random: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+    random: fractionOf(randomBytes),
   };
   try {
     const { tracks, keyFrame, warnings } = await probe(deps, source, {

@@ -8,6 +8,7 @@ import {
   StreamPut,
   storageSessionLimits,
 } from '../../gateway/webrtc/index.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import { ByteBudget } from '../../storage/journal/index.ts';
 import type { LaneClient } from '../../storage/lane/index.ts';
 import type { RoleContext } from './role-context.ts';
@@ -25,7 +26,7 @@ export function storageSessions(
   { plane, laneOf, registry }: StorageSessionParts,
 ): StorageSessions {
   const { clock, log, config } = context;
-  const random = () => Buffer.from(context.random(4)).readUInt32BE() / 2 ** 32;
+  const random = fractionOf(context.random);
   const budget = new ByteBudget(storageSessionLimits.queuedBytesMax);
   const sessions = new StorageSessions({
     ...{ clock, log, random, plane, ffmpeg: config.ffmpegPath },

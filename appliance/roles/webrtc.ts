@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { MediaPlane, type PlaneFigures } from '../../gateway/webrtc/index.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Closable, Lifetime } from '../../storage/base/lifecycle.ts';
 import type { Log } from '../../storage/base/log.ts';
@@ -24,7 +25,7 @@ export class WebRtc {
     }
     this.#context = context;
     this.plane = new MediaPlane(
-      { clock, log, random: () => Buffer.from(random(4)).readUInt32BE() / 2 ** 32 },
+      { clock, log, random: fractionOf(random) },
       {
         ...{ workers, port, host: address ?? config.listen.address, announced: announcedAddresses },
         workerPath: () => workerThere(),

@@ -1,6 +1,7 @@
 /** One camera of the plan: its device, what it can do, its movements and its events. */
 
 import type { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { isAppError, toAppError } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -55,8 +56,10 @@ export class OnvifCamera {
     this.#deps = deps;
     this.#device = new OnvifDevice({ addresses, clock, random }, planned);
     const newId = () => Buffer.from(random(16)).toString('hex');
-    const chance = () => Buffer.from(random(4)).readUInt32LE() / 2 ** 32;
-    this.#events = new EventStream({ clock, log, device: this.#device, sink, newId, random: chance }, planned);
+    this.#events = new EventStream(
+      { clock, log, device: this.#device, sink, newId, random: fractionOf(random) },
+      planned,
+    );
     this.#ptz = new Ptz({ clock, log, device: this.#device });
   }
 

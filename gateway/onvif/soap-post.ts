@@ -6,6 +6,7 @@
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { fractionOf } from '../../storage/base/chance.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { type AppError, appError, errnoOf, isAppError } from '../../storage/base/errors.ts';
 import { type Credentials, Login } from '../rtsp/index.ts';
@@ -50,7 +51,7 @@ type Exchange = SoapAnswer & { readonly challenges: readonly string[] };
  */
 export async function postSoap(deps: SoapDeps, request: SoapRequest): Promise<SoapAnswer> {
   const login = new Login(
-    { random: () => Buffer.from(deps.random(4)).readUInt32LE() / 2 ** 32 },
+    { random: fractionOf(deps.random) },
     { credentials: request.credentials, isBasicAllowed: request.url.startsWith('https:') },
   );
   const { pathname, search, host } = new URL(request.url);

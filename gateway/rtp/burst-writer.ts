@@ -3,7 +3,7 @@
  * a TCP reader gets all of it in one write, UDP walks over the frames. All readers share the bytes, so nobody may change them.
  */
 
-import { writeU16, writeU32 } from '../rtsp/index.ts';
+import { writeU16, writeU32 } from '../../storage/base/bytes.ts';
 
 /** The packets of one access unit. */
 export type RtpBurst = {

@@ -3,9 +3,9 @@
  * (RFC 3640, AAC-hbr), G.711 (RFC 3551) and Opus (RFC 7587). Keeps nothing but the sequence number.
  */
 
+import { writeU16 } from '../../storage/base/bytes.ts';
 import { appError } from '../../storage/base/errors.ts';
 import { forEachNal, h264NalType, h264NalTypes, h265NalType, h265NalTypes } from '../../storage/media/index.ts';
-import { writeU16 } from '../rtsp/index.ts';
 import { BurstWriter, type RtpBurst, type RtpSender, rtpHeadBytes } from './burst-writer.ts';
 import { type RtpFormat, setsOf } from './format.ts';
 import { rtpLimits } from './limits.ts';

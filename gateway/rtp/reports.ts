@@ -1,6 +1,6 @@
 /** What a sender tells by RTCP (RFC 3550 6.4.1, 6.6): reports that join RTP time to the source's wall time, and that it ends. Pure. */
 
-import { writeU16, writeU32 } from '../rtsp/index.ts';
+import { writeU16, writeU32 } from '../../storage/base/bytes.ts';
 
 const ntpEpochMs = 2_208_988_800_000;
 const types = { senderReport: 200, receiverReport: 201, description: 202, bye: 203 } as const;

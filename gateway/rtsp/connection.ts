@@ -7,13 +7,13 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { AddressPolicy } from '../../storage/base/address-policy.ts';
+import { writeU16 } from '../../storage/base/bytes.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import { errnoOf, isAppError } from '../../storage/base/errors.ts';
 import { rtspLimits } from './limits.ts';
 import type { SharedReads } from './shared-reads.ts';
 import { faults, type SourceFault } from './source.ts';
 import type { RtspTrace } from './trace-hook.ts';
-import { writeU16 } from './wire/bytes.ts';
 import { Framer } from './wire/framer.ts';
 import { formatAnswer, formatRequest, header, isResponse, parseMessage, type RtspResponse } from './wire/message.ts';
 import { connectHost, type RtspUrl } from './wire/url.ts';

@@ -3,6 +3,7 @@
  * when the session can be announced, and whether the camera still sends. Synchronous from the socket's callback to the sink.
  */
 
+import { u8 } from '../../storage/base/bytes.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { AccessUnit } from '../../storage/model/access-unit.ts';
 import type { Track } from '../../storage/model/track.ts';
@@ -15,7 +16,6 @@ import { formatReceiverReport, parseRtcp, type RtcpHandler } from './media/rtcp.
 import { MediaTimeline } from './media/timeline.ts';
 import { type MediaTrack, VideoTrack } from './media/video-track.ts';
 import { faults, type SessionReason, type SourceFault, type SourceSink } from './source.ts';
-import { u8 } from './wire/bytes.ts';
 import type { RtpInfo } from './wire/headers.ts';
 
 export type DeliveryOptions = { readonly silenceMs: number };

@@ -10,7 +10,6 @@ export { type RtspDeps, type RtspFacts, RtspSession, type RtspSessionOptions } f
 export { readTurnMs, SharedReads, unwatchedTurnMs } from './shared-reads.ts';
 export { type SessionReason, type SourceEnd, SourceFault, type SourceSink } from './source.ts';
 export { traceSource } from './trace.ts';
-export { u16, u32, writeU16, writeU32 } from './wire/bytes.ts';
 export { Framer, type FramerHandler } from './wire/framer.ts';
 export { type Credentials, Login } from './wire/login.ts';
 export { allHeaders, header, isResponse, parseMessage, printable, type RtspRequest } from './wire/message.ts';

@@ -1,7 +1,7 @@
 /** Audio payloads: AAC by RFC 3640, G.711 and Opus (a packet is a frame). LATM has a file of its own. */
 
+import { u8, u16 } from '../../../storage/base/bytes.ts';
 import { rtspLimits } from '../limits.ts';
-import { u8, u16 } from '../wire/bytes.ts';
 import { BitCursor } from './bits.ts';
 
 export type AudioHandler = {

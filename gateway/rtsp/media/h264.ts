@@ -1,8 +1,8 @@
 /** H.264 payloads (RFC 6184): single units, STAP-A and FU-A. STAP-B, MTAP and FU-B need interleaved mode, which no camera uses. */
 
+import { u8, u16 } from '../../../storage/base/bytes.ts';
 import { h264NalType, h264NalTypes } from '../../../storage/media/index.ts';
 import { rtspLimits } from '../limits.ts';
-import { u8, u16 } from '../wire/bytes.ts';
 import { type NalRole, PictureAssembler, type PictureHandler } from './picture.ts';
 
 const aggregateA = 24;

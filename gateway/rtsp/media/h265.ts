@@ -1,8 +1,8 @@
 /** H.265 payloads (RFC 7798): single units, aggregation packets and fragmentation units, with DONL fields where announced. */
 
+import { u8, u16 } from '../../../storage/base/bytes.ts';
 import { h265NalType, h265NalTypes } from '../../../storage/media/index.ts';
 import { rtspLimits } from '../limits.ts';
-import { u8, u16 } from '../wire/bytes.ts';
 import { type NalRole, PictureAssembler, type PictureHandler } from './picture.ts';
 
 const aggregate = 48;

@@ -10,9 +10,9 @@
  * after it was right for a while, and never again once it lied.
  */
 
+import { writeU32 } from '../../../storage/base/bytes.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import { rtspLimits } from '../limits.ts';
-import { writeU32 } from '../wire/bytes.ts';
 
 /** What a NAL unit is to the picture it belongs to. */
 export type NalRole = 'slice' | 'key-slice' | 'parameter-set' | 'sei' | 'prefix' | 'suffix' | 'filler';

@@ -3,8 +3,8 @@
  * as offsets into the bytes it came in.
  */
 
+import { u8, u16, u32 } from '../../../storage/base/bytes.ts';
 import { rtspLimits } from '../limits.ts';
-import { u8, u16, u32 } from '../wire/bytes.ts';
 
 export type PacketHandler = {
   /**

@@ -3,9 +3,9 @@
  * bounded time and in a bounded number, for the ones they overtook. Interleaved TCP needs none of this.
  */
 
+import { u16 } from '../../../storage/base/bytes.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { rtspLimits } from '../limits.ts';
-import { u16 } from '../wire/bytes.ts';
 
 export class ReorderBuffer {
   readonly #clock: Clock;

@@ -1,6 +1,6 @@
 /** RTCP (RFC 3550 6): sender reports and BYE are read, receiver reports written. */
 
-import { u8, u16, u32, writeU16, writeU32 } from '../wire/bytes.ts';
+import { u8, u16, u32, writeU16, writeU32 } from '../../../storage/base/bytes.ts';
 
 export type RtcpHandler = {
   /**

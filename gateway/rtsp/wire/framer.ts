@@ -6,8 +6,8 @@
  * outside beyond the bounds in `limits.ts`.
  */
 
+import { latin1, u8, u16 } from '../../../storage/base/bytes.ts';
 import { rtspLimits } from '../limits.ts';
-import { latin1, u8, u16 } from './bytes.ts';
 
 export type FramerHandler = {
   /** One interleaved packet; the bytes are borrowed until return. */

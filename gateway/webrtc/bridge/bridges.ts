@@ -6,6 +6,7 @@
  * Nothing of it exists for a stream that nobody watches, but for a few seconds after the last viewer.
  */
 
+import { fractionOf } from '../../../storage/base/chance.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { type AppError, appError } from '../../../storage/base/errors.ts';
 import type { Log } from '../../../storage/base/log.ts';
@@ -101,7 +102,7 @@ export class Bridges implements StreamBridges {
     const lane: PlayableLane = new PlayableLane(
       {
         ...{ clock, log, conversions, ffmpeg },
-        random: () => Buffer.from(random(4)).readUInt32BE(0) / 2 ** 32,
+        random: fractionOf(random),
         lane: laneOf(streamId),
         viewers: () => this.#watched.get(streamId)?.names ?? [],
         onTrouble: (error: AppError) => this.#watched.get(streamId)?.fail(error),

@@ -7,9 +7,10 @@
 
 import type { types } from 'mediasoup';
 import { must } from '../../../storage/base/assert.ts';
+import { u32 } from '../../../storage/base/bytes.ts';
 import type { Clock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
-import { type ChosenMedia, Delivery, ntpToMs, ReorderBuffer, type SourceEnd, u32 } from '../../rtsp/index.ts';
+import { type ChosenMedia, Delivery, ntpToMs, ReorderBuffer, type SourceEnd } from '../../rtsp/index.ts';
 import { KeyFrames } from './key-frames.ts';
 import { receiveLimits } from './limits.ts';
 import { type InletWorker, RtpInlet } from './rtp-inlet.ts';
@@ -75,7 +76,10 @@ export class PeerMedia {
   async start(): Promise<void> {
     const { video, audio } = this.#options;
     await this.#inlet.start();
-    for (const producer of [video, audio]) if (producer !== undefined) await this.#add(producer);
+    const consumers: types.Consumer[] = [];
+    for (const producer of [video, audio]) if (producer !== undefined) consumers.push(await this.#add(producer));
+    // Nothing comes before all are there: a session that began with the pictures alone would stay without sound.
+    for (const consumer of consumers) await this.#inlet.resume(consumer);
     if (video !== undefined) this.#keyFrames.start();
   }
 
@@ -94,7 +98,7 @@ export class PeerMedia {
     this.#inlet.close();
   }
 
-  async #add(producer: types.Producer): Promise<void> {
+  async #add(producer: types.Producer): Promise<types.Consumer> {
     if (producer.type !== 'simple')
       throw appError('invalid_argument', 'a peer sends one encoding', { type: producer.type });
     const consumer = await this.#inlet.consume(producer);
@@ -111,6 +115,7 @@ export class PeerMedia {
     );
     this.#lines.set(source, { index, reorder });
     await this.#followClock(producer, index);
+    return consumer;
   }
 
   /** Sender reports as the peer wrote them: what comes out of the worker has its own. */

@@ -6,8 +6,8 @@
 import type { Socket } from 'node:dgram';
 import type { types } from 'mediasoup';
 import { must } from '../../../storage/base/assert.ts';
+import { writeU16, writeU32 } from '../../../storage/base/bytes.ts';
 import { appError, toAppError } from '../../../storage/base/errors.ts';
-import { writeU16, writeU32 } from '../../rtsp/index.ts';
 import { type MediaWorker, plainSocket } from '../media-plane/index.ts';
 import { receiveLimits } from './limits.ts';
 
@@ -52,14 +52,24 @@ export class RtpInlet {
     }
   }
 
-  /** A producer's packets from now on. @throws AppError unavailable  the producer, or the worker, is gone */
+  /** A producer's packets, from `resume` on. @throws AppError unavailable  the producer, or the worker, is gone */
   async consume(producer: types.Producer): Promise<types.Consumer> {
     try {
       const transport = must(this.#transport, 'it was started');
       const rtpCapabilities = capabilitiesFor(this.#worker.router, producer.kind);
-      const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities });
+      const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities, paused: true });
       this.#requireOpen();
       return consumer;
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  /** Pictures begin with a key frame, which the worker asks for. @throws AppError unavailable  as `consume` */
+  async resume(consumer: types.Consumer): Promise<void> {
+    try {
+      await consumer.resume();
+      this.#requireOpen();
     } catch (error) {
       throw this.#told(error);
     }

@@ -3,11 +3,11 @@
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { parseRtcp } from '../../../gateway/rtsp/media/rtcp.ts';
-import { u16, u32 } from '../../../gateway/rtsp/wire/bytes.ts';
 import { Framer } from '../../../gateway/rtsp/wire/framer.ts';
 import { Login } from '../../../gateway/rtsp/wire/login.ts';
 import { allHeaders, header, isResponse, parseMessage, type RtspResponse } from '../../../gateway/rtsp/wire/message.ts';
 import { parseSdp } from '../../../gateway/rtsp/wire/sdp.ts';
+import { u16, u32 } from '../../../storage/base/bytes.ts';
 import { password as usualPassword } from './kit.ts';
 
 export type SeenPacket = {

@@ -9,7 +9,7 @@ import { AacDepacketiser } from '../../../gateway/rtsp/media/audio.ts';
 import { H264Depacketiser } from '../../../gateway/rtsp/media/h264.ts';
 import { H265Depacketiser } from '../../../gateway/rtsp/media/h265.ts';
 import { parseRtcp } from '../../../gateway/rtsp/media/rtcp.ts';
-import { u16, u32 } from '../../../gateway/rtsp/wire/bytes.ts';
+import { u16, u32 } from '../../../storage/base/bytes.ts';
 import {
   aacTrack,
   forEachNal,

@@ -1,6 +1,6 @@
 /** Bytes of RTP, RTCP and coded pictures for tests: no decoder would take the pictures, everything before it does. */
 
-import { writeU16, writeU32 } from '../../../gateway/rtsp/wire/bytes.ts';
+import { writeU16, writeU32 } from '../../../storage/base/bytes.ts';
 
 /** 640 x 360, constrained baseline, from x264. */
 export const sps = Uint8Array.from(Buffer.from('Z0LAHtoCgL/lwFqDAwNSgAAAAwCAAAAZR4sXUA==', 'base64'));

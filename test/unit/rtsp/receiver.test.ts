@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RtpReceiver } from '../../../gateway/rtsp/media/receiver.ts';
 import { ReorderBuffer } from '../../../gateway/rtsp/media/reorder.ts';
 import { formatReceiverReport, parseRtcp } from '../../../gateway/rtsp/media/rtcp.ts';
-import { u16, u32 } from '../../../gateway/rtsp/wire/bytes.ts';
+import { u16, u32 } from '../../../storage/base/bytes.ts';
 import { SimulatedClock } from '../../kit/simulated-clock.ts';
 import { type RtpOptions, rtp, senderReport } from './packets.ts';
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { forEachPacket } from '../../../gateway/rtp/index.ts';
-import { u16, u32 } from '../../../gateway/rtsp/wire/bytes.ts';
 import { bridgeLimits } from '../../../gateway/webrtc/bridge/limits.ts';
 import { Line } from '../../../gateway/webrtc/bridge/line.ts';
 import { RtpSender } from '../../../gateway/webrtc/bridge/sender.ts';
 import { StreamTimes } from '../../../gateway/webrtc/bridge/stream-times.ts';
+import { u16, u32 } from '../../../storage/base/bytes.ts';
 import { silentLog } from '../../../storage/base/log.ts';
 import { baseMs, sound, toldFeed, unit, video } from './kit.ts';
 
