@@ -1,6 +1,6 @@
 /** The page's frame: who is logged in, the bar on top, and the view that the address names. */
 
-import { createResource, createSignal, For, Match, Show, Switch } from 'solid-js';
+import { createEffect, createResource, createSignal, For, Match, on, Show, Switch } from 'solid-js';
 import { render } from 'solid-js/web';
 import { Login } from './account/login.tsx';
 import { Password } from './account/password.tsx';
@@ -13,7 +13,7 @@ import { CameraView } from './cameras/camera.tsx';
 import { CameraList } from './cameras/list.tsx';
 import { connectEvents } from './events.ts';
 import { Fault } from './fault.tsx';
-import { createDeepSignal } from './frame/deep-signal.ts';
+import { createReading } from './frame/reading.ts';
 import { createMay, SessionContext } from './frame/session.ts';
 import { createRoute, type Route } from './route.ts';
 import { SettingsPage } from './settings/settings-page.tsx';
@@ -88,21 +88,22 @@ function App() {
 function House(props: { readonly session: Session; readonly onLogout: () => void }) {
   const may = createMay();
   const route = createRoute();
-  const [cameras, { refetch }] = createResource(
-    async () => (await call<{ cameras: Camera[] }>('GET', '/api/cameras')).cameras,
-    { storage: createDeepSignal },
-  );
+  const cameras = createReading(async () => (await call<{ cameras: Camera[] }>('GET', '/api/cameras')).cameras, {
+    isInPlace: true,
+  });
   /** How often each list was changed since the page was loaded: whoever shows one reads it again. */
   const [changes, setChanges] = createSignal<Readonly<Record<string, number>>>({});
   const events = connectEvents(
     (what) => {
-      if (what === 'cameras') void refetch();
+      if (what === 'cameras') cameras.again();
       if (what === 'alarms') alarms.refresh();
       setChanges((known) => ({ ...known, [what]: (known[what] ?? 0) + 1 }));
     },
     () => props.onLogout(),
   );
   const alarms = createAlarms(events.isConnected);
+  // What changed while there was no connection was not told.
+  createEffect(on(events.isConnected, (is) => is && cameras.again(), { defer: true }));
   const logout = async () => {
     await call('DELETE', '/api/session');
     props.onLogout();
@@ -117,7 +118,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
   };
   const camera = () => {
     const at = route();
-    return at.at === 'camera' ? cameras.latest?.find((one) => one.id === at.cameraId) : undefined;
+    return at.at === 'camera' ? cameras.latest()?.find((one) => one.id === at.cameraId) : undefined;
   };
   return (
     <>
@@ -141,7 +142,7 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
             Not connected to the appliance, trying again: what is shown may be old.
           </span>
         </Show>
-        <AlarmBar alarms={alarms} cameras={cameras.state === 'errored' ? [] : (cameras.latest ?? [])} events={events} />
+        <AlarmBar alarms={alarms} cameras={cameras.latest() ?? []} events={events} />
         <a href="#/account" aria-current={route().at === 'account' ? 'page' : undefined}>
           {props.session.subject.name}
         </a>
@@ -150,29 +151,29 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
         </button>
       </header>
       <main>
-        <Fault fault={cameras.error instanceof ApiError ? cameras.error.fault : undefined} />
+        <Fault fault={cameras.fault()} />
         <Switch>
           <Match when={route().at === 'add'}>
             <Show
               when={may('cameras:create')}
               fallback={<p class="quiet middle">Cameras are added by operators and administrators.</p>}
             >
-              <AddCameras tab={tab()} onAdded={() => void refetch()} />
+              <AddCameras tab={tab()} onAdded={cameras.again} />
             </Show>
           </Match>
-          <Match when={route().at === 'wall' && cameras.latest}>
+          <Match when={route().at === 'wall' && cameras.latest()}>
             {(list) => <Wall cameras={list()} events={events} alarms={alarms} query={query()} />}
           </Match>
           <Match when={route().at === 'alarms'}>
             <AlarmsPage alarms={alarms} />
           </Match>
-          <Match when={route().at === 'storage' && cameras.latest}>
+          <Match when={route().at === 'storage' && cameras.latest()}>
             {(list) => (
               <StoragePage
                 cameras={list()}
                 events={events}
                 holdsChanged={changes().holds ?? 0}
-                onChanged={() => void refetch()}
+                onChanged={cameras.again}
               />
             )}
           </Match>
@@ -188,14 +189,14 @@ function House(props: { readonly session: Session; readonly onLogout: () => void
             />
           </Match>
           <Match when={camera()}>
-            {(found) => <CameraView camera={found()} events={events} onChanged={() => void refetch()} />}
+            {(found) => <CameraView camera={found()} events={events} onChanged={cameras.again} />}
           </Match>
-          <Match when={route().at === 'camera' && cameras.state === 'ready'}>
+          <Match when={route().at === 'camera' && cameras.latest() !== undefined}>
             <p class="quiet middle">
               There is no such camera. <a href="#/">All cameras</a>
             </p>
           </Match>
-          <Match when={route().at === 'cameras' && cameras.latest}>
+          <Match when={route().at === 'cameras' && cameras.latest()}>
             {(list) => <CameraList cameras={list()} events={events} />}
           </Match>
         </Switch>

@@ -274,7 +274,8 @@ test('a smaller picture that is published is recorded as any, and what the API r
 
 test('what cannot be read is said where it would stand, and the rest of the page goes on', patient, async () => {
   const site = await startSite({ pageDirectory });
-  await site.admin();
+  const admin = await site.admin();
+  await addCamera(admin, { name: 'Gate', source: { kind: 'rtsp', url: 'rtsp://192.0.2.1/main' } });
   const page = await pageOf(site);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
@@ -287,5 +288,16 @@ test('what cannot be read is said where it would stand, and the rest of the page
   await page.locator('section:has(h2:has-text("Heartbeat"))').getByText('No heartbeat is set.').waitFor();
   await page.getByRole('region', { name: 'What counts as an alarm' }).getByLabel('A camera may miss').waitFor();
 
+  // The list of cameras is asked for again, in vain: it stands on, and says so.
+  await page.click('nav >> text=Cameras');
+  await page.locator('.tile:has-text("Gate")').waitFor();
+  await page.route('**/api/cameras', (route) => route.abort());
+  await addCamera(admin, { name: 'Yard', source: { kind: 'rtsp', url: 'rtsp://192.0.2.2/main' } });
+  await page.locator('main').getByText('The appliance cannot be reached.').waitFor();
+  expect(await page.locator('.tile:has-text("Gate")').count()).toBe(1);
+  await page.unroute('**/api/cameras');
+  await addCamera(admin, { name: 'Dock', source: { kind: 'rtsp', url: 'rtsp://192.0.2.3/main' } });
+  await page.locator('.tile:has-text("Yard")').waitFor();
+  expect(await page.locator('.fault').count()).toBe(0);
   expect(complaints).toEqual([]);
 });
