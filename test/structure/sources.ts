@@ -22,6 +22,8 @@ export type Source = {
   readonly path: string;
   /** Files of ours it imports, types included, relative to the checkout. */
   readonly files: readonly string[];
+  /** Those of them that are loaded with it: neither `import type` nor `import()`. */
+  readonly loads: readonly string[];
   /** Packages it imports: `zod`, `@fastify/static`; not Node's own. */
   readonly packages: readonly string[];
   readonly hasDefaultExport: boolean;
@@ -61,10 +63,14 @@ export function parseSource(path: string, text: string): Source {
     const impurity = impurityOf(node);
     if (impurity !== undefined) impurities.add(impurity);
   });
-  const own = [...specifiers].filter((specifier) => specifier.startsWith('.'));
+  const ownFiles = (all: readonly string[]) =>
+    all
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => relative(root, resolve(root, dirname(path), specifier)));
   return {
     path,
-    files: own.map((specifier) => relative(root, resolve(root, dirname(path), specifier))),
+    files: ownFiles([...specifiers]),
+    loads: ownFiles(program.body.flatMap(loadedBy)),
     packages: [...specifiers].filter((one) => !one.startsWith('.') && !one.startsWith('node:')).map(packageName),
     hasDefaultExport: program.body.some((node) => node.type === 'ExportDefaultDeclaration'),
     impurities: [...impurities],
@@ -90,6 +96,13 @@ function packageName(specifier: string): string {
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/');
+}
+
+/** What an import or export statement loads: `import { type A }` too, since only the name is stripped. */
+function loadedBy(statement: unknown): string[] {
+  if (!isNode(statement) || statement.importKind === 'type' || statement.exportKind === 'type') return [];
+  const specifier = literalOf(statement.source);
+  return specifier === undefined ? [] : [specifier];
 }
 
 function impurityOf(node: Node): string | undefined {

@@ -42,6 +42,13 @@ describe('imports', () => {
     expect(cycleIn(sources)).toEqual([]);
   });
 
+  it('of the role that answers clients load neither the recording role nor its publishers', () => {
+    const loaded = loadedFrom('appliance/roles/serve.ts');
+
+    expect(loaded).toContain('gateway/playback/index.ts');
+    expect(loaded.filter((path) => /^gateway\/(ingest|rtmp)\//.test(path))).toEqual([]);
+  });
+
   it('of the server take only packages that are installed for running it', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const isTool = (path: string) => isTest(path) || isPage(path) || path.endsWith('.config.ts');
@@ -128,6 +135,16 @@ describe('the structure check itself', () => {
     expect(source.packages).toEqual(['@scope/name', 'plain']);
   });
 
+  it('knows what is loaded with a file from what is loaded later or never', () => {
+    const text = `
+      import { type A } from './a.ts'; import './b.ts'; export * from './c.ts'; export { d } from './d.ts';
+      import type { E } from './e.ts'; export type { F } from './f.ts'; await import('./g.ts');`;
+
+    const source = parseSource('storage/x/y.ts', text);
+
+    expect(source.loads).toEqual(['a', 'b', 'c', 'd'].map((name) => `storage/x/${name}.ts`));
+  });
+
   it('sees clocks, timers and chance, and not their namesakes', () => {
     const wrong = 'Date.now(); const t = performance.now; setTimeout(f, 1); new Date(); Math.random();';
     const right = 'clock.setTimeout(f); new Date(0); Date.UTC(2026); Math.max(1, 2); type T = typeof setTimeout;';
@@ -146,6 +163,7 @@ describe('the structure check itself', () => {
     const source = (path: string, ...files: string[]): Source => ({
       path,
       files,
+      loads: files,
       packages: [],
       hasDefaultExport: false,
       impurities: [],
@@ -154,6 +172,14 @@ describe('the structure check itself', () => {
     expect(cycleIn([source('a', 'b'), source('b', 'c', 'd'), source('c'), source('d', 'b')])).toEqual(['b', 'd', 'b']);
   });
 });
+
+/** A file and all that is loaded with it. */
+function loadedFrom(entry: string): string[] {
+  const loadsOf = new Map(sources.map((source) => [source.path, source.loads]));
+  const loaded = new Set([entry]);
+  for (const path of loaded) for (const next of loadsOf.get(path) ?? []) loaded.add(next);
+  return [...loaded];
+}
 
 /** The files of one cycle in the order of import, or nothing. */
 function cycleIn(all: readonly Source[]): string[] {
