@@ -3,7 +3,7 @@
 import type { AlarmSubject } from '../../storage/catalog/index.ts';
 import type { SourceState } from '../../storage/model/camera.ts';
 import { limits } from '../../storage/model/limits.ts';
-import { type GapReason, gapReasons } from '../../storage/model/run.ts';
+import { type GapReason, gapReasons, gapReasonText } from '../../storage/model/run.ts';
 import type { Condition, Observation } from './engine.ts';
 import type { CameraFacts, Facts, IsStanding, SpaceFacts } from './facts.ts';
 import { isAlarmCode } from './rules.ts';
@@ -173,11 +173,35 @@ function sourceConditions(camera: CameraFacts, { states }: Pick<Facts, 'states'>
     {
       code: reason === 'source-silent' ? 'camera-silent' : 'camera-away',
       subject: subjectOf(camera),
-      text: `${source}${gapReasons[reason]}${message === undefined ? '' : ` (${message})`}`,
+      text: `${source}${troubleText(gapReasonText(reason, { isPublished: first.isPublished === true }), message)}`,
       hint,
     },
   ];
 }
+
+/** The reason with what is known beyond it; what is known alone where that says the reason again. */
+function troubleText(reason: string, message: string | undefined): string {
+  if (message === undefined) return reason;
+  return saysAgain(message, reason) ? message : `${reason} (${message})`;
+}
+
+/** They share a word that not every such sentence has, in whatever form it stands there. */
+function saysAgain(message: string, reason: string): boolean {
+  const told = stemsOf(message);
+  return [...stemsOf(reason)].some((stem) => told.has(stem));
+}
+
+function stemsOf(text: string): Set<string> {
+  const words = text.toLowerCase().match(/[a-z]{4,}/g) ?? [];
+  return new Set(words.map((word) => word.slice(0, stemLength)).filter((stem) => !commonStems.has(stem)));
+}
+
+const stemLength = 5;
+const commonStems: ReadonlySet<string> = new Set(
+  ['camera', 'connection', 'could', 'first', 'made', 'none', 'that', 'this', 'server', 'with', 'from'].map((word) =>
+    word.slice(0, stemLength),
+  ),
+);
 
 function isFailing({ state }: SourceState): boolean {
   return state === 'connecting' || state === 'retrying' || state === 'idle';
@@ -201,10 +225,13 @@ function gapConditions(camera: CameraFacts, facts: Facts, isStanding: IsStanding
   if (facts.gaps === undefined || !camera.isEnabled || isKnownAlready) return [];
   const limitMs = isStanding('gaps', subject) ? facts.gapMsMax / 2 : facts.gapMsMax;
   const [worst] = camera.streams
-    .flatMap(({ id }) => facts.gaps?.get(id) ?? [])
+    .flatMap(({ id, isPublished = false }) => {
+      const gap = facts.gaps?.get(id);
+      return gap === undefined ? [] : [{ ...gap, isPublished }];
+    })
     .sort((a, b) => b.missingMs - a.missingMs);
   if (worst === undefined || worst.missingMs <= limitMs) return [];
-  const text = `${durationText(worst.missingMs)} of the last 24 hours are missing, most of it since ${gapReasons[worst.reason]}`;
+  const text = `${durationText(worst.missingMs)} of the last 24 hours are missing, most of it since ${gapReasonText(worst.reason, { isPublished: worst.isPublished })}`;
   return [{ code: 'gap-over-limit', subject, text }];
 }
 

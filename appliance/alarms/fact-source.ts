@@ -12,7 +12,7 @@ import type { Log } from '../../storage/base/log.ts';
 import type { Camera, Catalog } from '../../storage/catalog/index.ts';
 import { type IndexReader, type RemovalReason, removalReasons } from '../../storage/index/index.ts';
 import { isRing, type SourceState } from '../../storage/model/camera.ts';
-import { type GapReason, gapReasons } from '../../storage/model/run.ts';
+import { type GapReason, gapReasons, isPublished } from '../../storage/model/run.ts';
 import type { CameraFacts, Facts, GapFacts, KeeperFacts, RoleFacts, ShortFacts, SpaceFacts } from './facts.ts';
 import { RestartCounter, restartNotes } from './restart-counter.ts';
 import { readAlarmSettings } from './settings.ts';
@@ -220,7 +220,10 @@ function cameraFacts({ id, name, isEnabled, streams, sources }: Camera): CameraF
       const { recording, source } = sources[stream.role] ?? {};
       const isKept = recording !== undefined && !isRing(recording);
       const keptHours = isKept ? Math.max(recording.retentionHours, recording.eventRetentionHours ?? 0) : 0;
-      return { id: stream.id, role: stream.role, keptHours, isUnbidden: source?.kind === 'kvs' };
+      return {
+        ...{ id: stream.id, role: stream.role, keptHours },
+        ...{ isUnbidden: source?.kind === 'kvs', isPublished: isPublished(source) },
+      };
     }),
   };
 }

@@ -15,6 +15,8 @@ export type CameraFacts = {
     readonly role: string;
     /** A KVS producer sends it when it likes: that none does is no trouble. */
     readonly isUnbidden?: boolean;
+    /** A publisher sends it, which connects to us. */
+    readonly isPublished?: boolean;
     /** For how long its footage is to stay, hours; 0: it is not kept. */
     readonly keptHours: number;
   }[];

@@ -88,7 +88,7 @@ export async function lookAtAppliance(deps: {
         code,
         severity,
         title,
-        hint: subjects[0]?.hint ?? null,
+        hint: sharedHint(subjects),
       })),
     };
     const states = cameras.flatMap(({ state, sub }) => [state, sub?.state].filter((one) => one != null));
@@ -101,6 +101,12 @@ export async function lookAtAppliance(deps: {
   } catch (error) {
     return { answer: whyNot(error), pids: new Set(), isWebRtcReady: false, states: new Map() };
   }
+}
+
+/** What to do where it is the same for all of them: the way to one camera helps no other. */
+function sharedHint(subjects: readonly { readonly hint?: string | null | undefined }[]): string | null {
+  const [first = null, ...others] = new Set(subjects.map(({ hint }) => hint ?? null));
+  return others.length === 0 ? first : null;
 }
 
 function stateOf({ state, warnings, ...facts }: z.infer<typeof stateShape>): CameraState {

@@ -44,6 +44,30 @@ export const gapReasons = {
 
 export type GapReason = keyof typeof gapReasons;
 
+/** The same of what a publisher sends: it may be a browser or a drone, and it is not we who connect. */
+const publisherReasons: Readonly<Partial<Record<GapReason, string>>> = {
+  'source-closed': 'the publisher ended its stream',
+  'source-silent': 'the publisher sent nothing more',
+  'source-error': 'the publisher sent something that cannot be recorded',
+  'connection-lost': 'the connection to the publisher broke',
+  'tracks-changed': 'the publisher changed codec, picture size or tracks',
+  'time-jump': "the publisher's media clock jumped",
+  connecting: 'no publisher has connected yet',
+  'unsupported-codec': 'no track of the publisher can be recorded',
+  'protocol-error': 'the publisher broke the protocol',
+  'packet-loss': 'packets were lost on the way from the publisher',
+};
+
+/** A reason in words: lower case, without a period. */
+export function gapReasonText(reason: GapReason, { isPublished }: { readonly isPublished: boolean }): string {
+  return (isPublished ? publisherReasons[reason] : undefined) ?? gapReasons[reason];
+}
+
+/** Sources that connect to us when they like. */
+export function isPublished(source: { readonly kind: string } | undefined): boolean {
+  return source?.kind === 'rtmp' || source?.kind === 'whip';
+}
+
 /** Why a run began: what ended the one before it, what kept it from beginning, or that it was no camera's at all. */
 export const runReasons = {
   ...gapReasons,

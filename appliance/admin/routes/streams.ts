@@ -15,7 +15,7 @@ import type { CatalogStream } from '../../../storage/catalog/index.ts';
 import { type Span, type StreamTotals, union } from '../../../storage/index/index.ts';
 import { fragmentEndMs } from '../../../storage/model/fragment.ts';
 import { limits } from '../../../storage/model/limits.ts';
-import { gapReasons } from '../../../storage/model/run.ts';
+import { gapReasonText, isPublished } from '../../../storage/model/run.ts';
 import { helpPath } from '../../runbook/index.ts';
 import { asking, askingEach } from '../access.ts';
 import { callerOf } from '../caller.ts';
@@ -174,7 +174,9 @@ export function addStreamRoutes(app: App, context: Context): void {
       },
     },
     async (request) => {
-      const { streamId } = find(request.params.streamId) && request.params;
+      const { streamId } = request.params;
+      const { cameraId, role } = find(streamId);
+      const words = { isPublished: isPublished(catalog.tables.cameras.find(cameraId)?.sources[role]?.source) };
       const { begin, end, resolutionMs } = request.query;
       const span = requireSpan(begin, end, adminLimits.timelineMsMax);
       const cellMs = absenceCellMs(span, resolutionMs);
@@ -201,7 +203,7 @@ export function addStreamRoutes(app: App, context: Context): void {
         pauses: [...absences.pauses],
         gaps: timeline.gaps.map((gap) => ({
           ...gap,
-          text: gapReasons[gap.reason],
+          text: gapReasonText(gap.reason, words),
           detail: gap.detail ?? null,
           help: helpPath(gap.reason),
           reasons: [...gap.reasons],

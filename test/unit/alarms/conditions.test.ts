@@ -83,6 +83,35 @@ test('a camera whose sources fail is one condition, with the reason in words', (
   ).toEqual(['camera-silent']);
 });
 
+test('what is known of a failure stands alone where it says the reason again', () => {
+  const textOf = (state: Partial<SourceState>, isPublished = false) => {
+    const streams = [{ id: 'door-main', role: 'main', keptHours: 24, isPublished }];
+    const states = new Map([stateOf('door-main', { state: 'retrying', ...state })]);
+    return conditionsOf({ cameras: [{ ...door, streams }], states })[0]?.text;
+  };
+
+  const refused = '192.0.2.1:554 refused the connection';
+  expect(textOf({ reason: 'refused', message: refused })).toBe(refused);
+  const nobody = 'nobody publishes to this camera';
+  expect(textOf({ reason: 'no-publisher', message: nobody }, true)).toBe(nobody);
+  expect(textOf({ reason: 'unreachable', message: 'no answer from 192.0.2.1:554 within 5 s' })).toBe(
+    'the camera could not be reached (no answer from 192.0.2.1:554 within 5 s)',
+  );
+  expect(textOf({ reason: 'unauthorized' })).toBe('the camera refused user or password');
+});
+
+test('of a publisher is said what publishers do', () => {
+  const gone = { state: 'retrying', reason: 'source-silent', message: 'no picture came for 10 s' } as const;
+  const streams = [{ id: 'door-main', role: 'main', keptHours: 24, isPublished: true }];
+  const gaps = new Map([['door-main', { missingMs: 700_000, reason: 'source-silent' } as const]]);
+  const cameras = [{ ...door, streams }];
+
+  expect(conditionsOf({ cameras, states: new Map([stateOf('door-main', gone)]) })[0]?.text).toBe(
+    'the publisher sent nothing more (no picture came for 10 s)',
+  );
+  expect(conditionsOf({ cameras, gaps })[0]?.text).toMatch(/most of it since the publisher sent nothing more$/);
+});
+
 test('a camera that nobody wants is not missed, and one that nobody can tell of is not known', () => {
   const retrying = new Map([stateOf('door-main', { state: 'retrying', reason: 'refused' })]);
   const lost = observationOf(facts({ states: new Map() }), () => false);
