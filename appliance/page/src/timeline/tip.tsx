@@ -64,7 +64,7 @@ export function Tip(props: {
               <Show when={one().removedMs}>
                 {(removedMs) => (
                   <span class="quiet numbers">
-                    The last of it on {dayText(removedMs())} {clockText(removedMs())}
+                    Gone since {dayText(removedMs())} {clockText(removedMs())}
                   </span>
                 )}
               </Show>
