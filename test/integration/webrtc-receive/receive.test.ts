@@ -1,4 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import type { types } from 'mediasoup';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { PeerMedia } from '../../../gateway/webrtc/receive/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
 import type { SourceState } from '../../../storage/model/camera.ts';
 import { startFfmpegRtp } from '../../kit/ffmpeg-publisher.ts';
 import { findMediaWorker } from '../../kit/media-worker.ts';
@@ -68,6 +71,53 @@ test('what a publisher sends is recorded picture by picture, with its sound in s
     }
   }
   expect(running.log.join('')).not.toContain(source.keySha256);
+});
+
+test('a peer that sends already has sound from its first session on, however late the sound is taken up', async () => {
+  const worker = await startWorker(workerPath);
+  const { publication, to } = await produced(worker);
+  const { video, audio } = publication;
+  const packetsOf = async (producer: types.Producer | undefined) => (await producer?.getStats())?.[0]?.packetCount ?? 0;
+  startFfmpegRtp({ to });
+  await until('both come', async () => (await packetsOf(video)) > 0 && (await packetsOf(audio)) > 0);
+  const slow = {
+    ...{ router: worker.router, isAlive: true },
+    createPlain: async () => {
+      const transport = await worker.createPlain();
+      const consume = transport.consume.bind(transport);
+      const cameBefore = await packetsOf(video);
+      const consumeLate = async (options: types.ConsumerOptions) => {
+        if (options.producerId === audio?.id) {
+          // Two of its groups of pictures at least.
+          await until('pictures come meanwhile', async () => (await packetsOf(video)) > cameBefore + 150);
+        }
+        return consume(options);
+      };
+      return Object.assign(transport, { consume: consumeLate });
+    },
+  };
+  const sessions: string[][] = [];
+  let sounds = 0;
+  const media = new PeerMedia(
+    {
+      ...{ clock: systemClock, random: Math.random, worker: slow, onFault: () => {} },
+      sink: {
+        session: (tracks) => sessions.push(tracks.map(({ codec }) => codec)),
+        unit: ({ trackNumber }) => {
+          if (trackNumber === 2) sounds++;
+        },
+        loss: () => {},
+        clock: () => {},
+      },
+    },
+    { video, audio },
+  );
+  onTestFinished(() => media.close());
+
+  await media.start();
+
+  await until('sound comes', () => sounds > 50);
+  expect(sessions).toEqual([['h264', 'opus']]);
 });
 
 test('the recording process dies and comes back: its publisher never notices, and goes on in another run', async () => {

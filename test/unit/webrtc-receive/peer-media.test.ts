@@ -27,7 +27,7 @@ async function received() {
       peerPort = port;
     },
     consume: async ({ producerId: kind }: { readonly producerId: types.MediaKind }) => ({
-      ...{ kind, requestKeyFrame: async () => {} },
+      ...{ kind, requestKeyFrame: async () => {}, resume: async () => {} },
       rtpParameters: { codecs: [codecs[kind]], encodings: [{ ssrc: ssrcs[kind] }] },
     }),
     close: () => {},
