@@ -201,7 +201,7 @@ function explain(
     const name = [...issue.path, issue.keys[0]].join('.');
     return appError('invalid_argument', `${context.file}: the key ${name} is not known`, {
       key: name,
-      ...didYouMean(name, context.keys.map(keyName)),
+      ...didYouMean(name, namesOf(context.keys)),
     });
   }
   const name = issue.path
@@ -239,6 +239,12 @@ function messageOfUnion(issue: z.core.$ZodIssueInvalidUnion): string {
   return issue.errors.flat().some((inner) => inner.code === 'invalid_format')
     ? 'must be an IP address'
     : 'is of the wrong kind';
+}
+
+/** What may stand in a file: every key and the sections around them, these first, since what is short is nearest to itself. */
+function namesOf(keys: readonly ConfigKey[]): string[] {
+  const sections = keys.flatMap(({ path }) => path.slice(0, -1).map((_, depth) => path.slice(0, depth + 1).join('.')));
+  return [...new Set([...sections, ...keys.map(keyName)])];
 }
 
 function didYouMean(name: string, known: readonly string[]): { readonly hint?: string } {

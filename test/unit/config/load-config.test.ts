@@ -112,7 +112,20 @@ describe('configuration', () => {
 
 describe('a mistake in the configuration', () => {
   const cases: [string, Given, RegExp, string | undefined][] = [
-    ['an unknown key', { file: 'listn:\n  port: 1\n' }, /the key listn is not known/, undefined],
+    ['an unknown key', { file: 'weather:\n  rain: 1\n' }, /the key weather is not known/, undefined],
+    [
+      'a section that lacks a letter',
+      { file: 'lisen:\n  port: 1\n' },
+      /the key lisen is not known/,
+      'did you mean listen?',
+    ],
+    ['a section with one too many', { file: 'listenn:\n  port: 1\n' }, /listenn is not known/, 'did you mean listen?'],
+    [
+      'a misspelt section in a section',
+      { file: 'objects:\n  s4: {}\n' },
+      /objects\.s4 is not/,
+      'did you mean objects.s3?',
+    ],
     [
       'a misspelt key',
       { file: 'listen:\n  prot: 1\n' },
