@@ -7,17 +7,7 @@ import { isAppError } from '../../storage/base/errors.ts';
 import { type IndexQueries, type Pause, type RemovalGroup, removalReasons } from '../../storage/index/index.ts';
 import { pauseReasons } from '../../storage/model/ledger.ts';
 import { limits } from '../../storage/model/limits.ts';
-import type { TimeRange } from './fragment-source.ts';
-
-/** What of a range is not there on purpose. `text` says why, as the end of a sentence. */
-export type Absence = TimeRange & {
-  readonly kind: 'removed' | 'paused';
-  /** A removal's or a pause's reason; `unknown` of a pause that nobody explained. */
-  readonly reason: string;
-  readonly text: string;
-  /** When the last of it was removed, wall time; undefined of a pause. */
-  readonly removedMs: number | undefined;
-};
+import type { Absence, TimeRange } from './fragment-source.ts';
 
 export type Absences = { readonly removals: readonly Absence[]; readonly pauses: readonly Absence[] };
 

@@ -5,7 +5,6 @@
 
 import { type Fragment, fragmentEndMs } from '../../storage/model/fragment.ts';
 import type { SegmentHead } from '../../storage/model/segment.ts';
-import type { Absence } from './absences.ts';
 
 /** What a segment's head says about all its fragments. */
 export type PlayableSegment = Pick<
@@ -18,6 +17,16 @@ export type PlayableFragment = { readonly fragment: Fragment; readonly segment: 
 
 /** An interval of server time, milliseconds since 1970 UTC; the end is exclusive. */
 export type TimeRange = { readonly beginMs: number; readonly endMs: number };
+
+/** What of a range is not there on purpose. `text` says why, as the end of a sentence. */
+export type Absence = TimeRange & {
+  readonly kind: 'removed' | 'paused';
+  /** A removal's or a pause's reason; `unknown` of a pause that nobody explained. */
+  readonly reason: string;
+  readonly text: string;
+  /** When the last of it was removed, wall time; undefined of a pause. */
+  readonly removedMs: number | undefined;
+};
 
 /** Where fragments come from. Methods (not function properties), so that a reader with richer references fits. */
 export type FragmentSource = {

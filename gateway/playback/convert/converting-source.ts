@@ -6,8 +6,7 @@
 import { appError } from '../../../storage/base/errors.ts';
 import { limits } from '../../../storage/model/limits.ts';
 import type { Track } from '../../../storage/model/track.ts';
-import type { Absence } from '../absences.ts';
-import type { FragmentSource, PlayableFragment, PlayableSegment, TimeRange } from '../fragment-source.ts';
+import type { Absence, FragmentSource, PlayableFragment, PlayableSegment, TimeRange } from '../fragment-source.ts';
 import { keyAlignedFragments } from '../key-aligned.ts';
 import { chooseTracks } from '../playable-tracks.ts';
 import type { Converter } from './converter.ts';
