@@ -1,6 +1,6 @@
 /** The door of the public port. */
 
-export { decide, decideAny, type Resource, type Subject } from './authoriser.ts';
+export type { Resource, Subject } from './authoriser.ts';
 export type { RawRoute } from './dispatch.ts';
 export { FaultPage } from './fault-page.ts';
 export type { LiveSessions } from './live-sessions.ts';

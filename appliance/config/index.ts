@@ -2,4 +2,4 @@
 
 export { type ConfigInput, loadConfig, readConfig, withFlags } from './load.ts';
 export { nearest } from './nearest.ts';
-export { type Config, type ConfigKey, configKeys, environmentName, flagName, keyName } from './schema.ts';
+export { type Config, type ConfigKey, configKeys, flagName, keyName } from './schema.ts';

@@ -1,4 +1,3 @@
 /** The demo camera. */
 
 export { Demo } from './demo.ts';
-export { DemoCamera } from './demo-camera.ts';

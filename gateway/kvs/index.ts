@@ -1,6 +1,6 @@
 /** The KVS API on the wire: who signed a request, and errors as AWS names them. See README.md. */
 
-export { arnPattern, channelArn, type KvsSite, secretArn, streamArn } from './arns.ts';
+export { channelArn, type KvsSite, secretArn, streamArn } from './arns.ts';
 export {
   isBytes,
   isExchange,
@@ -32,9 +32,8 @@ export {
   type TagFollowerDeps,
   type TaggedFragment,
 } from './delivery/index.ts';
-export { type EdgeChange, type EdgeDeps, EdgeSync, edgeOperations, type SourceStates } from './edge/index.ts';
-export { type AwsError, type AwsErrorName, awsError, awsErrorOf } from './errors.ts';
-export { kvsLimits } from './limits.ts';
+export { type EdgeChange, EdgeSync, edgeOperations } from './edge/index.ts';
+export { awsError, awsErrorOf } from './errors.ts';
 export { type MediaReaders, type MediaSource, mediaReaders } from './media/index.ts';
 export { KvsMeter, snakeCase } from './meter/index.ts';
 export {
@@ -49,10 +48,9 @@ export {
   SessionWalks,
   streamingSessionOperations,
 } from './playback/index.ts';
-export { type PutMediaDeps, putMediaOperations } from './put-media/operation.ts';
+export { putMediaOperations } from './put-media/operation.ts';
 export { Quotas, thingOf } from './quotas/index.ts';
 export {
-  type ConnectWish,
   connectActions,
   type IceServer,
   iceServers,
@@ -61,8 +59,6 @@ export {
   readConnectWish,
   requireConnect,
   type SignaledCandidate,
-  type SignalingConnection,
-  type SignalingDeps,
   SignalingHub,
   type SignalingPeer,
   type SignalingRole,
@@ -74,18 +70,16 @@ export {
   type TurnServers,
 } from './signaling/index.ts';
 export { headerPairs, type SignedRequest } from './sigv4/request.ts';
-export { type CredentialScope, readSignature, type Signature, type SigV4Options } from './sigv4/signature.ts';
+export { readSignature } from './sigv4/signature.ts';
 export {
   type Authenticated,
   authenticate,
   type BodyFacts,
   type KeyAnswer,
   type KeyLookup,
-  type PayloadCover,
   sha256Hex,
-  verifySignature,
 } from './sigv4/verify.ts';
-export { findKvsStream, findKvsStreamByArn, type KvsStream, kvsStreams, retentionFloorMs } from './streams.ts';
+export { findKvsStream, type KvsStream, kvsStreams, retentionFloorMs } from './streams.ts';
 export {
   answerSts,
   assumedRoleArn,

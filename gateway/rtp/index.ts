@@ -1,6 +1,6 @@
 /** The door of RTP: live streams as packets that any number of readers share, and what packets are made of. */
 
-export { forEachPacket, frameHeadBytes, onChannel, type RtpBurst, rtpHeadBytes } from './burst-writer.ts';
+export { forEachPacket, frameHeadBytes, onChannel, type RtpBurst } from './burst-writer.ts';
 export { type ClusterUnit, readJoin, unitsOf } from './cluster-units.ts';
 export { isSameFormat, type RtpCodec, type RtpFormat, rtpFormatsOf } from './format.ts';
 export { type FeedLimits, type FeedReader, FeedTrack, type FeedUnit, LiveFeed } from './live-feed.ts';

@@ -4,7 +4,7 @@ export { Delivery } from './delivery.ts';
 export { type DescribeResult, describeSource } from './describe.ts';
 export type { ChosenMedia } from './media/formats.ts';
 export { ReorderBuffer } from './media/reorder.ts';
-export { formatReceiverReport, ntpToMs } from './media/rtcp.ts';
+export { ntpToMs } from './media/rtcp.ts';
 export { type ProbeResult, probe } from './probe.ts';
 export { type RtspDeps, type RtspFacts, RtspSession, type RtspSessionOptions } from './session.ts';
 export { readTurnMs, SharedReads, unwatchedTurnMs } from './shared-reads.ts';

@@ -1,8 +1,8 @@
 /** The catalog's door: `serve` writes it, nobody else opens it for writing. */
 
-export { type AccessKey, accessKeysMax } from './access-keys.ts';
-export { type Alarm, type AlarmRow, type AlarmSeverity, pastAlarmsMax } from './alarms.ts';
-export { type Actor, type AuditEntry, type AuditNote, auditRowsMax } from './audit.ts';
+export type { AccessKey } from './access-keys.ts';
+export type { Alarm, AlarmRow, AlarmSeverity } from './alarms.ts';
+export type { Actor, AuditNote } from './audit.ts';
 export type {
   CameraSettings,
   CameraSource,
@@ -13,9 +13,9 @@ export type {
 } from './camera-settings.ts';
 export { type Camera, type CatalogStream, camerasMax, changedSettings } from './cameras.ts';
 export { Catalog } from './catalog.ts';
-export { type Channel, type ChannelSettings, channelsMax, type ListedChannel } from './channels.ts';
+export { type Channel, channelsMax, type ListedChannel } from './channels.ts';
 export { type Attempt, type Delivery, type DeliveryEvent, endedMax, waitingMax } from './deliveries.ts';
-export { type Device, devicesMax } from './devices.ts';
+export type { Device } from './devices.ts';
 export type { EdgeConfiguration, EdgeState } from './edge-configurations.ts';
 export type { ManagedKind, ManagedMark } from './managed.ts';
 export { PlanFile, planOf } from './plan.ts';
@@ -30,8 +30,7 @@ export {
   type StorageTier,
   type StreamSettings,
 } from './stream-settings.ts';
-export type { Token } from './tokens.ts';
-export type { TagPurpose, Topic } from './topics.ts';
+export type { Topic } from './topics.ts';
 export { type UsageDirection, type UsageRow, usageDaysMax } from './usage.ts';
 export type { User } from './users.ts';
 export { type Webhook, type WebhookSettings, webhooksMax } from './webhooks.ts';

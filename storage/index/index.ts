@@ -1,21 +1,19 @@
 /** The door of the index. */
 
-export { type DayCompleteness, union } from './completeness.ts';
-export { Calendar, type Day } from './days.ts';
+export { union } from './completeness.ts';
+export { Calendar } from './days.ts';
 export type { StoredEventRange } from './event-queries.ts';
 export type { IndexQueries } from './index-queries.ts';
 export { IndexReader } from './index-reader.ts';
-export { type IndexChange, type IndexStart, IndexWriter } from './index-writer.ts';
+export { type IndexChange, IndexWriter } from './index-writer.ts';
 export type { Lately, LatelyDay, SegmentCounts } from './lately-queries.ts';
 export type { LedgerEntry, LedgerEvent, LedgerStream } from './ledger-rows.ts';
-export type { PlacedSegment, UnplacedSegment } from './place-rows.ts';
-export type { Run } from './run-queries.ts';
+export type { PlacedSegment } from './place-rows.ts';
 export type { NotStored, SegmentKind, TimeAxis } from './segment-queries.ts';
 export type { Garbage } from './segment-rows.ts';
-export type { KeeperFacts, StreamPolicy } from './state-rows.ts';
+export type { StreamPolicy } from './state-rows.ts';
 export {
   type Gap,
-  type GapOrigin,
   type Hold,
   type KeptMode,
   type NewGap,

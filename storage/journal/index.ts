@@ -2,34 +2,14 @@
 
 export { ByteBudget } from './byte-budget.ts';
 export { Durability } from './durability.ts';
-export { deadOpenDirectories, type Epoch, type OpenDirectory, openDirectories, openEpoch } from './epoch.ts';
+export { deadOpenDirectories, type OpenDirectory, openDirectories, openEpoch } from './epoch.ts';
 export { type JournalFiles, systemFiles } from './journal-files.ts';
-export {
-  type JournalFile,
-  listOpen,
-  listStream,
-  listStreams,
-  namesIn,
-  parseFileName,
-} from './journal-listing.ts';
+export { type JournalFile, listOpen, listStreams, namesIn, parseFileName } from './journal-listing.ts';
 export { highestJournalCounter } from './known-counter.ts';
 export { NumberAllocator } from './number-allocator.ts';
 export { type RecoveredFile, type RecoverOptions, recoverOpenDirectory } from './recovery.ts';
-export { readSegment, type SegmentDamage, verifySegment } from './segment-read.ts';
+export { readSegment, verifySegment } from './segment-read.ts';
 export { packTable, parseTable, parseTrailer, trailerBytes } from './segment-record.ts';
-export {
-  parseCommitTags,
-  readFragmentTags,
-  readSegmentHead,
-  runHeadOf,
-  type SegmentScan,
-  scanSegment,
-} from './segment-scan.ts';
+export { parseCommitTags, readSegmentHead, runHeadOf, scanSegment } from './segment-scan.ts';
 export { SegmentWriter } from './segment-writer.ts';
-export type {
-  FragmentBegin,
-  FragmentCommit,
-  OpenFragmentView,
-  SegmentWriterDeps,
-  SegmentWriterOptions,
-} from './segment-writer-options.ts';
+export type { FragmentCommit, SegmentWriterOptions } from './segment-writer-options.ts';

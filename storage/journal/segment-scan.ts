@@ -80,19 +80,6 @@ export async function scanSegment(path: string, fromOffset = 0): Promise<Segment
   });
 }
 
-/** The user tags that stand behind a fragment. @throws AppError data_loss  there is no commit record at this place */
-export async function readFragmentTags(
-  path: string,
-  fragment: Pick<Fragment, 'offset' | 'byteLength'>,
-): Promise<FragmentTags> {
-  return withFile(path, async (file) => {
-    const { size } = await file.stat();
-    const commit = await readCommitTags(new FileWindow(file, size, limits.commitTagsBytesMax), fragment);
-    if (commit === undefined) throw appError('data_loss', 'no commit record behind the cluster', { path, ...fragment });
-    return commit.tags;
-  });
-}
-
 /** Opens a file for reading and closes it again; `not_found` is the caller's to handle. */
 export async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await openForReading(path);

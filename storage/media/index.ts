@@ -3,14 +3,13 @@
  * no file, no socket, no clock.
  */
 
-export { type AudioSpecificConfig, parseAudioSpecificConfig } from './aac.ts';
+export { parseAudioSpecificConfig } from './aac.ts';
 export { adtsHead } from './adts.ts';
 export { BitReader } from './bit-reader.ts';
 export { codecIds } from './codec-ids.ts';
 export { ElementCursor, ebmlIds } from './ebml.ts';
-export { flacFrameSamples, flacTrack, g711FlacBytes, g711ToFlac, isFlacTrack } from './flac.ts';
+export { flacFrameSamples, flacTrack, g711FlacBytes, g711ToFlac } from './flac.ts';
 export {
-  type Fmp4FragmentOptions,
   type Fmp4Sample,
   type Fmp4TrackSamples,
   fmp4Fragment,
@@ -18,21 +17,15 @@ export {
   fmp4FragmentHeadBytes,
   reorderDelayUs,
 } from './fmp4-fragment.ts';
-export { type Fmp4IndexEntry, fmp4Index, fmp4IndexBytes } from './fmp4-index.ts';
+export { fmp4Index, fmp4IndexBytes } from './fmp4-index.ts';
 export { fmp4Init, fmp4Timescale } from './fmp4-init.ts';
-export { buildWaveFormat, type G711Format, type G711Law, g711Table, parseWaveFormat } from './g711.ts';
-export { buildAvcC, h264CodecString, h264Parameters, h264PpsIds, h264SpsId, parseAvcC } from './h264.ts';
-export { buildHvcC, h265CodecString, h265Parameters, h265PpsIds, h265SpsId, h265VpsId, parseHvcC } from './h265.ts';
+export { type G711Law, g711Table, parseWaveFormat } from './g711.ts';
+export { buildAvcC, h264Parameters, h264PpsIds, h264SpsId, parseAvcC } from './h264.ts';
+export { buildHvcC, h265Parameters, h265PpsIds, h265SpsId, h265VpsId, parseHvcC } from './h265.ts';
 export { isKeyAccessUnit } from './key-access-unit.ts';
-export { type BlockFrame, type ReadCluster, readCluster } from './matroska-block.ts';
+export { readCluster } from './matroska-block.ts';
 export { type MatroskaHead, readMatroskaHead, readTags, type TagsAt } from './matroska-head.ts';
-export {
-  type MatroskaFrame,
-  MatroskaReader,
-  type MatroskaReaderOptions,
-  type MatroskaSink,
-} from './matroska-reader.ts';
-export type { MatroskaTrack, TrackToWrite } from './matroska-tracks.ts';
+export { type MatroskaFrame, MatroskaReader, type MatroskaSink } from './matroska-reader.ts';
 export {
   clusterHead,
   clusterHeadBytes,
@@ -45,8 +38,7 @@ export {
   untargetedTags,
   writeSimpleBlockHead,
 } from './matroska-writer.ts';
-export { isMp4Track } from './mp4-sample-entry.ts';
-export { isTsTrack, type TsSegmentOptions, type TsTrackSamples, tsSegment } from './mpeg-ts.ts';
+export { isTsTrack, type TsTrackSamples, tsSegment } from './mpeg-ts.ts';
 export {
   annexBToLengthPrefixed,
   forEachNal,
@@ -60,7 +52,7 @@ export {
   withoutEmulationPrevention,
   withoutTrailingZeros,
 } from './nal.ts';
-export { buildOpusHead, type OpusHead, opusPacketSamples, opusSamplingFrequencyHz, parseOpusHead } from './opus.ts';
+export { buildOpusHead, opusPacketSamples, opusSamplingFrequencyHz, parseOpusHead } from './opus.ts';
 export {
   aacTrack,
   audioClockHz,

@@ -17,11 +17,6 @@ import { box, fullBox, text, u8, u16, u32, zeros } from './mp4-boxes.ts';
 import { parseOpusHead } from './opus.ts';
 import { audioClockHz } from './tracks.ts';
 
-/** True when `sampleEntry` knows how to write this track. G.711 has to become FLAC first (`flac.ts`). */
-export function isMp4Track(track: Track): boolean {
-  return ['h264', 'h265', 'aac', 'opus'].includes(track.codec) || isFlacTrack(track);
-}
-
 /** The stsd child of one track. @throws AppError unimplemented  no browser plays this codec in MP4 */
 export function sampleEntry(track: Track): Uint8Array {
   switch (track.codec) {

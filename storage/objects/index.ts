@@ -2,7 +2,6 @@
 
 export { DirectoryStore } from './directory-store.ts';
 export type { ObjectInfo, ObjectSpace, ObjectStore } from './object-store.ts';
-export { parseObjectKey } from './object-store.ts';
 export { type NamedStore, OrderedStores, type StoreIdentities } from './ordered-stores.ts';
 export { DirectoryPictures, type PictureStore, S3Pictures, type StoredPicture } from './picture-store.ts';
 export { isYoungProbe, probeKey } from './probe-key.ts';

@@ -24,6 +24,10 @@ export type Source = {
   readonly files: readonly string[];
   /** Those of them that are loaded with it: neither `import type` nor `import()`. */
   readonly loads: readonly string[];
+  /** What it takes of files of ours by name; `*` is all of one. */
+  readonly names: readonly { readonly file: string; readonly name: string }[];
+  /** Values that it exports: no types. */
+  readonly values: readonly string[];
   /** Packages it imports: `zod`, `@fastify/static`; not Node's own. */
   readonly packages: readonly string[];
   readonly hasDefaultExport: boolean;
@@ -55,23 +59,27 @@ export function parseSource(path: string, text: string): Source {
     for (const entry of one.entries) if (entry.moduleRequest) specifiers.add(entry.moduleRequest.value);
   }
   const impurities = new Set<string>();
+  const names = program.body.flatMap(namesTakenBy);
   walk(program, (node) => {
     if (node.type === 'ImportExpression' || node.type === 'TSImportType') {
       const value = literalOf(node.source ?? node.argument);
       if (value !== undefined) specifiers.add(value);
     }
+    if (node.type === 'ImportExpression') names.push({ specifier: literalOf(node.source) ?? '', name: '*' });
     const impurity = impurityOf(node);
     if (impurity !== undefined) impurities.add(impurity);
   });
-  const ownFiles = (all: readonly string[]) =>
-    all
-      .filter((specifier) => specifier.startsWith('.'))
-      .map((specifier) => relative(root, resolve(root, dirname(path), specifier)));
+  const isOwn = (specifier: string) => specifier.startsWith('.');
+  const fileOf = (specifier: string) => relative(root, resolve(root, dirname(path), specifier));
   return {
     path,
-    files: ownFiles([...specifiers]),
-    loads: ownFiles(program.body.flatMap(loadedBy)),
-    packages: [...specifiers].filter((one) => !one.startsWith('.') && !one.startsWith('node:')).map(packageName),
+    files: [...specifiers].filter(isOwn).map(fileOf),
+    loads: program.body.flatMap(loadedBy).filter(isOwn).map(fileOf),
+    names: names
+      .filter(({ specifier }) => isOwn(specifier))
+      .map(({ specifier, name }) => ({ file: fileOf(specifier), name })),
+    values: program.body.flatMap(valuesOf),
+    packages: [...specifiers].filter((one) => !isOwn(one) && !one.startsWith('node:')).map(packageName),
     hasDefaultExport: program.body.some((node) => node.type === 'ExportDefaultDeclaration'),
     impurities: [...impurities],
   };
@@ -103,6 +111,26 @@ function loadedBy(statement: unknown): string[] {
   if (!isNode(statement) || statement.importKind === 'type' || statement.exportKind === 'type') return [];
   const specifier = literalOf(statement.source);
   return specifier === undefined ? [] : [specifier];
+}
+
+/** What an import or export statement takes of another file, types included. */
+function namesTakenBy(statement: unknown): { readonly specifier: string; readonly name: string }[] {
+  const specifier = isNode(statement) ? literalOf(statement.source) : undefined;
+  if (!isNode(statement) || specifier === undefined) return [];
+  if (statement.type === 'ExportAllDeclaration') return [{ specifier, name: '*' }];
+  const taken = nodesIn(statement.specifiers);
+  return taken.map(({ type, imported, local }) => ({
+    specifier,
+    name: type === 'ImportNamespaceSpecifier' ? '*' : (nameOf(imported ?? local) ?? ''),
+  }));
+}
+
+function valuesOf(statement: unknown): string[] {
+  if (!isNode(statement) || statement.type !== 'ExportNamedDeclaration' || statement.exportKind === 'type') return [];
+  const { declaration } = statement;
+  const declared = isNode(declaration) ? [declaration, ...nodesIn(declaration.declarations)].map(({ id }) => id) : [];
+  const listed = nodesIn(statement.specifiers).filter(({ exportKind }) => exportKind !== 'type');
+  return [...declared, ...listed.map(({ exported }) => exported)].flatMap((node) => nameOf(node) ?? []);
 }
 
 function impurityOf(node: Node): string | undefined {
@@ -140,6 +168,10 @@ function walk(value: unknown, visit: (node: Node) => void): void {
   for (const field of Object.values(value)) {
     if (typeof field === 'object' && field !== null) walk(field, visit);
   }
+}
+
+function nodesIn(value: unknown): Node[] {
+  return Array.isArray(value) ? value.filter(isNode) : [];
 }
 
 function isNode(value: unknown): value is Node {

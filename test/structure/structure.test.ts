@@ -78,6 +78,19 @@ describe('imports', () => {
   });
 });
 
+describe('doors', () => {
+  it('lead to values that somebody takes, be it a test', () => {
+    const taken = new Set(sources.flatMap(({ names }) => names.map(({ file, name }) => `${file} ${name}`)));
+
+    const unused = sources
+      .filter(({ path }) => /(^|\/)index\.ts$/.test(path) && !taken.has(`${path} *`))
+      .flatMap(({ path, values }) => values.map((name) => `${path} ${name}`))
+      .filter((value) => !taken.has(value));
+
+    expect(unused).toEqual([]);
+  });
+});
+
 describe('files', () => {
   it('take time and chance as parameters: clocks, timers and Math.random are in storage/base and test/kit alone', () => {
     const isAllowed = (path: string) =>
@@ -145,6 +158,19 @@ describe('the structure check itself', () => {
     expect(source.loads).toEqual(['a', 'b', 'c', 'd'].map((name) => `storage/x/${name}.ts`));
   });
 
+  it('sees what is taken and exported by name', () => {
+    const text = `
+      import { a as b, type C } from './a.ts'; import * as d from './d.ts'; await import('./e.ts'); export { f } from './f.ts';
+      export { g as h, type I }; export const j = 1, k = 2; export function l() {} export class M {} export type N = 1;`;
+
+    const { names, values } = parseSource('storage/x/y.ts', text);
+
+    expect(names.map(({ file, name }) => `${file.slice('storage/x/'.length)} ${name}`)).toEqual([
+      ...['a.ts a', 'a.ts C', 'd.ts *', 'f.ts f', 'e.ts *'],
+    ]);
+    expect(values).toEqual(['f', 'h', 'j', 'k', 'l', 'M']);
+  });
+
   it('sees clocks, timers and chance, and not their namesakes', () => {
     const wrong = 'Date.now(); const t = performance.now; setTimeout(f, 1); new Date(); Math.random();';
     const right = 'clock.setTimeout(f); new Date(0); Date.UTC(2026); Math.max(1, 2); type T = typeof setTimeout;';
@@ -164,6 +190,8 @@ describe('the structure check itself', () => {
       path,
       files,
       loads: files,
+      names: [],
+      values: [],
       packages: [],
       hasDefaultExport: false,
       impurities: [],

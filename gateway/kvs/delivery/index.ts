@@ -2,5 +2,5 @@
 
 export { type ImageFacts, imageMomentsMs, imageObject } from './image-objects.ts';
 export { notificationHeaders, notificationText } from './notification.ts';
-export { imagePrefixTag, imageTag, notificationTag } from './reserved-tags.ts';
+export { imageTag, notificationTag } from './reserved-tags.ts';
 export { TagFollower, type TagFollowerDeps, type TaggedFragment } from './tag-follower.ts';

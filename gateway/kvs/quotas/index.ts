@@ -1,4 +1,3 @@
 /** How much clients of the KVS API may ask for. */
 
 export { type Admission, type QuotaOptions, Quotas, thingOf } from './quotas.ts';
-export { rates } from './rates.ts';

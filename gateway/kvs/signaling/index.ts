@@ -14,4 +14,4 @@ export { SignalingHub, type SignalingHubDeps, type SignalingHubOptions } from '.
 export { signalingLimits } from './limits.ts';
 export { type SignalingDeps, signalingOperations } from './operations.ts';
 export type { PeerLeaving, SignaledCandidate, StoragePeer, StorageSessionPort } from './storage-port.ts';
-export { type IceServer, iceServers, type TurnServers, turnUrisMax } from './turn-credentials.ts';
+export { type IceServer, iceServers, type TurnServers } from './turn-credentials.ts';

@@ -21,9 +21,8 @@ export type IceServer = {
   readonly ttlS: number;
 };
 
-/** Native clients take so many URIs in an entry, and five entries. */
+/** Native clients take so many URIs in an entry. */
 const urisPerEntryMax = 4;
-export const turnUrisMax = 5 * urisPerEntryMax;
 
 /**
  * @param who  tells one client from another in the TURN server's log and quota: letters, digits, dots, dashes

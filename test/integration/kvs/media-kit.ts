@@ -141,8 +141,6 @@ export async function startMediaSite({ statements = [everything], ...options }: 
   };
 }
 
-export type MediaSite = Awaited<ReturnType<typeof startMediaSite>>;
-
 /** A body that is read while it comes. */
 export type OpenMedia = {
   readonly contentType: string | undefined;

@@ -19,8 +19,6 @@ import { until } from '../../kit/until.ts';
 import { startSite } from '../admin/kit.ts';
 import { plannedOf, planOf, type StoredFile, startIngest, storedFiles } from '../ingest/ingest-kit.ts';
 
-export type PutMediaSite = Awaited<ReturnType<typeof startPutMedia>>;
-
 /** @param options.quotas  that differ from those of AWS */
 export async function startPutMedia(
   options: {

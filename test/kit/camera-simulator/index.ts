@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type ClipOptions, clipDefaults } from './clip.ts';
 import { type CameraStats, cameraPhaseMs, type SimulatorOptions } from './server.ts';
 
-export { frameNumbersIn, judgeFrames } from './frame-number.ts';
+export { judgeFrames } from './frame-number.ts';
 
 export type RunningSimulator = {
   readonly process: ChildProcess;
