@@ -1,5 +1,5 @@
 /**
- * What `serve` needs of the other rooms, as narrow as it needs it: `main.ts` puts the real ones in. Each is declared here by
+ * What `serve` needs of the other rooms, as narrow as it needs it: `roles/serve.ts` puts the real ones in. Each is declared here by
  * its reader; none is made here.
  */
 

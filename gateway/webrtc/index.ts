@@ -1,4 +1,7 @@
-/** WebRTC, in the role `serve`. mediasoup is loaded when the plane starts, by nothing that stands here. */
+/**
+ * WebRTC, in the role `serve`. mediasoup is loaded when the plane starts; only its arithmetic (`mediasoup/ortc`, pure) is loaded at
+ * once, by `sdp/negotiate.ts`.
+ */
 
 export { Bridges } from './bridge/index.ts';
 export { MediaPlane, type MediaWorker, type PlaneFigures, type PlaneStatus } from './media-plane/index.ts';
