@@ -16,6 +16,7 @@ import { startAppliance } from '../kit/appliance.ts';
 import { frameNumbersIn } from '../kit/camera-simulator/frame-number.ts';
 import { startCameraSimulator } from '../kit/camera-simulator/index.ts';
 import { addSimulated, untilRecorded } from '../kit/footage.ts';
+import { checkFindings } from '../kit/judge.ts';
 import { temporaryDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
 
@@ -98,4 +99,6 @@ test('(82, 91, 92, 110) a camera is played live over a restart of the server, cu
     }),
   );
   expect(Images.filter(({ ImageContent }) => ImageContent !== undefined).length).toBeGreaterThanOrEqual(5);
+  await appliance.close();
+  expect(await checkFindings(dataDirectory)).toEqual([]);
 });

@@ -11,6 +11,7 @@ import { encodingsOf } from '../../appliance/support/index.ts';
 import { startAppliance } from '../kit/appliance.ts';
 import { addCamera, untilState } from '../kit/footage.ts';
 import { startGstCamera } from '../kit/gst-camera.ts';
+import { checkFindings } from '../kit/judge.ts';
 import { runCommand } from '../kit/run-command.ts';
 import { freePort, temporaryDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
@@ -115,6 +116,7 @@ test('the file for support has everything to help by, and no secret of any kind 
   } finally {
     await appliance.close();
   }
+  expect(await checkFindings(data)).toEqual([]);
 });
 
 /** Names and texts of an archive. */

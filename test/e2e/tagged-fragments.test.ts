@@ -12,6 +12,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { MatroskaReader, untargetedTags } from '../../storage/media/index.ts';
 import { startReceiver } from '../integration/alarms/receiver.ts';
 import { startAppliance } from '../kit/appliance.ts';
+import { checkFindings } from '../kit/judge.ts';
 import { RawProducer } from '../kit/raw-producer.ts';
 import { runCommand } from '../kit/run-command.ts';
 import { temporaryDirectory } from '../kit/temp.ts';
@@ -118,4 +119,5 @@ test('(106, 107, 108) a tagged fragment becomes pictures and a message, once, wh
   );
   expect(String(metrics)).toContain('aws_kinesisvideo_put_media_latency_count{role="serve",stream_name="door"} 1');
   await appliance.close();
+  expect(await checkFindings(dataDirectory)).toEqual([]);
 });
