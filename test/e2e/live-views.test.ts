@@ -159,6 +159,31 @@ test('a picture is live by WebSocket while there is no WebRTC worker, by WebRTC 
   await look(page, '4-webrtc');
   await untilMoving(page);
 
+  // What lies over the picture goes, and comes back for whoever points at it or goes there by key.
+  const opacities = () =>
+    page.evaluate<string[]>(
+      `[...document.querySelectorAll('.player .way, .player .controls')].map((part) => getComputedStyle(part).opacity)`,
+    );
+  await until('the picture is bare', async () => (await opacities()).join() === '0,0');
+  await look(page, '5-bare');
+  let x = 300;
+  await until('label and buttons are there', async () => {
+    await page.mouse.move(x++, 300);
+    return (await opacities()).join() === '1,1';
+  });
+  await until('the picture is bare again', async () => (await opacities()).join() === '0,0');
+  // A finger that lands on a button that it cannot see only brings it back.
+  await page.evaluate(`{
+    const button = document.querySelector('.player .controls button');
+    button.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, pointerType: 'touch' }));
+    button.click();
+  }`);
+  expect(await page.textContent('.player .controls button')).toBe('Pause');
+  await page.focus('.player .controls button');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Shift+Tab');
+  await until('the buttons are there for keys', async () => (await opacities())[1] === '1');
+
   const workers = () => processTree(appliance.pid).filter((pid) => commandLineOf(pid)[0]?.includes('mediasoup-worker'));
   const [first] = await until('a worker runs', () => (workers().length > 0 ? workers() : undefined));
   process.kill(first ?? 0, 'SIGKILL');
