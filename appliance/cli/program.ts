@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { appError } from '../../storage/base/errors.ts';
+import { releaseVersion } from '../roles/index.ts';
 import type { CommandContext } from './command-context.ts';
 import { addCaCommands } from './commands/ca.ts';
 import { addCameraCommands } from './commands/cameras.ts';
@@ -50,6 +51,12 @@ export function makeProgram(context: CommandContext, terminal: Terminal): Comman
   const program = new Command('weir')
     .description('Records cameras on a server of your own, keeps and serves the recordings.')
     .option('--json', 'print results and errors as JSON')
+    .option('-V, --version', 'print the version')
+    .on('option:version', () => {
+      const version = releaseVersion();
+      context.output.result({ version }, () => [version]);
+      throw new CommanderError(0, 'weir.version', version);
+    })
     .helpOption('-h, --help', 'show this, or a command and its flags: weir cameras add --help')
     .addHelpText('after', examples)
     .showSuggestionAfterError(true)

@@ -1,6 +1,6 @@
 /** The role `serve`: readers, players and lanes of the other roles, put behind the public port. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -44,6 +44,7 @@ import { addLiveViewMetrics } from './live-view-metrics.ts';
 import { addLowLatencyMetrics } from './low-latency-metrics.ts';
 import { objectStoreOf, pictureStoreOf } from './object-store.ts';
 import { probeInChild } from './probe.ts';
+import { releaseVersion } from './release.ts';
 import type { RoleContext } from './role-context.ts';
 import { startRtspOut } from './rtsp-out.ts';
 import { mainEntry, siteKeyPath } from './setting-paths.ts';
@@ -213,6 +214,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
             hub: signaling,
             meter: kvsMeter,
             turnServers: () => readTurnServers(config.webrtc),
+            stunPort: () => webrtc.stunPort,
           }),
         ]),
         signaling,
@@ -227,7 +229,7 @@ async function start(context: RoleContext, lifetime: Lifetime): Promise<void> {
       },
       {
         paths,
-        version: await releaseVersion(),
+        version: releaseVersion(),
         host: config.listen.address,
         port: config.listen.port,
         isPlainAllowed: config.tls.allowPlainBeyondLoopback,
@@ -348,9 +350,4 @@ async function certificates(context: RoleContext, lifetime: Lifetime): Promise<T
   lifetime.own(material);
   await material.start();
   return material;
-}
-
-async function releaseVersion(): Promise<string> {
-  const text = await readFile(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8');
-  return String(JSON.parse(text).version);
 }

@@ -81,6 +81,13 @@ describe('help', () => {
   });
 });
 
+it('the version is that of package.json, as text and as JSON', async () => {
+  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8'));
+
+  expect(await weir(['--version'])).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
+  expect(JSON.parse((await weir(['-V', '--json'])).out)).toEqual({ version });
+});
+
 describe('commands that ask a running Weir', () => {
   it('say so when none runs, as text and as JSON', async () => {
     const data = await temporaryDirectory();
