@@ -117,8 +117,9 @@ export function addCameraCommands(program: Command, context: CommandContext): vo
     .command('test <camera-or-url>')
     .description('Connects to a camera as the recorder would, and tells what it sends.');
   addConfigFlags(addSourceFlags(test), 'finding').action(async (what: string, flags: SourceFlags) => {
+    if (/^[a-z][a-z\d+.-]*:\/\//i.test(what) && !isPulled(what)) throw notPulled(what);
     const api = await apiOf(test, context);
-    const result = /^rtsps?:/i.test(what)
+    const result = isPulled(what)
       ? await testCamera(api, await sourceInput(what, flags, context), context)
       : await testCamera(api, storedInput(await cameraNamed(api, what)), context);
     output.result(result, () => [
@@ -221,6 +222,25 @@ function storedInput(camera: Camera) {
     });
   }
   return { source: camera.source, cameraId: camera.id };
+}
+
+function isPulled(address: string): boolean {
+  return /^rtsps?:/i.test(address);
+}
+
+/** The address itself is not repeated: there may be a password in it. */
+function notPulled(address: string) {
+  const isHttp = /^https?:/i.test(address);
+  const scheme = address.slice(0, address.indexOf(':') + 3).toLowerCase();
+  return appError(
+    'invalid_argument',
+    `${scheme} is no address that Weir can pull from: it pulls rtsp:// and rtsps://`,
+    {
+      hint: isHttp
+        ? 'weir cameras profiles asks a camera that speaks ONVIF at such an address what it has'
+        : 'encoders that send by RTMP or WHIP come by themselves: weir cameras add <name> --rtmp or --whip',
+    },
+  );
 }
 
 async function testCamera(api: ApiClient, input: object, { output }: CommandContext) {

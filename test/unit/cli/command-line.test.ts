@@ -219,6 +219,23 @@ describe('commands that ask a running Weir', () => {
     expect(err).toContain('did you mean gate?');
   });
 
+  const addresses: [string, string][] = [
+    ['http://admin:secret@10.0.0.1/x', 'weir cameras profiles'],
+    ['rtmp://10.0.0.1/live/secret', '--rtmp'],
+  ];
+
+  it.each(addresses)('say that %s is no address to pull from, and what there is for it', async (address, hint) => {
+    const { data, asked } = await localDoor({});
+
+    const { code, err } = await weir(['cameras', 'test', address, '--data-directory', data]);
+
+    expect(code).toBe(exitCodes.invalid_argument);
+    expect(err).toContain('is no address that Weir can pull from: it pulls rtsp:// and rtsps://');
+    expect(err).toContain(hint);
+    expect(err).not.toContain('secret');
+    expect(asked).toEqual([]);
+  });
+
   it("pass the server's refusal on, code and all", async () => {
     const error = { code: 'already_exists', message: 'an account of that name exists', requestId: 'x' };
     const { data } = await localDoor({ 'POST /api/users': { status: 409, body: { error } } });
