@@ -157,12 +157,29 @@ function linesOf(result: Import & { readonly file: string }): string[] {
   const span = beginMs === null || endMs === null ? '' : ` ${iso(beginMs)} to ${iso(endMs)}`;
   const there = alreadyThere === 0 ? '' : `, ${alreadyThere} were there already`;
   const passed = skipped === 0 ? '' : `, ${skipped} passed over where footage lies`;
-  const lost = Object.entries(dropped).map(([reason, count]) => `  in no fragment: ${count} (${reason})`);
+  const lost = Object.entries(dropped).map(([reason, count]) => `  ${leftOutText(count, reason)}`);
   return [
     `${file}: ${state}${span}, ${fragments} fragments, ${megabytes(bytes)}${there}${passed}`,
     ...notes.map((note) => `  ${note}`),
     ...lost,
   ];
+}
+
+/** Why the recorder could not store a frame, for people: of one, and of several. */
+const leftOutReasons: Readonly<Record<string, readonly [string, string]>> = {
+  'before-key': ['no picture before it can be decoded alone', 'no picture before them can be decoded alone'],
+  'before-run': ['it lies before the first picture', 'they lie before the first picture'],
+  'track-left-out': ['its track begins in the middle of the file', 'their track begins in the middle of the file'],
+  'too-late': ['it comes much later in the file than its time', 'they come much later in the file than their times'],
+  'time-jump': ['its time does not fit the rest of the file', 'their times do not fit the rest of the file'],
+  'run-end': ['it lies behind the end of another track', 'they lie behind the end of another track'],
+  'bad-size': ['it is empty, or larger than any picture', 'they are empty, or larger than any picture'],
+  'not-writable': ['the disk took nothing at that time', 'the disk took nothing at that time'],
+};
+
+function leftOutText(count: number, reason: string): string {
+  const [ofOne, ofMany] = leftOutReasons[reason] ?? [reason, reason];
+  return count === 1 ? `1 frame left out: ${ofOne}` : `${count} frames left out: ${ofMany}`;
 }
 
 function failure(code: ErrorCode, message: string, hint: string) {

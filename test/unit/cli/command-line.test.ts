@@ -236,6 +236,35 @@ describe('commands that ask a running Weir', () => {
     expect(asked).toEqual([]);
   });
 
+  it('say in plain words why frames of a file were left out', async () => {
+    const status = {
+      ...{
+        id: 'x',
+        state: 'done',
+        fileBytes: 3,
+        mediaMs: 0,
+        durationMs: null,
+        remainingMs: null,
+        beginMs: 0,
+        endMs: 1,
+      },
+      ...{ fragments: 2, bytes: 3, alreadyThere: 0, skipped: 0, notes: [], fault: null },
+      dropped: { 'before-run': 1, 'time-jump': 2 },
+    };
+    const { data } = await localDoor({
+      'GET /api/cameras': { body: { cameras: [camera('gate', 'live')] } },
+      'POST /api/cameras/id-gate/imports?at=1&name=a.mp4': { body: status },
+    });
+    const file = join(data, 'a.mp4');
+    await writeFile(file, 'abc');
+
+    const { code, out } = await weir(['import', file, '--camera', 'gate', '--at', '1', '--data-directory', data]);
+
+    expect(code).toBe(0);
+    expect(out).toContain('  1 frame left out: it lies before the first picture\n');
+    expect(out).toContain('  2 frames left out: their times do not fit the rest of the file\n');
+  });
+
   it("pass the server's refusal on, code and all", async () => {
     const error = { code: 'already_exists', message: 'an account of that name exists', requestId: 'x' };
     const { data } = await localDoor({ 'POST /api/users': { status: 409, body: { error } } });
