@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import type { ApiClient } from '../../api-client/index.ts';
 import { apiOf, type CommandContext } from '../command-context.ts';
@@ -22,6 +23,10 @@ const rangesShape = z.looseObject({
   ),
 });
 
+const dayMs = 86_400_000;
+
+type Span = { readonly begin: string; readonly end: string };
+
 export function addEventCommands(program: Command, context: CommandContext): void {
   const events = program.command('events').summary('mark footage that matters, list what marked it');
   const { output } = context;
@@ -29,14 +34,19 @@ export function addEventCommands(program: Command, context: CommandContext): voi
   const mark = events
     .command('mark <camera>')
     .description('Marks that something happened: footage around it is kept as that of an event, also of the past.')
-    .requiredOption('--begin <time>', 'when it began: 2026-01-31T12:00:00+01:00')
-    .option('--end <time>', 'when it ended; without it, it goes on until `weir events end`, for a day at most')
+    .option('--begin <time>', 'when it began: 2026-01-31T12:00:00+01:00 (default: now)')
+    .option(
+      '--end <time>',
+      'when it ended; with --begin alone it goes on until `weir events end`, for a day at most; without both it is this moment',
+    )
     .option('--kind <kind>', 'what it was, in a word of a-z, 0-9 and -', 'manual')
     .option('--note <text>', 'a remark for people');
-  type MarkFlags = { readonly begin: string; readonly end?: string; readonly kind: string; readonly note?: string };
+  type MarkFlags = Partial<Span> & { readonly kind: string; readonly note?: string };
   addConfigFlags(mark, 'finding').action(async (camera: string, flags: MarkFlags) => {
     const api = await apiOf(mark, context);
-    const { begin, end = null, kind, note } = flags;
+    const { kind, note } = flags;
+    const now = new Date(systemClock.wallMs()).toISOString();
+    const { begin = now, end = flags.begin === undefined ? now : null } = flags;
     const detail = note === undefined ? {} : { note };
     const made = madeShape.parse(await api.call('POST', await pathOf(api, camera), { begin, end, kind, detail }));
     output.result(made, () => [`marked as ${made.id}`]);
@@ -63,13 +73,12 @@ export function addEventCommands(program: Command, context: CommandContext): voi
 
   const list = events
     .command('list <camera>')
-    .description('Lists events of a span, the newest last.')
-    .requiredOption('--begin <time>', 'from when on')
-    .requiredOption('--end <time>', 'up to when');
-  type Span = { readonly begin: string; readonly end: string };
-  addConfigFlags(list, 'finding').action(async (camera: string, span: Span) => {
+    .description('Lists events of a span, the newest last: of the last 24 hours when none is given.')
+    .option('--begin <time>', 'from when on (default: 24 hours before the end)')
+    .option('--end <time>', 'up to when (default: now)');
+  addConfigFlags(list, 'finding').action(async (camera: string, flags: Partial<Span>) => {
     const api = await apiOf(list, context);
-    const query = new URLSearchParams({ begin: span.begin, end: span.end });
+    const query = new URLSearchParams(wholeSpan(flags, systemClock.wallMs()));
     const found = rangesShape.parse(await api.call('GET', `${await pathOf(api, camera)}?${query}`));
     output.result(found, () =>
       table(
@@ -82,6 +91,13 @@ export function addEventCommands(program: Command, context: CommandContext): voi
       ),
     );
   });
+}
+
+/** What is no time at all is left to the server to refuse, by its name. */
+function wholeSpan({ begin, end }: Partial<Span>, nowMs: number): Span {
+  const writtenMs = end === undefined ? nowMs : /^\d+$/.test(end) ? Number(end) : Date.parse(end);
+  const endMs = Number.isFinite(writtenMs) ? writtenMs : nowMs;
+  return { begin: begin ?? String(Math.round(endMs - dayMs)), end: end ?? String(Math.ceil(nowMs)) };
 }
 
 async function pathOf(api: ApiClient, camera: string): Promise<string> {

@@ -265,6 +265,45 @@ describe('commands that ask a running Weir', () => {
     expect(out).toContain('  2 frames left out: their times do not fit the rest of the file\n');
   });
 
+  it('list the events of the last day, or of the day before an end, unless a span is given', async () => {
+    const { data, asked } = await localDoor({ 'GET /api/cameras': { body: { cameras: [camera('gate', 'live')] } } });
+    const askedFor = async (...flags: string[]) => {
+      await weir(['events', 'list', 'gate', ...flags, '--data-directory', data]);
+      const { searchParams } = new URL(asked.at(-1)?.request.replace('GET ', 'http://weir') ?? '');
+      return [searchParams.get('begin'), searchParams.get('end')];
+    };
+    const beforeMs = Date.now();
+
+    const [begin, end] = await askedFor();
+
+    expect(Number(end) - Number(begin)).toBe(24 * 3_600_000);
+    expect(Number(end)).toBeGreaterThanOrEqual(beforeMs);
+    expect(Number(end)).toBeLessThanOrEqual(Date.now() + 1);
+    expect(await askedFor('--end', '2026-01-31T12:00:00Z')).toEqual([
+      String(Date.parse('2026-01-30T12:00:00Z')),
+      '2026-01-31T12:00:00Z',
+    ]);
+    expect(await askedFor('--begin', '1', '--end', '2')).toEqual(['1', '2']);
+  });
+
+  it('mark this moment when no time is given, and what goes on when only its begin is', async () => {
+    const { data, asked } = await localDoor({
+      'GET /api/cameras': { body: { cameras: [camera('gate', 'live')] } },
+      'POST /api/cameras/id-gate/event-ranges': { status: 201, body: { id: 'x' } },
+    });
+    const marked = async (...flags: string[]) => {
+      await weir(['events', 'mark', 'gate', ...flags, '--data-directory', data]);
+      return JSON.parse(asked.at(-1)?.body ?? '');
+    };
+    const beforeMs = Date.now();
+
+    const { begin, end } = await marked();
+
+    expect(end).toBe(begin);
+    expect(Date.parse(begin)).toBeGreaterThanOrEqual(beforeMs);
+    expect(await marked('--begin', '2026-01-31T12:00:00Z')).toMatchObject({ begin: '2026-01-31T12:00:00Z', end: null });
+  });
+
   it("pass the server's refusal on, code and all", async () => {
     const error = { code: 'already_exists', message: 'an account of that name exists', requestId: 'x' };
     const { data } = await localDoor({ 'POST /api/users': { status: 409, body: { error } } });
