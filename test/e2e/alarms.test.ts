@@ -9,6 +9,7 @@ import { type RunningAppliance, startAppliance } from '../kit/appliance.ts';
 import { startCameraSimulator } from '../kit/camera-simulator/index.ts';
 import { addCamera, addSimulated, type CameraIds, type ShownState, untilState } from '../kit/footage.ts';
 import { startGstCamera } from '../kit/gst-camera.ts';
+import { checkFindings } from '../kit/judge.ts';
 import { freePort, temporaryDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
 
@@ -89,4 +90,6 @@ test('a camera and then forty at once go: two alarms, told once each through ref
   expect(new Set(events.map(({ alarm }) => alarm.id)).size).toBe(2);
   expect(desk.received.every((one) => isSignedWith(secret, one))).toBe(true);
   expect(appliance.output()).not.toContain('secret-path');
+  await appliance.close();
+  expect(await checkFindings(dataDirectory)).toEqual([]);
 });

@@ -19,6 +19,7 @@ import { bytesOf, openMedia } from '../integration/kvs/media-kit.ts';
 import { startAppliance } from '../kit/appliance.ts';
 import { startCameraSimulator } from '../kit/camera-simulator/index.ts';
 import { addCamera } from '../kit/footage.ts';
+import { checkFindings } from '../kit/judge.ts';
 import { readDocuments } from '../kit/kvs-documents.ts';
 import { cluster, head, pictures, tags } from '../kit/producer-media.ts';
 import { RawProducer } from '../kit/raw-producer.ts';
@@ -138,4 +139,6 @@ test('(64, 66, 68, 69, 76, 77) a camera and a producer are read live and afterwa
   expect(readDocuments(await earlier.untilEnd())).toHaveLength(sent.length);
   await live.untilEnd();
   expect(on.isEnded()).toBe(false);
+  await appliance.close();
+  expect(await checkFindings(dataDirectory)).toEqual([]);
 });
