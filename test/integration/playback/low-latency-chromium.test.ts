@@ -31,16 +31,12 @@ async function playParts(options: Parameters<typeof startLowLatencySite>[0]) {
   return { site, parts, playedOn, playing };
 }
 
-test('hls.js plays parts of a camera with AAC', async () => {
-  const { site, playing } = await playParts({ audio: 'aac', gopFrames: 50 });
-
-  expect(playing.currentTime).toBeGreaterThan(0);
-  expect(playing.soundBytes).toBeGreaterThan(0);
-  expect(site.lowLatency.figures.streams).toBe(1);
-});
-
-test('hls.js plays parts of a camera with B-frames, without sound, through its restart', async () => {
-  const { site, parts, playedOn, playing } = await playParts({ bFrames: 2, gopFrames: 25 });
+test.each([
+  { what: 'AAC', camera: { audio: 'aac', gopFrames: 50 } },
+  { what: 'B-frames, without sound', camera: { bFrames: 2, gopFrames: 25 } },
+] as const)('hls.js plays parts of a camera with $what, through its restart', async ({ camera }) => {
+  const { site, parts, playedOn, playing } = await playParts(camera);
+  if ('audio' in camera) expect(playing.soundBytes).toBeGreaterThan(0);
 
   await site.camera.restart();
 
