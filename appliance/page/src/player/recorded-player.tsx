@@ -71,13 +71,16 @@ export function RecordedPlayer(props: {
         next.recoverMediaError();
         return;
       }
-      setMessage(explainHls(data.details, data.response?.code));
+      setMessage(explainHls(data.details, data.response?.code, data.networkDetails));
       timer = setTimeout(() => void play(url, asForm), restartDelayMs);
     });
     next.loadSource(playable.kind === 'converted' ? playable.url : url);
     next.attachMedia(video);
     video.playbackRate = props.rate;
-    video.play().catch(() => setMessage('press play to begin'));
+    video.play().catch((error: unknown) => {
+      // Another source, or none, ends a wait as well: only the browser's refusal is for a person to lift.
+      if (error instanceof DOMException && error.name === 'NotAllowedError') setMessage('press play to begin');
+    });
   };
 
   props.controls({

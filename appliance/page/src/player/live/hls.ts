@@ -104,12 +104,28 @@ export function openHls(options: HlsOptions, video: HTMLVideoElement, events: Se
   };
 }
 
-/** What a fatal error of hls.js means to a person. */
-export function explainHls(details: string, status: number | undefined): string {
-  if (status === 404) return 'nothing is recorded there';
+/**
+ * What a fatal error of hls.js means to a person.
+ * @param request  that failed: its answer says whether there never was anything, or it was removed
+ */
+export function explainHls(details: string, status: number | undefined, request?: unknown): string {
+  if (status === 404) return answerOf(request) ?? 'nothing is recorded there';
   if (status === 401) return 'the login has ended: load the page again';
   if (status === 503) return 'the camera has sent no picture yet, trying again';
   if (details === 'manifestIncompatibleCodecsError')
     return 'this browser cannot play the codec of this camera; a clip can still be downloaded';
   return `the picture cannot be played just now (${details}), trying again`;
+}
+
+/** The server's own words. */
+function answerOf(request: unknown): string | undefined {
+  if (!(request instanceof XMLHttpRequest) || (request.responseType !== '' && request.responseType !== 'text')) {
+    return undefined;
+  }
+  try {
+    const { error } = JSON.parse(request.responseText) as { readonly error?: { readonly message?: string } };
+    return error?.message;
+  } catch {
+    return undefined;
+  }
 }
