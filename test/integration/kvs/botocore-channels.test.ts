@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { runCommand } from '../../kit/run-command.ts';
 import { everything, startKvsSite } from './kit.ts';
-import { askPython, authorityFile, pythonWithBotocore } from './python.ts';
+import { askPython, authorityFile, pythonWith } from './python.ts';
 
 const uris = ['turn:turn.example.org:3478?transport=udp'];
 const turnServers = { uris, ttlS: 300, secret: 'shared' };
@@ -46,7 +46,7 @@ print(json.dumps({
 }))`;
 
 test('(13, 16, 17, 18, 20, 21, 23, 94) botocore makes channels, gets TURN credentials, and configures an edge', async (context) => {
-  const python = await pythonWithBotocore();
+  const python = await pythonWith('botocore');
   if (python === undefined) return context.skip('no Python here has botocore');
   const { site, endpoint, credentials, admin } = await startKvsSite([everything], { turnServers });
   const secret = (await admin.post('/api/secrets', { name: 'hall', value: 'rtsp://192.0.2.7/' })).json.arn;

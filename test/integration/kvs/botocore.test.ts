@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { runCommand } from '../../kit/run-command.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { startKvsSite } from './kit.ts';
+import { pythonWith } from './python.ts';
 
 const preamble = `
 import json, sys, botocore.session
@@ -61,17 +62,8 @@ print(json.dumps({
     'gone': name_of(info),
 }))`;
 
-/** A Python that has it. */
-async function pythonWithBotocore(): Promise<string | undefined> {
-  for (const python of ['python3', '/usr/bin/python3']) {
-    const { code } = await runCommand(python, ['-c', 'import botocore']).catch(() => ({ code: 1 }));
-    if (code === 0) return python;
-  }
-  return undefined;
-}
-
 test('(2, 3, 4, 14, 26) botocore lists, describes and finds endpoints by its endpoint setting alone', async (context) => {
-  const python = await pythonWithBotocore();
+  const python = await pythonWith('botocore');
   if (python === undefined) return context.skip('no Python here has botocore');
   const { site, endpoint, credentials } = await startKvsSite();
   const ca = join(await temporaryDirectory(), 'ca.pem');
@@ -94,7 +86,7 @@ test('(2, 3, 4, 14, 26) botocore lists, describes and finds endpoints by its end
 });
 
 test('(1, 7, 8, 9, 11, 12, 13, 15) botocore makes, changes, tags and removes a stream, with its exceptions by name', async (context) => {
-  const python = await pythonWithBotocore();
+  const python = await pythonWith('botocore');
   if (python === undefined) return context.skip('no Python here has botocore');
   const { site, endpoint, credentials } = await startKvsSite();
   const ca = join(await temporaryDirectory(), 'ca.pem');

@@ -1,4 +1,4 @@
-/** Python with botocore, which boto3 and the AWS CLI stand on, where one is installed. */
+/** Python with boto3 or botocore, on which it and the AWS CLI stand, where one is installed. */
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,9 +6,9 @@ import { runCommand } from '../../kit/run-command.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 
 /** A Python that has it. */
-export async function pythonWithBotocore(): Promise<string | undefined> {
+export async function pythonWith(library: 'boto3' | 'botocore'): Promise<string | undefined> {
   for (const python of ['python3', '/usr/bin/python3']) {
-    const { code } = await runCommand(python, ['-c', 'import botocore']).catch(() => ({ code: 1 }));
+    const { code } = await runCommand(python, ['-c', `import ${library}`]).catch(() => ({ code: 1 }));
     if (code === 0) return python;
   }
   return undefined;
