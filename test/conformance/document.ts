@@ -4,8 +4,7 @@ import { checklist, type Part } from './checklist.ts';
 
 export type PointResult = {
   readonly status: 'passed' | 'failed' | 'not tried';
-  /** Test files that tried it, from the root of the repository. */
-  readonly files: readonly string[];
+  /** By which it was tried over the wire; none where tests of units alone did. */
   readonly clients: readonly string[];
 };
 
@@ -20,7 +19,7 @@ export function conformanceText(results: ReadonlyMap<number, PointResult>): stri
   const lines = [
     '# What conforms',
     '',
-    'Written by `npm run conformance`, which runs the tests and can be run by anyone. *Not tried here*: no client for it is to be had without the internet, or nobody built it yet.',
+    'Written by `npm run conformance`, which runs the tests and can be run by anyone. *Not tried here*: no client for it is to be had without the internet, or nobody built it yet. Clients are those of the very tests that tried the point; *unit tests*: it was tried without one.',
   ];
   let part: Part | undefined;
   for (const point of checklist) {
@@ -29,7 +28,8 @@ export function conformanceText(results: ReadonlyMap<number, PointResult>): stri
       lines.push('', `## ${part}`, '', '| | what | works | tried with |', '|---:|---|---|---|');
     }
     const { status, clients } = results.get(point.number) ?? { status: 'not tried', clients: [] };
-    lines.push(`| ${point.number} | ${point.text} | ${words[status]} | ${clients.join(', ')} |`);
+    const by = status !== 'not tried' && clients.length === 0 ? '*unit tests*' : clients.join(', ');
+    lines.push(`| ${point.number} | ${point.text} | ${words[status]} | ${by} |`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -9,8 +9,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { checklist } from './checklist.ts';
+import { clientsOf } from './clients.ts';
 import { conformanceText, type PointResult } from './document.ts';
-import { clientsOf, pointsOf, proofsIn } from './proofs.ts';
+import { pointsOf, proofsIn } from './proofs.ts';
 
 type Report = {
   readonly testResults: readonly {
@@ -19,7 +20,12 @@ type Report = {
   }[];
 };
 
-type Outcome = { readonly file: string; readonly points: readonly number[]; readonly status: string };
+type Outcome = {
+  readonly file: string;
+  readonly title: string;
+  readonly points: readonly number[];
+  readonly status: string;
+};
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -40,6 +46,7 @@ async function runTests(files: readonly string[]): Promise<Outcome[]> {
     return testResults.flatMap(({ name: file, assertionResults }) =>
       assertionResults.map(({ title, status }) => ({
         file: relative(root, file),
+        title,
         points: pointsOf(title),
         status,
       })),
@@ -52,11 +59,9 @@ async function runTests(files: readonly string[]): Promise<Outcome[]> {
 async function resultOf(number: number, outcomes: readonly Outcome[]): Promise<PointResult> {
   const own = outcomes.filter(({ points }) => points.includes(number));
   const ran = own.filter(({ status }) => status === 'passed' || status === 'failed');
-  const files = [...new Set(ran.map(({ file }) => file))];
-  const clients = [...new Set((await Promise.all(files.map((file) => clientsOf(root, file)))).flat())].sort();
-  if (ran.some(({ status }) => status === 'failed')) return { status: 'failed', files, clients };
-  if (ran.length > 0) return { status: 'passed', files, clients };
-  return { status: 'not tried', files, clients };
+  const clients = (await Promise.all(ran.map(({ file, title }) => clientsOf(root, file, title)))).flat();
+  const status = ran.some((one) => one.status === 'failed') ? 'failed' : ran.length > 0 ? 'passed' : 'not tried';
+  return { status, clients: [...new Set(clients)].sort() };
 }
 
 const proofs = await proofsIn(root);

@@ -6,19 +6,6 @@ import { join, relative } from 'node:path';
 /** A test that names points of the checklist. */
 export type Proof = { readonly file: string; readonly name: string; readonly points: readonly number[] };
 
-/** Who talks to us in a file, told by what it imports or starts. Nobody of these: a client of the test's own. */
-const clientMarks: readonly (readonly [client: string, mark: RegExp])[] = [
-  ['AWS SDK for JavaScript', /@aws-sdk\/client-/],
-  ['KVS WebRTC SDK for JavaScript', /amazon-kinesis-video-streams-webrtc/],
-  ['botocore', /\bbotocore\b/],
-  ['AWS CLI', /'aws'|\baws kinesis/],
-  ['Chromium', /chromium|openHlsPlayer|startBrowser/i],
-  ['ffmpeg', /\bff(?:mpeg|probe)\b/i],
-  ['GStreamer', /gst-launch|matroskamux|startGst/i],
-  ['a WebSocket of the test', /\.socket\.(?:send|ping)\(/],
-  ['coturn', /coturn|turnserver/i],
-];
-
 const nameStart = /^\(([\d, ]+)\)(?: |$)/;
 /** A name, or the part of one that stands in a table of cases. */
 const literalName = /(['"`])(\([\d, ]+\)(?: [^\n]*?)?)\1/g;
@@ -45,11 +32,4 @@ export async function proofsIn(root: string): Promise<Proof[]> {
     }
   }
   return found.sort((a, b) => (a.file === b.file ? 0 : a.file < b.file ? -1 : 1));
-}
-
-/** Clients by which the tests of a file talk to us. */
-export async function clientsOf(root: string, file: string): Promise<string[]> {
-  const source = await readFile(join(root, file), 'utf8');
-  const clients = clientMarks.filter(([, mark]) => mark.test(source)).map(([client]) => client);
-  return clients.length > 0 ? clients : ['a client of the test'];
 }
