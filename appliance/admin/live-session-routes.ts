@@ -216,6 +216,8 @@ function asHttp(error: unknown): unknown {
   if (error.context.isUnacceptable === true) return withFacts(error, { httpStatus: 422 });
   // A player tries again when there is something to see.
   if (error.context.isAway === true) return withFacts(error, { httpStatus: 409 });
+  // 412 is of a precondition that the request states, and an offer states none: here the camera is one that takes or has none.
+  if (error.code === 'failed_precondition') return withFacts(error, { httpStatus: 422 });
   const isSoon = error.code === 'unavailable' && error.context.retryAfterMs === undefined;
   return isSoon ? withFacts(error, { retryAfterMs: retryMs }) : error;
 }

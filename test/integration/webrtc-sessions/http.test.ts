@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:https';
 import { expect, test } from 'vitest';
+import { appError } from '../../../storage/base/errors.ts';
 import { described } from '../../unit/webrtc-sdp/own.ts';
 import { startLiveSite } from './kit.ts';
 
@@ -126,6 +127,18 @@ test('what is not an offer, or not for us, is refused with the status that says 
   expect((await ask('GET', '/whip/Phone%201')).headers.allow).toBe('POST, OPTIONS');
   const token = (await admin.post('/api/tokens', { name: 't', role: 'operator', policies: [] })).json.secret;
   expect(await post({ ...sdp, authorization: `Bearer ${token}` }, offer, '/whip/nothing')).toBe(404);
+});
+
+test('a camera that takes no publisher is no precondition of the request: 422, by which clients stop asking', async () => {
+  const receive = async () => {
+    throw appError('failed_precondition', 'the camera takes no WHIP publisher');
+  };
+  const { ask } = await startAsked({ receiver: { receive } });
+
+  const refused = await ask('POST', '/whip/Phone%201', sdp, described('obs-publisher'));
+
+  expect(refused).toMatchObject({ status: 422, error: { code: 'failed_precondition' } });
+  expect(refused.error.message).toContain('takes no WHIP publisher');
 });
 
 test('a stream key opens its own stream for publishing, and nothing else', async () => {
