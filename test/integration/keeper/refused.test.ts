@@ -10,7 +10,7 @@ import { DirectoryStore, type ObjectStore } from '../../../storage/objects/index
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { someRunId } from '../../kit/segments.ts';
 import { until } from '../../kit/until.ts';
-import { createSite, minute, type Site, settled } from './kit.ts';
+import { createSite, expectNothing, minute, type Site, settled } from './kit.ts';
 
 const now = Date.now();
 const streamId = 'door';
@@ -77,6 +77,8 @@ test('a finished file that cannot be read is told of, and all others are taken i
 
   await rm(path);
   await until('it is forgotten', () => codesOf(keeper).length === 0);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('an object that cannot be read keeps a rebuild from none of the others', async () => {
@@ -94,6 +96,11 @@ test('an object that cannot be read keeps a rebuild from none of the others', as
   const again = await site.startKeeper();
 
   await settled(again, 2);
+  site.strict.isRefused = () => false;
+  await again.close();
+  const left = await site.findings();
+  // Its bytes are whole, and in no row yet.
+  expect(left).toEqual([expect.objectContaining({ where: segment?.objectKey })]);
 });
 
 test('an object that cannot be deleted keeps neither other garbage nor new footage, and gives no room', async () => {
@@ -114,6 +121,8 @@ test('an object that cannot be deleted keeps neither other garbage nor new foota
 
   expect(keeper.state.store.state).toBe('well');
   expect(codesOf(keeper)).toEqual(['bytes-undeletable']);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('a file that cannot be stored is told of, and all others are stored', async () => {
@@ -127,6 +136,8 @@ test('a file that cannot be stored is told of, and all others are stored', async
 
   expect(keeper.state.problems).toMatchObject([{ code: 'files-unstorable' }]);
   expect(await site.objects()).toHaveLength(29);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('on a full journal disk copies of what the store has go first, also while it is away', async () => {
@@ -152,4 +163,6 @@ test('on a full journal disk copies of what the store has go first, also while i
 
   expect(await site.localFiles()).toEqual(run.files.map((path) => basename(path)));
   expect(again.index.queries.streams.segmentCount()).toBe(6);
+  await again.close();
+  expectNothing(await site.findings());
 });

@@ -6,14 +6,14 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { appError } from '../../../storage/base/errors.ts';
 import { silentLog } from '../../../storage/base/log.ts';
-import { Keeper, StoreMover } from '../../../storage/keeper/index.ts';
-import { pathsUnder } from '../../../storage/model/paths.ts';
-import { DirectoryStore, type ObjectSpace, OrderedStores } from '../../../storage/objects/index.ts';
+import { check, Keeper, StoreMover } from '../../../storage/keeper/index.ts';
+import { type Paths, pathsUnder } from '../../../storage/model/paths.ts';
+import { DirectoryStore, type ObjectSpace, type ObjectStore, OrderedStores } from '../../../storage/objects/index.ts';
 import { canMount, mountMemory } from '../../kit/disks.ts';
 import { recordRun } from '../../kit/recorded-runs.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
-import { createSite, minute, settled } from './kit.ts';
+import { createSite, expectNothing, minute, settled } from './kit.ts';
 
 const log = silentLog;
 const clock = systemClock;
@@ -45,6 +45,12 @@ class SmallDisk extends DirectoryStore {
   }
 }
 
+async function findingsOf(paths: Paths, store: ObjectStore) {
+  const { findings, skipped } = await check({ clock, log, store }, { paths, level: 'hash' });
+  expect(skipped).toEqual([]);
+  return findings;
+}
+
 test('what a full disk lacks is removed once, however long the store is busy with a backlog', async () => {
   let disk: SmallDisk | undefined;
   const site = await createSite({
@@ -73,6 +79,8 @@ test('what a full disk lacks is removed once, however long the store is busy wit
   await until('the backlog is stored', () => keeper.state.backlog.segments === 0);
 
   expect(disk.deletedBytes / segmentBytes).toBeLessThan(5);
+  await keeper.close();
+  expectNothing(await findingsOf(site.paths, disk));
 });
 
 /** A directory store that takes files only while it has time, and can be away. */
@@ -125,13 +133,13 @@ async function createFastDisk() {
     await mover.close();
     await keeper.close();
   });
-  return { paths, ssd, hdd, keeper, mover };
+  return { paths, ssd, hdd, stores, keeper, mover };
 }
 
 test.skipIf(!canMount)(
   'footage on a fast store goes before what is stored nowhere while the next store is away',
   async () => {
-    const { paths, ssd, hdd, keeper, mover } = await createFastDisk();
+    const { paths, ssd, hdd, stores, keeper, mover } = await createFastDisk();
     const payloadBytes = 0.3 * MiB;
     const later = pathsUnder(await temporaryDirectory());
     await recordRun(paths, { seed: 'old', beginMs: now - 60 * minute, fragments: 40, firstCounter: 1, payloadBytes });
@@ -162,5 +170,9 @@ test.skipIf(!canMount)(
     await until('the rest is stored', () => keeper.state.backlog.segments === 0);
     expect(newest()).toHaveLength(4);
     expect(keeper.index.queries.streams.segmentCount()).toBeGreaterThan(4);
+    hdd.isAway = false;
+    await mover.close();
+    await keeper.close();
+    expectNothing(await findingsOf(paths, stores));
   },
 );

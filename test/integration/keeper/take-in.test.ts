@@ -174,6 +174,8 @@ test('a store that hangs does not keep new files from being taken in', async () 
 
   store.mood = 'well';
   await settled(keeper, 2);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('local files over their budget go while the store is away, with a record of why', async () => {
@@ -198,6 +200,10 @@ test('local files over their budget go while the store is away, with a record of
   expect(site.index.removals('door', { beginMs: 0, endMs: Date.now() })).toMatchObject([
     { reason: 'local-bytes', segments: 2 },
   ]);
+  for (const store of stores) store.mood = 'well';
+  await settled(keeper, 2);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('another store in its place is not written to until a person says so', async () => {
@@ -276,6 +282,8 @@ test('files that a dead writer left open are finished and taken in, their torn e
     return found.length > 0 && found;
   });
   expect(gaps[0]).toMatchObject({ beginMs: t0 + 30_000, reason: 'torn-tail', runId });
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('a camera that is not recorded for a while keeps a ring of that while, and all of the time before and after', async () => {
@@ -305,6 +313,8 @@ test('a camera that is not recorded for a while keeps a ring of that while, and 
   expect(keeper.state.ring.files).toBe(3);
   expect(await site.localFiles()).toHaveLength(3);
   expect(site.index.gapsBetween('door', { beginMs: t0, endMs: t0 + 400_000 })).toEqual([]);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('mode live keeps a ring of files and no rows', async () => {
@@ -323,6 +333,8 @@ test('mode live keeps a ring of files and no rows', async () => {
   expect(await site.localFiles()).toHaveLength(2);
   expect(await site.objects()).toEqual([]);
   expect(site.index.totalsOf('door')?.segments).toBe(0);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('of what KVS producers send no line speaks: the plan alone says whether it is a ring', async () => {
@@ -346,6 +358,8 @@ test('of what KVS producers send no line speaks: the plan alone says whether it 
   expect(keeper.state.ring.files).toBe(2);
   expect(await site.objects()).toHaveLength(2);
   expect(site.index.gapsBetween('door', { beginMs, endMs: beginMs + 10 * minute })).toEqual([]);
+  await keeper.close();
+  expectNothing(await site.findings());
 });
 
 test('while the ledger cannot be read rings are trimmed, footage gets its rows, and gaps wait for its lines', async () => {
