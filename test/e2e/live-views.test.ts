@@ -122,6 +122,13 @@ test('a wall shows cameras live while they can be seen, and comes back by itself
   await page.click('button:has-text("Go on")');
   await untilMoving(page);
 
+  // The size of its picture stands beside no other camera.
+  await page.waitForSelector('main .title:has-text("320 × 180")', slow);
+  const { cameraId } = await addCamera(appliance, 'Roof', { url: 'rtsp://127.0.0.1:9/stream' });
+  await page.evaluate(`location.hash = '#/camera/${cameraId}'`);
+  await page.waitForSelector('h1:has-text("Roof")', slow);
+  expect(await page.textContent('main .title')).not.toContain('×');
+
   expect(complaints).toEqual([]);
   await page.close();
   await appliance.close();
