@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { exitCodeMeanings, exitCodes } from '../../../appliance/cli/exit-codes.ts';
 import { table } from '../../../appliance/cli/output.ts';
 import { configKeys, flagName } from '../../../appliance/config/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
 import { runCommand } from '../../kit/run-command.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 
@@ -272,13 +273,13 @@ describe('commands that ask a running Weir', () => {
       const { searchParams } = new URL(asked.at(-1)?.request.replace('GET ', 'http://weir') ?? '');
       return [searchParams.get('begin'), searchParams.get('end')];
     };
-    const beforeMs = Date.now();
+    const beforeMs = systemClock.wallMs();
 
     const [begin, end] = await askedFor();
 
     expect(Number(end) - Number(begin)).toBe(24 * 3_600_000);
     expect(Number(end)).toBeGreaterThanOrEqual(beforeMs);
-    expect(Number(end)).toBeLessThanOrEqual(Date.now() + 1);
+    expect(Number(end)).toBeLessThanOrEqual(systemClock.wallMs() + 1);
     expect(await askedFor('--end', '2026-01-31T12:00:00Z')).toEqual([
       String(Date.parse('2026-01-30T12:00:00Z')),
       '2026-01-31T12:00:00Z',
@@ -295,7 +296,7 @@ describe('commands that ask a running Weir', () => {
       await weir(['events', 'mark', 'gate', ...flags, '--data-directory', data]);
       return JSON.parse(asked.at(-1)?.body ?? '');
     };
-    const beforeMs = Date.now();
+    const beforeMs = systemClock.wallMs();
 
     const { begin, end } = await marked();
 
