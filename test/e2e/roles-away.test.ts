@@ -3,10 +3,11 @@
  * the stored files: none may be missing that the ledger does not name, whoever was away.
  */
 
-import { copyFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
+import { drizzle, migrate } from '../../storage/base/drizzle.ts';
 import { type RunningAppliance, startAppliance } from '../kit/appliance.ts';
 import { type RunningSimulator, startCameraSimulator } from '../kit/camera-simulator/index.ts';
 import { addSimulated, type CameraIds, judgeStream, nothingWrong, untilOnDisk } from '../kit/footage.ts';
@@ -28,7 +29,10 @@ type Keeper = {
   readonly problems: readonly { readonly code: string; readonly message: string }[];
 };
 
-async function recording(cameras: number): Promise<{
+async function recording(
+  cameras: number,
+  prepare?: (dataDirectory: string) => Promise<void>,
+): Promise<{
   readonly dataDirectory: string;
   readonly simulator: RunningSimulator;
   readonly appliance: RunningAppliance;
@@ -38,10 +42,12 @@ async function recording(cameras: number): Promise<{
   grow(forMs?: number): Promise<void>;
 }> {
   const dataDirectory = await temporaryDirectory();
+  await prepare?.(dataDirectory);
   const simulator = await startCameraSimulator({ cameras, mode: 'burst', clip: small });
   onTestFinished(() => simulator.close());
-  const appliance = await startAppliance({ dataDirectory });
+  const appliance = await startAppliance({ dataDirectory, isReadyAwaited: prepare === undefined });
   onTestFinished(() => appliance.close());
+  await until('cameras can be added', () => appliance.call('GET', '/api/cameras'));
   const beginMs = Date.now();
   const streams = await addSimulated(appliance, simulator, cameras);
   const grow = async (forMs = 2_000) => {
@@ -166,6 +172,38 @@ test('an index that is damaged or deleted is filled again from the files, and re
   expect(await judged(site, ['source-closed'])).toEqual([]);
 });
 
+test('cameras are recorded while databases of the release before become those of this one, however long that takes', {
+  timeout: 120_000,
+}, async () => {
+  const indexes: Sqlite.Database[] = [];
+  const site = await recording(1, async (dataDirectory) => {
+    const [catalog, index] = await Promise.all(
+      ['catalog', 'index'].map((name) => databaseBefore(name, join(dataDirectory, 'db'))),
+    );
+    catalog?.close();
+    // Whoever wants to change its tables waits.
+    index?.exec('BEGIN EXCLUSIVE');
+    if (index !== undefined) indexes.push(index);
+  });
+  const { simulator, appliance, streams, grow } = site;
+
+  // A file is finished that the keeper cannot take in now.
+  simulator.disconnect(0);
+  await grow(6_000);
+  expect((await keeperState(appliance)).problems).not.toEqual([]);
+  for (const index of indexes) {
+    index.exec('ROLLBACK');
+    index.close();
+  }
+  await until('the finished file is in the store', async () => {
+    const path = `/api/streams/${streams[0]?.streamId}/segments?begin=${site.beginMs}&end=${Date.now()}`;
+    const { segments } = (await appliance.call('GET', path)) as { segments: { location: string }[] };
+    return segments.some(({ location }) => location === 'stored');
+  });
+
+  expect(await judged(site, ['source-closed'])).toEqual([]);
+});
+
 test('recording goes on while the object store is away, and the files follow by themselves when it is back', {
   timeout: 120_000,
 }, async () => {
@@ -233,6 +271,20 @@ test('cameras are recorded by the last plan while the catalog is locked, damaged
   // Killed twice, the recording process was away for a moment each time; nothing else was missed.
   expect(await judged(site, ['crashed', 'connecting'])).toEqual([]);
 });
+
+/** An empty database as the release before made it: all migrations but the newest. */
+async function databaseBefore(name: string, directory: string): Promise<Sqlite.Database> {
+  const folder = join(await temporaryDirectory(), name);
+  await cp(join(import.meta.dirname, '../../storage', name, 'migrations'), folder, { recursive: true });
+  const journal = join(folder, 'meta/_journal.json');
+  const { entries, ...rest } = JSON.parse(await readFile(journal, 'utf8')) as { entries: unknown[] };
+  await writeFile(journal, JSON.stringify({ ...rest, entries: entries.slice(0, -1) }));
+  await mkdir(directory, { recursive: true });
+  const database = new Sqlite(join(directory, `${name}.sqlite`));
+  database.pragma('journal_mode = WAL');
+  migrate(drizzle(database), { migrationsFolder: folder });
+  return database;
+}
 
 async function damageFile(path: string, damage: 'garbage' | 'deleted'): Promise<void> {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) await rm(file, { force: true });
