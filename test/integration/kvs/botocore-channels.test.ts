@@ -46,8 +46,8 @@ print(json.dumps({
 }))`;
 
 test('(13, 16, 17, 18, 20, 21, 23, 94) botocore makes channels, gets TURN credentials, and configures an edge', async (context) => {
-  const python = await pythonWith('botocore');
-  if (python === undefined) return context.skip('no Python here has botocore');
+  const python = await pythonWith('botocore', 'start_edge_configuration_update');
+  if (python === undefined) return context.skip('no Python here has a botocore that knows edges');
   const { site, endpoint, credentials, admin } = await startKvsSite([everything], { turnServers });
   const secret = (await admin.post('/api/secrets', { name: 'hall', value: 'rtsp://192.0.2.7/' })).json.arn;
 

@@ -5,10 +5,15 @@ import { join } from 'node:path';
 import { runCommand } from '../../kit/run-command.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 
-/** A Python that has it. */
-export async function pythonWith(library: 'boto3' | 'botocore'): Promise<string | undefined> {
+/** A Python that has it, and an operation of `kinesisvideo` that older releases lack. */
+export async function pythonWith(
+  library: 'boto3' | 'botocore',
+  operation = 'list_streams',
+): Promise<string | undefined> {
+  const client = `botocore.session.Session().create_client('kinesisvideo', region_name='us-east-1')`;
+  const script = `import ${library}, botocore.session; ${client}.${operation}`;
   for (const python of ['python3', '/usr/bin/python3']) {
-    const { code } = await runCommand(python, ['-c', `import ${library}`]).catch(() => ({ code: 1 }));
+    const { code } = await runCommand(python, ['-c', script]).catch(() => ({ code: 1 }));
     if (code === 0) return python;
   }
   return undefined;
