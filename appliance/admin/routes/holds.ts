@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { appError } from '../../../storage/base/errors.ts';
 import { isHoldActive } from '../../../storage/index/index.ts';
 import { asking, askingEach } from '../access.ts';
+import type { Resource } from '../authoriser.ts';
 import { callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
@@ -34,10 +35,14 @@ const holdInput = z.strictObject({
   until: time.nullable().default(null),
 });
 
+/** What a hold is to the authoriser: its stream's resource, or all cameras. */
+export function holdResource({ catalog }: Pick<Context, 'catalog'>, streamId: string | null | undefined): Resource {
+  return streamId == null ? 'camera' : streamResource(catalog, streamId);
+}
+
 export function addHoldRoutes(app: App, context: Context): void {
   const { catalog, clock, feed, index, keeper } = context;
-  const resourceOf = (streamId: string | null | undefined) =>
-    streamId == null ? 'camera' : streamResource(catalog, streamId);
+  const resourceOf = (streamId: string | null | undefined) => holdResource(context, streamId);
 
   app.get(
     '/api/holds',

@@ -7,6 +7,7 @@ import { callerOf } from '../caller.ts';
 import type { Context } from '../context.ts';
 import type { App } from '../http-app.ts';
 import { streamResource } from '../resources.ts';
+import { holdResource } from './holds.ts';
 
 /** A week, since schedules are of weeks. */
 const daysCounted = 7;
@@ -29,11 +30,12 @@ const latelyShape = z.object({
     .number()
     .nullable()
     .describe('counted since then, as older footage was removed, not only what no event marks; null: none was'),
-  heldSegments: z.number().describe('of any age, kept by holds'),
+  heldSegments: z.number().describe('of any age, kept by holds; by those that the caller may read, as isHeldOnAndOn'),
   isHeldOnAndOn: z.boolean().describe('a hold keeps all that is still to come'),
 });
 
-export function addStreamsLatelyRoute(app: App, { catalog, clock, index }: Context): void {
+export function addStreamsLatelyRoute(app: App, context: Context): void {
+  const { catalog, clock, index } = context;
   app.get(
     '/api/streams/lately',
     {
@@ -46,7 +48,10 @@ export function addStreamsLatelyRoute(app: App, { catalog, clock, index }: Conte
     async (request) => {
       const caller = callerOf(request);
       const nowMs = clock.wallMs();
-      const holds = index.holdsOf(undefined).filter((hold) => isHoldActive(hold, nowMs));
+      // That footage is held is for those alone who may know of holds: it may be evidence against whoever asks.
+      const holds = index
+        .holdsOf(undefined)
+        .filter((hold) => isHoldActive(hold, nowMs) && caller.may('holds:read', holdResource(context, hold.streamId)));
       const ids = catalog.tables.cameras
         .streams()
         .map(({ id }) => id)

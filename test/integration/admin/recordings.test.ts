@@ -135,7 +135,11 @@ test('what came of each stream lately is told by what it is kept for, with what 
       change.holds.add({ ...hold, holdId, beginMs: t0, endMs });
   });
 
+  const viewer = site.client();
+  viewer.token = (await admin.post('/api/tokens', { name: 'guard', role: 'viewer' })).json.secret;
+
   const { streams } = (await admin.get('/api/streams/lately')).json;
+  const seen = (await viewer.get('/api/streams/lately')).json.streams;
 
   expect(streams).toMatchObject([
     { id: streamId, completeSinceMs: goneMs + minute, heldSegments: 3, isHeldOnAndOn: false, days: { length: 7 } },
@@ -145,6 +149,8 @@ test('what came of each stream lately is told by what it is kept for, with what 
     counts: { continuous: 0, continuousMarked: 0, unmarked: 2, marked: 0 },
   });
   expect(streams[0].days[0]).toMatchObject({ firstMs: null, counts: { unmarked: 0 } });
+  // Whoever may not read holds does not learn here that there is one.
+  expect(seen).toMatchObject([{ id: streamId, completeSinceMs: goneMs + minute, heldSegments: 0 }]);
 });
 
 test('recordings are removed when somebody with the right to it asks, and that is noted', async () => {
