@@ -21,3 +21,4 @@ export {
   WhipSessions,
 } from './sessions/index.ts';
 export { StorageSessions, StreamPut, storageSessionLimits } from './storage-session/index.ts';
+export { StunAnswerer } from './stun/index.ts';
