@@ -368,10 +368,15 @@ const configFields = z.strictObject({
         example: '[203.0.113.7]',
       },
     ),
+    stunPort: key(z.number().int().min(0).max(65_535).default(3478), {
+      description:
+        'UDP port that tells KVS peers their own address (STUN), so that channels work on a LAN without a TURN server. Open on listen.address only while webrtc.turn names none. 0 switches it off.',
+      changeNeeds: 'restart',
+    }),
     turn: section({
       urls: key(z.array(turnUrl).max(20).default([]), {
         description:
-          'TURN servers that WebRTC peers are told, such as coturn with use-auth-secret. None: GetIceServerConfig is refused, since clients would wait for a server that is not there.',
+          'TURN servers that WebRTC peers are told, such as coturn with use-auth-secret. None: GetIceServerConfig names the STUN of webrtc.stunPort, or is refused where that is off, since clients would wait for a server that is not there.',
         changeNeeds: 'restart',
         example: '["turn:turn.example.org:3478?transport=udp", "turns:turn.example.org:5349?transport=tcp"]',
       }),

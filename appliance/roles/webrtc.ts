@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { MediaPlane, type PlaneFigures } from '../../gateway/webrtc/index.ts';
+import { MediaPlane, type PlaneFigures, StunAnswerer } from '../../gateway/webrtc/index.ts';
 import { fractionOf } from '../../storage/base/chance.ts';
 import type { Clock } from '../../storage/base/clock.ts';
 import type { Closable, Lifetime } from '../../storage/base/lifecycle.ts';
@@ -16,10 +16,11 @@ export type WebRtcParts = { readonly registry: Registry };
 export class WebRtc {
   readonly plane: MediaPlane;
   readonly #context: RoleContext;
+  readonly #stun: StunAnswerer | undefined;
 
   constructor(context: RoleContext, { registry }: WebRtcParts) {
     const { clock, log, random, config } = context;
-    const { address, port, workers, announcedAddresses } = config.webrtc;
+    const { address, port, workers, announcedAddresses, stunPort, turn } = config.webrtc;
     if (workers > availableParallelism()) {
       log.warn('webrtc has more workers than processors', { workers, processors: availableParallelism() });
     }
@@ -32,7 +33,17 @@ export class WebRtc {
         whyNoWorker: () => whyNoWorker(),
       },
     );
+    // A TURN server answers STUN, too. Ours has the address of the page, by whose host clients are told of it.
+    const isStunOurs = stunPort > 0 && turn.urls.length === 0;
+    this.#stun = isStunOurs
+      ? new StunAnswerer({ clock, log }, { address: config.listen.address, port: stunPort })
+      : undefined;
     addMetrics(registry, this.plane);
+  }
+
+  /** Where this process answers STUN; undefined while it does not. */
+  get stunPort(): number | undefined {
+    return this.#stun?.port;
   }
 
   /** Returns at once: the workers come when they can. @param sessions  what lives on them, and ends before them */
@@ -41,6 +52,9 @@ export class WebRtc {
     lifetime.own(this.plane);
     await this.plane.start();
     lifetime.defer(() => endSessions(sessions, this.#context));
+    if (this.#stun === undefined) return;
+    lifetime.own(this.#stun);
+    await this.#stun.start();
   }
 }
 

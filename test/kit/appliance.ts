@@ -44,7 +44,8 @@ export async function startAppliance(options: {
   const { dataDirectory } = options;
   const port = await freePort();
   const rtspPort = await freePort();
-  const ports = ['--listen-port', String(port), '--rtsp-port', String(rtspPort), '--webrtc-port', '0'];
+  const webrtc = ['--webrtc-port', '0', '--webrtc-stun-port', '0'];
+  const ports = ['--listen-port', String(port), '--rtsp-port', String(rtspPort), ...webrtc];
   const listen = ['--listen-address', '127.0.0.1', ...ports];
   const child = spawn(
     process.execPath,

@@ -9,7 +9,8 @@ import type { KvsMeter } from '../meter/index.ts';
 import { channelNow, type SignalingRole } from './connect.ts';
 import type { SignalingHub } from './hub.ts';
 import { signalingIdPattern } from './messages.ts';
-import { iceServers, type TurnServers } from './turn-credentials.ts';
+import { stunServer } from './stun-server.ts';
+import { type IceServer, iceServers, type TurnServers } from './turn-credentials.ts';
 
 export type SignalingDeps = {
   readonly clock: Pick<Clock, 'monotonicMs'>;
@@ -17,6 +18,8 @@ export type SignalingDeps = {
   readonly hub: Pick<SignalingHub, 'ask' | 'join'>;
   /** Read anew for each question, so that a changed secret counts at once; undefined where no TURN server is configured. */
   readonly turnServers: () => Promise<TurnServers | undefined>;
+  /** UDP port on which this appliance answers STUN itself; undefined, as where it is left out, while it does not. */
+  readonly stunPort?: () => number | undefined;
 };
 
 /** AWS: base64 of an SDP offer. */
@@ -64,7 +67,7 @@ function counted(deps: SignalingDeps, operation: string, run: Run): KvsOperation
   };
 }
 
-const getIceServerConfig: Run = async (call, { turnServers }, onChannel) => {
+const getIceServerConfig: Run = async (call, { turnServers, stunPort }, onChannel) => {
   const { input, nowMs } = call;
   textMember(input, 'ClientId', signalingIdPattern);
   textMember(input, 'Username', signalingIdPattern);
@@ -72,18 +75,22 @@ const getIceServerConfig: Run = async (call, { turnServers }, onChannel) => {
   const channel = requireChannel(call, 'kinesisvideo:GetIceServerConfig');
   onChannel({ channel: channel.name });
   const servers = await turnServers();
-  if (servers === undefined) {
-    throw awsError('InvalidArgumentException', 'No TURN server is configured here: webrtc.turn names none.');
-  }
+  if (servers !== undefined) return iceServerList(iceServers(servers, { who: channel.id, nowMs }));
+  const port = stunPort?.();
+  if (port !== undefined) return iceServerList([stunServer(call.endpoint, port)]);
+  throw awsError('InvalidArgumentException', 'No TURN server is configured here: webrtc.turn names none.');
+};
+
+function iceServerList(servers: readonly IceServer[]): object {
   return {
-    IceServerList: iceServers(servers, { who: channel.id, nowMs }).map(({ uris, username, password, ttlS }) => ({
+    IceServerList: servers.map(({ uris, username, password, ttlS }) => ({
       Uris: uris,
       Username: username,
       Password: password,
       Ttl: ttlS,
     })),
   };
-};
+}
 
 /** A master that is not there is waited for as long as any message waits; without an answer there is none in ours. */
 const sendAlexaOffer: Run = async (call, { hub }, onChannel) => {

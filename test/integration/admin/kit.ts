@@ -66,6 +66,7 @@ export type SiteOptions = {
   /** The clock by which signalling connections grow old, and what stores the media of channels. */
   readonly signaling?: { readonly clock?: Clock; readonly storage?: StorageSessionPort };
   readonly turnServers?: TurnServers;
+  readonly stunPort?: number;
   /** What streaming sessions play; nothing where it is left out. */
   readonly kvsSource?: SessionSource;
   readonly onPlan?: () => void;
@@ -230,6 +231,7 @@ export async function startSite(options: SiteOptions = {}) {
       ...signalingOperations({
         ...{ clock: signalingClock, meter: kvsMeter, hub: signaling },
         turnServers: async () => options.turnServers,
+        stunPort: () => options.stunPort,
       }),
       ...(options.kvsMedia ?? []),
     ]),

@@ -27,10 +27,16 @@ async function startPeer(
   {
     statements = [everything],
     clock = systemClock,
-  }: { readonly statements?: readonly Statement[]; readonly clock?: Clock } = {},
+    ...site
+  }: {
+    readonly statements?: readonly Statement[];
+    readonly clock?: Clock;
+    readonly stunPort?: number;
+  } = {},
 ) {
   const kvs = await startKvsSite(statements, {
     signaling: { clock },
+    ...site,
     ...(turnServers === undefined ? {} : { turnServers }),
   });
   const control = kvs.sdk();
@@ -92,7 +98,26 @@ test('(94) many TURN addresses come in entries that native clients take', async 
   expect(IceServerList.flatMap((server) => server.Uris)).toEqual(uris);
 });
 
-test('without a TURN server none is made up: the question is refused, and says what is missing', async () => {
+test('without a TURN server clients are told of the STUN that answers here, at the host where they asked', async () => {
+  const { peer, ChannelARN } = await startPeer(undefined, { stunPort: 3478 });
+
+  const { IceServerList } = await peer.send(new GetIceServerConfigCommand({ ChannelARN }));
+
+  expect(IceServerList).toEqual([
+    { Uris: ['stun:localhost:3478'], Ttl: 300, Username: expect.any(String), Password: expect.any(String) },
+  ]);
+});
+
+test('a TURN server that is configured is told of alone, since it answers STUN too', async () => {
+  const uris = ['turn:turn.example.org'];
+  const { peer, ChannelARN } = await startPeer({ uris, ttlS: 300, secret }, { stunPort: 3478 });
+
+  const { IceServerList } = await peer.send(new GetIceServerConfigCommand({ ChannelARN }));
+
+  expect(IceServerList?.map(({ Uris }) => Uris)).toEqual([uris]);
+});
+
+test('without a TURN server or a STUN of ours none is made up: the question is refused, and says what is missing', async () => {
   const { peer, ChannelARN } = await startPeer(undefined);
   const ask = (input: object) => peer.send(new GetIceServerConfigCommand({ ChannelARN, ...input }));
   const invalid = { name: 'InvalidArgumentException', $metadata: { httpStatusCode: 400 } };

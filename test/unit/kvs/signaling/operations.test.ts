@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { channelArn, type KvsCall, KvsMeter, signalingOperations } from '../../../../gateway/kvs/index.ts';
+import { stunServer } from '../../../../gateway/kvs/signaling/stun-server.ts';
 import { iceServers } from '../../../../gateway/kvs/signaling/turn-credentials.ts';
 import { cameraSettings, cameraSource, openTestCatalog } from '../../catalog/kit.ts';
 import { base64, gate, noting, startHub } from './kit.ts';
@@ -17,6 +18,21 @@ test('TURN credentials are an expiry and a name, signed as a TURN server with th
     ttlS: 300,
     username: '1700000300:k3x9',
     password: createHmac('sha1', 'north').update('1700000300:k3x9').digest('base64'),
+  });
+});
+
+test.each([
+  ['https://192.168.1.10:8443', 'stun:192.168.1.10:3478'],
+  ['https://[2001:db8::1]:8443', 'stun:[2001:db8::1]:3478'],
+  ['https://cameras.example.org', 'stun:cameras.example.org:3478'],
+])('who asks at %s is told of %s, in a shape that native clients take', (endpoint, uri) => {
+  const server = stunServer(endpoint, 3_478);
+
+  expect(server).toEqual({
+    uris: [uri],
+    username: expect.stringMatching(/./),
+    password: expect.stringMatching(/./),
+    ttlS: 300,
   });
 });
 
