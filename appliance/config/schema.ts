@@ -411,7 +411,8 @@ const configFields = z.strictObject({
     changeNeeds: 'restart',
   }),
   timeZone: key(timeZone.optional(), {
-    description: "Zone of days on the timeline and in reports. Default: this machine's.",
+    description:
+      "Zone of days where none is asked for: of a stream's days by the API, of usage, and of the schedules of KVS edge configurations. The page shows the browser's zone. Default: this machine's.",
     changeNeeds: 'restart',
     example: 'Europe/Berlin',
   }),
