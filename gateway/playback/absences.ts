@@ -99,11 +99,20 @@ export function absenceWithin(
   }
 }
 
-/** How much of a span is not there, by why. */
-export function absentMsByText(absences: readonly Absence[], { beginMs, endMs }: TimeRange): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const absence of cut(absences, { beginMs, endMs })) {
-    sums[absence.text] = (sums[absence.text] ?? 0) + absence.endMs - absence.beginMs;
+/** How much of each span is not there, by why. @param spans  in order, without overlaps: days */
+export function absentMsByText(
+  absences: readonly Absence[],
+  spans: readonly TimeRange[],
+): readonly Readonly<Record<string, number>>[] {
+  const sums = spans.map((): Record<string, number> => ({}));
+  // By absence: a year has four hundred days, and some thousand of these, of which few lie in more than one.
+  for (const { beginMs, endMs, text } of absences) {
+    for (let at = firstEndingAfter(spans, beginMs); at < spans.length; at++) {
+      const [span, sum] = [spans[at], sums[at]];
+      if (span === undefined || sum === undefined || span.beginMs >= endMs) break;
+      const absentMs = Math.min(endMs, span.endMs) - Math.max(beginMs, span.beginMs);
+      if (absentMs > 0) sum[text] = (sum[text] ?? 0) + absentMs;
+    }
   }
   return sums;
 }

@@ -1,6 +1,7 @@
 /** The door of playback: playlists, media segments, clips, pictures and timelines of a stream, without any HTTP. */
 
 export {
+  type AbsenceRows,
   type Absences,
   absenceCellMs,
   absencesOf,

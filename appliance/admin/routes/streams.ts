@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
+  type AbsenceRows,
   type Absences,
   absenceCellMs,
   absencesOf,
@@ -276,17 +277,19 @@ export function addStreamRoutes(app: App, context: Context): void {
       const { from, to, zone } = request.query;
       const days = index.completeness(id, { firstDay: from, lastDay: to, timeZone: zone });
       const { removals, pauses } = absencesOfDays(context, id, days);
+      const removed = absentMsByText(removals, days);
+      const paused = absentMsByText(pauses, days);
       return {
         zone,
-        days: days.map((row) => ({
+        days: days.map((row, at) => ({
           day: row.day,
           beginMs: row.beginMs,
           endMs: row.endMs,
           recordedMs: row.recordedMs,
           gapMs: row.missingMs,
           gapMsByReason: { ...row.missingMsByReason },
-          removedMsByText: absentMsByText(removals, row),
-          pausedMsByText: absentMsByText(pauses, row),
+          removedMsByText: { ...removed[at] },
+          pausedMsByText: { ...paused[at] },
           completeness: row.completeness ?? null,
         })),
       };
@@ -308,11 +311,25 @@ function absencesOfDays({ index, clock }: Context, streamId: string, days: reado
   if (first === undefined || last === undefined) return { removals: [], pauses: [] };
   const range = { beginMs: first.beginMs, endMs: last.endMs };
   const cellMs = absenceCellMs(range, 0);
+  const nowMs = clock.wallMs();
   return index.snapshot((queries) => {
-    const recorded = union(spansOf(queries.streams.intervals(streamId, range, limits.segmentDurationMsMax)));
     const rows = readAbsences(queries, streamId, range, cellMs);
-    return absencesOf({ rows, recorded, range, cellMs, nowMs: clock.wallMs() });
+    const absent = hullOf(rows, nowMs);
+    if (absent === undefined) return { removals: [], pauses: [] };
+    // What is recorded after the last of them covers none: mostly that is all that is there, half a million segments in a year.
+    const near = { beginMs: Math.max(range.beginMs, absent.beginMs), endMs: Math.min(range.endMs, absent.endMs) };
+    const recorded = union(spansOf(queries.streams.intervals(streamId, near, limits.segmentDurationMsMax)));
+    return absencesOf({ rows, recorded, range, cellMs, nowMs });
   });
+}
+
+/** From the first to the last of what is absent; undefined: nothing is. */
+function hullOf({ removals, pauses }: AbsenceRows, nowMs: number): Span | undefined {
+  let hull: Span | undefined;
+  for (const { beginMs, endMs = nowMs } of [...removals, ...pauses]) {
+    hull = { beginMs: Math.min(hull?.beginMs ?? beginMs, beginMs), endMs: Math.max(hull?.endMs ?? endMs, endMs) };
+  }
+  return hull;
 }
 
 /** Recorded minutes that the keeper has not taken in: the open file and those waiting. */

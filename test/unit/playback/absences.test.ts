@@ -110,12 +110,33 @@ test('words say what rows know: ages, reasons, and that nobody said why', () => 
   ]);
 });
 
-test('sums of a day are by words', () => {
+test('sums of days are by words', () => {
   const { removals } = shown({ removals: [removal(0, hour), removal(2 * hour, 3 * hour)] });
+  const ends = [0.5, 2.25, 2.75, 9, 10].map((hours) => hours * hour);
+  const days = ends.map((endMs, at) => ({ beginMs: ends[at - 1] ?? 0, endMs }));
 
-  expect(absentMsByText(removals, { beginMs: 0.5 * hour, endMs: 2.25 * hour })).toEqual({
-    'removed: older than 30 days': 0.75 * hour,
-  });
+  const sums = absentMsByText(removals, days).map((sum) => sum['removed: older than 30 days']);
+
+  expect(sums).toEqual([0.5 * hour, 0.75 * hour, 0.5 * hour, 0.25 * hour, undefined]);
+});
+
+test('a year of days is summed by what is absent, not once a day', () => {
+  const day = (at: number) => ({ beginMs: at * 24 * hour, endMs: (at + 1) * 24 * hour });
+  const days = Array.from({ length: 400 }, (_, at) => day(at));
+  let reads = 0;
+  const absences = Array.from({ length: 6_000 }, (_, at) => ({
+    ...{ kind: 'paused' as const, reason: 'pushed', text: 'nothing came', removedMs: undefined },
+    get beginMs() {
+      reads++;
+      return at * hour;
+    },
+    endMs: at * hour + minute,
+  }));
+
+  const sums = absentMsByText(absences, days);
+
+  expect(sums.slice(249, 252)).toEqual([{ 'nothing came': 24 * minute }, {}, {}]);
+  expect(reads).toBe(absences.length);
 });
 
 test('a range without media was removed before it was not to be recorded, and persons are not named to players', () => {
