@@ -9,6 +9,9 @@ import { dirname, join } from 'node:path';
 import { GetIceServerConfigCommand, KinesisVideoSignalingClient } from '@aws-sdk/client-kinesis-video-signaling';
 import type { Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
+import { StunAnswerer } from '../../../gateway/webrtc/index.ts';
+import { systemClock } from '../../../storage/base/clock.ts';
+import { createLog } from '../../../storage/base/log.ts';
 import { startBrowser } from '../../kit/browser.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 import { isTurnServerHere, startTurnServer } from '../../kit/turn.ts';
@@ -56,6 +59,22 @@ async function startPeers(options: SiteOptions = {}) {
   return { start, arn, credentials, endpoint, site };
 }
 
+/** As the SDK's samples ask for them, and hand them to their connections. */
+async function iceServersOf(
+  peers: Pick<Awaited<ReturnType<typeof startPeers>>, 'arn' | 'credentials' | 'endpoint' | 'site'>,
+) {
+  const { arn, credentials, endpoint, site } = peers;
+  const api = new KinesisVideoSignalingClient({
+    ...{ endpoint, region: 'eu-central-1', credentials, maxAttempts: 1 },
+    requestHandler: { httpsAgent: new Agent({ ca: site.ca }) },
+  });
+  onTestFinished(() => api.destroy());
+  const { IceServerList = [] } = await api.send(new GetIceServerConfigCommand({ ChannelARN: arn }));
+  return IceServerList.map(({ Uris, Username, Password }) => ({
+    ...{ urls: Uris, username: Username, credential: Password },
+  }));
+}
+
 const figuresOf = (page: Page): Promise<Figures> => page.evaluate('peer.figures()');
 
 /** Resolves when pictures and sound go on arriving. */
@@ -84,6 +103,22 @@ test('(95) the SDK for JavaScript as master and viewer, in two pages: picture an
   expect(site.transcript.filter((line) => line.includes('"level":"error"'))).toEqual([]);
 });
 
+test('on a LAN they need no TURN server: what they are told of is the STUN of the appliance', async () => {
+  const log = createLog({ level: 'error' });
+  // The site is known as localhost, which is IPv6 too.
+  const stun = new StunAnswerer({ clock: systemClock, log }, { address: '::', port: 0 });
+  onTestFinished(() => stun.close());
+  await stun.start();
+  const { start, ...asked } = await startPeers({ stunPort: stun.port ?? 0 });
+  const iceServers = await iceServersOf(asked);
+  const master = await start('MASTER', { iceServers });
+  const viewer = await start('VIEWER', { clientId: 'viewer-1', iceServers });
+
+  await Promise.all([receives(master), receives(viewer)]);
+
+  expect(iceServers.map(({ urls }) => urls)).toEqual([[`stun:localhost:${stun.port}`]]);
+});
+
 test('(95, 98) a viewer that was there first is answered by a master that comes later', async () => {
   const { start } = await startPeers();
   const viewer = await start('VIEWER', { clientId: 'viewer-1' });
@@ -99,15 +134,7 @@ test.skipIf(!isTurnServerHere)(
     const turn = await startTurnServer({ secret, directory: await temporaryDirectory(), relaysToLoopback: true });
     const uris = [`turn:127.0.0.1:${turn.port}?transport=udp`];
     const { start, arn, credentials, endpoint, site } = await startPeers({ turnServers: { uris, ttlS: 300, secret } });
-    const api = new KinesisVideoSignalingClient({
-      ...{ endpoint, region: 'eu-central-1', credentials, maxAttempts: 1 },
-      requestHandler: { httpsAgent: new Agent({ ca: site.ca }) },
-    });
-    onTestFinished(() => api.destroy());
-    const { IceServerList = [] } = await api.send(new GetIceServerConfigCommand({ ChannelARN: arn }));
-    const iceServers = IceServerList.map(({ Uris, Username, Password }) => ({
-      ...{ urls: Uris, username: Username, credential: Password },
-    }));
+    const iceServers = await iceServersOf({ arn, credentials, endpoint, site });
     const relayed = { iceServers, iceTransportPolicy: 'relay' };
     const master = await start('MASTER', relayed);
     const viewer = await start('VIEWER', { clientId: 'viewer-1', ...relayed });
