@@ -368,7 +368,7 @@ const configFields = z.strictObject({
         example: '[203.0.113.7]',
       },
     ),
-    stunPort: key(z.number().int().min(0).max(65_535).default(3478), {
+    stunPort: key(z.number().int().min(0).max(65_535).default(3479), {
       description:
         'UDP port that tells KVS peers their own address (STUN), so that channels work on a LAN without a TURN server. Open on listen.address only while webrtc.turn names none. 0 switches it off.',
       changeNeeds: 'restart',
