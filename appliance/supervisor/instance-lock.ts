@@ -8,9 +8,9 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, realpath, unlink } from 'node:fs/promises';
+import { lstat, mkdir, realpath, unlink } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Clock } from '../../storage/base/clock.ts';
 import { appError, errnoOf } from '../../storage/base/errors.ts';
 import { Lifetime } from '../../storage/base/lifecycle.ts';
@@ -35,11 +35,13 @@ export class InstanceLock {
     this.#options = options;
   }
 
-  /** @throws AppError failed_precondition  another process holds one of the roles: then none is held */
+  /** @throws AppError failed_precondition  another process holds one of the roles, or the directory of the sockets is not ours: none is held */
   async start(): Promise<void> {
     const { dataDirectory, runDirectory, roles } = this.#options;
     await mkdir(dataDirectory, { recursive: true });
     await mkdir(runDirectory, { recursive: true, mode: 0o700 });
+    // Below the data directory it is as safe as the recordings are.
+    if (relative(dataDirectory, runDirectory).startsWith('..')) await requireOurs(runDirectory);
     const directory = createHash('sha256')
       .update(await realpath(dataDirectory))
       .digest('hex')
@@ -123,4 +125,22 @@ function askHolder(clock: Clock, path: string): Promise<string | undefined> {
     socket.once('end', () => settle(answer));
     socket.once('error', () => settle(undefined));
   });
+}
+
+/**
+ * Who owns the directory of the sockets can stand between the roles. Below the temporary directory, where it lies when its own path is
+ * too long, others may have made it before us.
+ */
+async function requireOurs(directory: string): Promise<void> {
+  const facts = await lstat(directory);
+  const isOurs = facts.isDirectory() && (facts.uid === process.getuid?.() || facts.uid === 0);
+  if (isOurs && (facts.mode & 0o022) === 0) return;
+  throw appError(
+    'failed_precondition',
+    'the directory of the sockets belongs to somebody else, or others may write into it',
+    {
+      directory,
+      hint: 'Look who made it; remove it, or give the data directory a shorter path.',
+    },
+  );
 }

@@ -1,14 +1,12 @@
+import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { InstanceLock } from '../../../appliance/supervisor/index.ts';
 import { systemClock } from '../../../storage/base/clock.ts';
 import { temporaryDirectory } from '../../kit/temp.ts';
 
-function lockOn(data: string, roles: readonly string[]): InstanceLock {
-  const lock = new InstanceLock(
-    { clock: systemClock },
-    { dataDirectory: data, runDirectory: join(data, 'run'), roles },
-  );
+function lockOn(data: string, roles: readonly string[], runDirectory = join(data, 'run')): InstanceLock {
+  const lock = new InstanceLock({ clock: systemClock }, { dataDirectory: data, runDirectory, roles });
   onTestFinished(() => lock.close());
   return lock;
 }
@@ -30,4 +28,20 @@ it('a role is free again when its holder is closed, and on another data director
   await expect(lockOn(other, ['keeper']).start()).resolves.toBeUndefined();
   await first.close();
   await expect(lockOn(data, ['keeper']).start()).resolves.toBeUndefined();
+});
+
+it('sockets outside the data directory lie in a directory that nobody else can write into', async () => {
+  const [data, elsewhere] = [await temporaryDirectory(), await temporaryDirectory()];
+  const [open, link, ours] = ['open', 'link', 'ours'].map((name) => join(elsewhere, name)) as [string, string, string];
+  await mkdir(open);
+  await chmod(open, 0o777);
+  await symlink(open, link);
+
+  for (const directory of [open, link]) {
+    await expect(lockOn(data, ['keeper'], directory).start()).rejects.toMatchObject({
+      code: 'failed_precondition',
+      hint: expect.stringContaining('shorter path'),
+    });
+  }
+  await expect(lockOn(data, ['keeper'], ours).start()).resolves.toBeUndefined();
 });
